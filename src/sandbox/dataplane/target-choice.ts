@@ -1,0 +1,53 @@
+/** Where a forward action sends one request: a target group by weight, then a target of it in turn. */
+import type { ForwardActionConfig } from '@aws-sdk/client-elastic-load-balancing-v2';
+import type { Region, RegisteredTarget } from '../parts.ts';
+
+export interface TargetChooser {
+  /** A target for one request; undefined when there is none that may have it. */
+  choose(forward: ForwardActionConfig): RegisteredTarget | undefined;
+}
+
+/** Chooses anew for each call, so that a change of weights or health holds from the next request on. */
+export function makeTargetChooser(region: Region): TargetChooser {
+  const random = region.config.seed === undefined ? Math.random : seededRandom(region.config.seed);
+  const turns = new Map<string, number>();
+
+  return {
+    choose(forward) {
+      const arn = targetGroupByWeight(forward, random);
+      if (arn === undefined) return undefined;
+      const targets = usableTargets(region.targets.list(arn));
+      const turn = turns.get(arn) ?? 0;
+      turns.set(arn, turn + 1);
+      return targets[turn % targets.length];
+    },
+  };
+}
+
+/** Weights are ratios; a group with weight 0 is never chosen, and nothing fails over to another group. */
+function targetGroupByWeight({ TargetGroups = [] }: ForwardActionConfig, random: () => number): string | undefined {
+  const total = TargetGroups.reduce((sum, { Weight = 1 }) => sum + Weight, 0);
+  let point = random() * total;
+  for (const { TargetGroupArn, Weight = 1 } of TargetGroups) {
+    if (point < Weight) return TargetGroupArn;
+    point -= Weight;
+  }
+  return undefined;
+}
+
+/** The healthy ones; where there are only unhealthy ones the group fails open to them. */
+function usableTargets(targets: readonly RegisteredTarget[]): readonly RegisteredTarget[] {
+  const healthy = targets.filter(({ health }) => health.state === 'healthy');
+  return healthy.length > 0 ? healthy : targets.filter(({ health }) => health.state === 'unhealthy');
+}
+
+/** A repeatable sequence of numbers in [0, 1): the generator known as mulberry32. */
+function seededRandom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = Math.trunc(state + 0x6d2b79f5);
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
