@@ -1,0 +1,80 @@
+/**
+ * The `pack` builder: lays a folder's files on nothing, as its Dockerfile copies them, without any container engine.
+ * The same files give the same digest: times, owners and modes are fixed, and everything is in a fixed order.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { usageError } from '../errors.ts';
+import type { BuildOptions } from './builder.ts';
+import { readContext } from './context.ts';
+import { ImageTree } from './copy.ts';
+import { type Dockerfile, parseDockerfile } from './dockerfile.ts';
+import { type ImageBlob, type PackedImage, imageBlob, sha256 } from './image.ts';
+import { compressLayer, writeTar } from './layer.ts';
+
+const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
+const CONFIG = 'application/vnd.oci.image.config.v1+json';
+const LAYER = 'application/vnd.oci.image.layer.v1.tar+gzip';
+const ARCHITECTURES = { X86_64: 'amd64', ARM64: 'arm64' } as const;
+
+interface Layer {
+  readonly blob: ImageBlob;
+  /** Digest of the layer before compression. */
+  readonly diffId: string;
+}
+
+/**
+ * Builds the image of `dir`: its files as `dir/Dockerfile` copies them, without those that `dir/.dockerignore` leaves out.
+ * @throws CanaryError, exit 2, naming the line of the Dockerfile that cannot be built this way
+ */
+export async function packImage(dir: string, { cpuArchitecture }: BuildOptions): Promise<PackedImage> {
+  const dockerfile = parseDockerfile(await readDockerfile(dir));
+  if (!dockerfile.steps.some(({ kind }) => kind === 'copy')) {
+    throw usageError(`${join(dir, 'Dockerfile')} copies nothing into the image.`, 'Write COPY . . into it.');
+  }
+  const layers = await packLayers(dir, dockerfile);
+  const config = imageBlob(CONFIG, json({
+    created: '1970-01-01T00:00:00Z',
+    architecture: ARCHITECTURES[cpuArchitecture],
+    os: 'linux',
+    config: dockerfile.config,
+    rootfs: { type: 'layers', diff_ids: layers.map(({ diffId }) => diffId) },
+  }));
+  const manifest = imageBlob(MANIFEST, json({
+    schemaVersion: 2,
+    mediaType: MANIFEST,
+    config: descriptor(config),
+    layers: layers.map(({ blob }) => descriptor(blob)),
+  }));
+  return { manifest, blobs: [...layers.map(({ blob }) => blob), config] };
+}
+
+async function readDockerfile(dir: string): Promise<string> {
+  try {
+    return await readFile(join(dir, 'Dockerfile'), 'utf8');
+  } catch (cause) {
+    throw usageError(`${join(dir, 'Dockerfile')} can't be read: ${cause instanceof Error ? cause.message : String(cause)}`);
+  }
+}
+
+/** One layer for each COPY, so that what did not change is not sent again. */
+async function packLayers(dir: string, { steps }: Dockerfile): Promise<Layer[]> {
+  const context = await readContext(dir);
+  const tree = new ImageTree();
+  const layers: Layer[] = [];
+  for (const step of steps) {
+    const entries = step.kind === 'copy' ? tree.copy(context, step) : tree.makeDirectory(step.path);
+    if (entries.length === 0) continue;
+    const tar = await writeTar(entries, dir);
+    layers.push({ blob: imageBlob(LAYER, compressLayer(tar)), diffId: sha256(tar) });
+  }
+  return layers;
+}
+
+function descriptor({ mediaType, digest, content }: ImageBlob): { mediaType: string; digest: string; size: number } {
+  return { mediaType, digest, size: content.length };
+}
+
+function json(value: object): Buffer {
+  return Buffer.from(JSON.stringify(value));
+}

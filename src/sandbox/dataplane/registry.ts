@@ -1,0 +1,84 @@
+/** The OCI registry behind ECR: `/v2/` of the sandbox's port, as the distribution specification has it. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { AwsError } from '../errors.ts';
+import type { Region } from '../parts.ts';
+import { requireRepository } from '../world/ecr-images.ts';
+import { makeBlobStore } from './blob-store.ts';
+import { authorize } from './registry-auth.ts';
+import { getBlob } from './registry-blobs.ts';
+import { type Exchange, type Handler, RegistryError, fromAwsError, sendError, sendJson } from './registry-exchange.ts';
+import { getManifest, putManifest } from './registry-manifests.ts';
+import { cancelUpload, finishUpload, patchUpload, startUpload, uploadStatus } from './registry-uploads.ts';
+
+export interface RegistryHandler {
+  /** Answers one request whose path begins with `/v2/`. Never rejects. */
+  handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
+}
+
+interface Route {
+  /** Groups: the repository's name, then what `Exchange.reference` shall be. */
+  readonly path: RegExp;
+  readonly methods: Readonly<Record<string, Handler>>;
+}
+
+const ROUTES: readonly Route[] = [
+  { path: /^\/v2\/(.+)\/blobs\/uploads\/?$/, methods: { POST: startUpload } },
+  { path: /^\/v2\/(.+)\/blobs\/uploads\/([0-9a-f-]{36})$/, methods: { GET: uploadStatus, PATCH: patchUpload, PUT: finishUpload, DELETE: cancelUpload } },
+  { path: /^\/v2\/(.+)\/blobs\/([^/]+)$/, methods: { GET: getBlob, HEAD: getBlob } },
+  { path: /^\/v2\/(.+)\/manifests\/([^/]+)$/, methods: { GET: getManifest, HEAD: getManifest, PUT: putManifest } },
+  { path: /^\/v2\/(.+)\/tags\/list$/, methods: { GET: listTags } },
+];
+
+/**
+ * @param options.dir the sandbox's folder
+ * @param options.regions all regions there are; the one that gave out the caller's token is the one whose repositories it sees
+ */
+export function makeRegistry({ dir, regions }: { dir: string; regions: () => Iterable<Region> }): RegistryHandler {
+  const blobs = makeBlobStore(dir);
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(request.url ?? '/', 'http://registry');
+    const region = authorize(request, response, regions());
+    if (url.pathname === '/v2/' || url.pathname === '/v2') return sendJson(response, 200, {});
+
+    const { handler, name, reference } = route(request.method ?? 'GET', url.pathname);
+    const repository = requireRepository(region, name);
+    const exchange: Exchange = { request, response, query: url.searchParams, region, repository, reference, blobs };
+    await handler(exchange);
+  }
+
+  return {
+    async handle(request, response) {
+      response.setHeader('docker-distribution-api-version', 'registry/2.0');
+      try {
+        await answer(request, response);
+      } catch (error) {
+        sendError(request, response, error instanceof AwsError ? fromAwsError(error) : error);
+      }
+    },
+  };
+}
+
+function route(method: string, path: string): { handler: Handler; name: string; reference: string } {
+  for (const { path: pattern, methods } of ROUTES) {
+    const match = pattern.exec(path);
+    if (!match) continue;
+    const handler = Object.hasOwn(methods, method) ? methods[method] : undefined;
+    if (!handler) break;
+    return { handler, name: match[1] ?? '', reference: decodeURIComponent(match[2] ?? '') };
+  }
+  throw new RegistryError(405, 'UNSUPPORTED', 'The operation is unsupported.');
+}
+
+async function listTags({ response, query, repository }: Exchange): Promise<void> {
+  const tags = repository.images.flatMap((image) => image.tags).toSorted();
+  const last = query.get('last');
+  const rest = last === null ? tags : tags.filter((tag) => tag > last);
+  const limit = Number(query.get('n') ?? rest.length);
+  const page = rest.slice(0, limit);
+  const { repositoryName } = repository.repository;
+  if (page.length > 0 && page.length < rest.length) {
+    response.setHeader('link', `</v2/${repositoryName}/tags/list?n=${limit}&last=${page.at(-1)}>; rel="next"`);
+  }
+  sendJson(response, 200, { name: repositoryName, tags: page });
+}
