@@ -1,0 +1,27 @@
+/** Everything durable of one region. Each service's part is described in its own file. */
+import { type CloudFormationState, emptyCloudFormation } from './cloudformation-state.ts';
+import { type EcrState, emptyEcr } from './ecr-state.ts';
+import { type EcsState, emptyEcs } from './ecs-state.ts';
+import { type Elbv2State, emptyElbv2 } from './elbv2-state.ts';
+import { type LogsState, emptyLogs } from './logs-state.ts';
+import { type SsmState, emptySsm } from './ssm-state.ts';
+
+export interface WorldState {
+  cloudformation: CloudFormationState;
+  ecr: EcrState;
+  ecs: EcsState;
+  elbv2: Elbv2State;
+  logs: LogsState;
+  ssm: SsmState;
+}
+
+export function emptyWorld(): WorldState {
+  return {
+    cloudformation: emptyCloudFormation(),
+    ecr: emptyEcr(),
+    ecs: emptyEcs(),
+    elbv2: emptyElbv2(),
+    logs: emptyLogs(),
+    ssm: emptySsm(),
+  };
+}
