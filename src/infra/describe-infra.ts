@@ -1,0 +1,67 @@
+/** What build-infra made: what the core of a release stands on, and where users reach it. */
+import type { Aws } from '../aws/aws.ts';
+import type { Stack } from '../aws/cloudformation.ts';
+import { CanaryError } from '../errors.ts';
+import type { Place } from '../release/model.ts';
+import type { Settings } from '../settings/settings.ts';
+import { baseName, serviceStackName } from './stack-requests.ts';
+
+export interface Endpoints {
+  /** URLs; undefined where no service is reached that way. */
+  readonly publicEndpoint: string | undefined;
+  readonly internalEndpoint: string | undefined;
+  /** Address of the bastion, where there is one. */
+  readonly bastionEndpoint: string | undefined;
+}
+
+/** @throws CanaryError `no-infra` when the base or the service's part is not made, or not made to the end. */
+export async function describePlace(aws: Pick<Aws, 'stacks'>, settings: Settings, service: string): Promise<Place> {
+  const [base, part] = await Promise.all([
+    readStack(aws, baseName(settings), settings),
+    readStack(aws, serviceStackName(settings, service), settings),
+  ]);
+  return {
+    project: settings.project,
+    service,
+    cluster: base('ClusterName'),
+    subnets: base('SubnetIds').split(','),
+    securityGroups: [base('TaskSecurityGroupId')],
+    targetGroups: { blue: part('BlueTargetGroupArn'), green: part('GreenTargetGroupArn') },
+    repositoryName: part('RepositoryName'),
+    repositoryUri: part('RepositoryUri'),
+    executionRoleArn: part('ExecutionRoleArn'),
+    taskRoleArn: part('TaskRoleArn'),
+    logGroup: part('LogGroupName'),
+  };
+}
+
+/** Where the project's load balancers and its bastion answer, as they are now. */
+export function endpointsOf(base: Stack | undefined): Endpoints {
+  const { outputs = {}, parameters = {} } = base ?? {};
+  return {
+    publicEndpoint: urlOf(outputs['PublicEndpointHost'], parameters['ListenerPort']),
+    internalEndpoint: urlOf(outputs['InternalEndpointHost'], parameters['InternalListenerPort']),
+    bastionEndpoint: outputs['BastionEndpoint'],
+  };
+}
+
+/** Reads the stack's outputs: the function returned gives one by its name. */
+async function readStack(aws: Pick<Aws, 'stacks'>, name: string, settings: Settings): Promise<(output: string) => string> {
+  const stack = await aws.stacks.describe(name);
+  return (output) => {
+    const value = stack?.outputs[output];
+    if (value !== undefined) return value;
+    throw new CanaryError({
+      code: 'no-infra',
+      message: stack
+        ? `Stack ${name} is ${stack.status} and has no output ${output}.`
+        : `There is no stack ${name} in account ${settings.account}, region ${settings.region}.`,
+      next: 'ecs-canary build-infra',
+    });
+  };
+}
+
+function urlOf(host: string | undefined, port: string | undefined): string | undefined {
+  if (host === undefined) return undefined;
+  return port === undefined || port === '80' ? `http://${host}` : `http://${host}:${port}`;
+}

@@ -1,0 +1,16 @@
+/** What building and destroying the infrastructure works with. */
+import type { Aws } from '../aws/aws.ts';
+import type { Progress } from '../progress/events.ts';
+import type { Settings } from '../settings/settings.ts';
+import type { Wait } from '../time.ts';
+
+export interface InfraSession {
+  readonly aws: Aws;
+  readonly settings: Settings;
+  readonly progress: Progress;
+  /** A wait whose deadline begins now. */
+  readonly wait: () => Wait;
+}
+
+export const PROJECT_TAG = 'ecs-canary:project';
+export const SERVICE_TAG = 'ecs-canary:service';

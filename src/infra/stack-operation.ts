@@ -1,0 +1,84 @@
+/** Follows an operation on a stack to its end, tells of each resource, and says what went wrong. */
+import type { StackEvent } from '../aws/cloudformation.ts';
+import { CanaryError } from '../errors.ts';
+import { poll, type Wait } from '../time.ts';
+import type { InfraSession } from './session.ts';
+
+export interface Followed {
+  /** Name or, for a stack that is being deleted, id. */
+  readonly stack: string;
+  /** The name that we gave the operation. */
+  readonly operation: string;
+  /** Completes "Stack echo could not be …". */
+  readonly verb: 'made' | 'updated' | 'deleted';
+  /** What state users are in when it failed. */
+  readonly usersAre: string;
+  /** The command to type when it failed. */
+  readonly next: string;
+}
+
+/**
+ * Resolves when our own operation did what it was to do.
+ * @throws CanaryError `stack-failed` with the first real cause; `timeout` (exit 124), after which AWS goes on by itself.
+ */
+export async function followStack({ stack, operation, verb, usersAre, next }: Followed, session: FollowSession, wait: Wait): Promise<void> {
+  const { status, events } = await untilSettled(stack, operation, session, wait);
+  if (SUCCESS.has(status)) return;
+  throw new CanaryError({
+    code: 'stack-failed',
+    message: `Stack ${nameOf(stack)} could not be ${verb}${causeOf(events)} It is ${status} now.`,
+    usersAre,
+    next,
+  });
+}
+
+/**
+ * Resolves when somebody else's operation has ended, whichever way.
+ * @throws CanaryError `timeout` (exit 124).
+ */
+export async function awaitStack(stack: string, session: FollowSession, wait: Wait): Promise<void> {
+  await untilSettled(stack, undefined, session, wait);
+}
+
+type FollowSession = Pick<InfraSession, 'aws' | 'progress'>;
+
+interface Settled {
+  readonly status: string;
+  /** Of the operation, oldest first. */
+  readonly events: readonly StackEvent[];
+}
+
+function untilSettled(stack: string, operation: string | undefined, { aws, progress }: FollowSession, wait: Wait): Promise<Settled> {
+  const told = new Set<string>();
+  return poll(`stack ${nameOf(stack)}`, wait, async () => {
+    const found = await aws.stacks.describe(stack);
+    if (!found) return { status: 'DELETE_COMPLETE', events: [] };
+    const events = await aws.stacks.lastEvents(found.id);
+    // What was just asked for may not be read back yet.
+    if (operation !== undefined && events[0]?.operation !== operation) return undefined;
+    for (const event of events.filter(({ id }) => !told.has(id))) {
+      told.add(event.id);
+      const { resource, kind, status, reason } = event;
+      progress({ type: 'resource', stack: found.name, resource, kind, status, reason });
+    }
+    return found.status.endsWith('_IN_PROGRESS') ? undefined : { status: found.status, events };
+  });
+}
+
+const SUCCESS: ReadonlySet<string> = new Set(['CREATE_COMPLETE', 'UPDATE_COMPLETE', 'DELETE_COMPLETE']);
+
+/** The first failure that is not only the consequence of another one. */
+function causeOf(events: readonly StackEvent[]): string {
+  const cause = events.find(({ status, reason = '' }) => status.endsWith('_FAILED') && !/cancelled/i.test(reason));
+  return cause ? `: ${cause.resource} (${cause.kind}): ${plain(cause.reason ?? 'no reason given')}` : '.';
+}
+
+/** What the service said, without the envelope that CloudFormation puts around it. */
+function plain(reason: string): string {
+  const said = /^Resource handler returned message: "(.+?)(?: \(Service: .*)?" \(RequestToken: /s.exec(reason)?.[1];
+  return (said ?? reason).trim().replace(/\.?$/, '.');
+}
+
+function nameOf(stack: string): string {
+  return stack.startsWith('arn:') ? (stack.split('/')[1] ?? stack) : stack;
+}

@@ -1,0 +1,7 @@
+/** CloudFormation: stacks of the resources that a deployment needs, made from templates over AWS time. */
+import type { Operations } from '../service.ts';
+import { readOperations } from './read-operations.ts';
+import { templateOperations } from './template-operations.ts';
+import { writeOperations } from './write-operations.ts';
+
+export const operations: Operations = { ...readOperations, ...templateOperations, ...writeOperations };

@@ -1,0 +1,91 @@
+/** Where work on a stack happens: AWS time passes there, and what happens is written into the stack's events. */
+import type { ResourceStatus, StackStatus } from '@aws-sdk/client-cloudformation';
+import { randomUUID } from 'node:crypto';
+import { AwsError } from '../../errors.ts';
+import type { Region } from '../../parts.ts';
+import type { StoredResource, StoredStack } from '../../world/cloudformation-state.ts';
+
+export interface Site {
+  readonly region: Region;
+  readonly stack: StoredStack;
+  /** Lets AWS ms pass. Never resolves once the region has stopped: the work is taken up again after the next start. */
+  pass(awsMs: number): Promise<void>;
+  stackBecomes(status: StackStatus, reason?: string): void;
+  resourceBecomes(resource: StoredResource, status: ResourceStatus, reason?: string): void;
+}
+
+/** AWS ms from a resource's turn until the call that makes, changes or deletes it. */
+export const LEAD_TIME = 1_000;
+
+export function makeSite(region: Region, stack: StoredStack, pass: Site['pass']): Site {
+  return {
+    region,
+    stack,
+    pass,
+    stackBecomes: (status, reason) => setStackStatus(region, stack, status, reason),
+    resourceBecomes(resource, status, reason) {
+      const at = region.clock.now();
+      Object.assign(resource, { status, statusReason: reason, changedAt: at });
+      stack.events.push({
+        StackId: stack.id,
+        EventId: `${resource.logicalId}-${status}-${at.toISOString()}-${stack.events.length}`,
+        StackName: stack.name,
+        LogicalResourceId: resource.logicalId,
+        PhysicalResourceId: resource.physicalId ?? '',
+        ResourceType: resource.type,
+        Timestamp: at,
+        ResourceStatus: status,
+        ResourceStatusReason: reason,
+        ResourceProperties: JSON.stringify(resource.properties),
+        ClientRequestToken: stack.token,
+      });
+      region.changed();
+    },
+  };
+}
+
+/** Changes the stack's own status and writes the event of it. */
+export function setStackStatus(region: Region, stack: StoredStack, status: StackStatus, reason?: string): void {
+  const at = region.clock.now();
+  stack.status = status;
+  stack.statusReason = reason;
+  if (status.startsWith('UPDATE_')) stack.updatedAt = at;
+  if (status === 'DELETE_COMPLETE') stack.deletedAt = at;
+  stack.events.push({
+    StackId: stack.id,
+    EventId: randomUUID(),
+    StackName: stack.name,
+    LogicalResourceId: stack.name,
+    PhysicalResourceId: stack.id,
+    ResourceType: 'AWS::CloudFormation::Stack',
+    Timestamp: at,
+    ResourceStatus: status,
+    ResourceStatusReason: reason,
+    ClientRequestToken: stack.token,
+  });
+  region.changed();
+}
+
+/** Awaits what a service does for a resource; a failure is worded as CloudFormation passes it on. */
+export async function handled<T>(type: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw new Error(handlerMessage(type, error), { cause: error });
+  }
+}
+
+function handlerMessage(type: string, error: unknown): string {
+  const message = messageOf(error);
+  const service = type.split('::')[1] ?? type;
+  const { status, code } = error instanceof AwsError ? error : { status: 500, code: 'InternalFailure' };
+  const handlerCode = /AlreadyExists|Duplicate/.test(code) ? 'AlreadyExists' : 'GeneralServiceException';
+  return (
+    `Resource handler returned message: "${message} (Service: ${service}, Status Code: ${status}, Request ID: ${randomUUID()})" ` +
+    `(RequestToken: ${randomUUID()}, HandlerErrorCode: ${handlerCode})`
+  );
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,84 @@
+/** The local AWS: API, registry and data plane on loopback. `startSandbox` is the whole of it. */
+import { randomUUID } from 'node:crypto';
+import { appendFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { listen, type ServerParts } from './api/server.ts';
+import { closeAll, type Closer } from './closers.ts';
+import { makeRegistry } from './dataplane/registry.ts';
+import { logFile, prepareFolder, requestLogFile } from './folder.ts';
+import { countHoldings } from './holdings.ts';
+import type { Region, SandboxConfig } from './parts.ts';
+import { startRegions } from './regions.ts';
+import { openRequestLog } from './request-log.ts';
+import { claim, refuseIfRunning, release, type SandboxInfo, type SandboxStatus } from './run-file.ts';
+
+export interface SandboxOptions {
+  /** Port of API and registry on 127.0.0.1; 0 (the default) for a free one. */
+  readonly port?: number;
+  /** The folder that holds everything durable; made where it is missing. */
+  readonly dir: string;
+  /** AWS durations are divided by it (default 1). */
+  readonly speed?: number;
+  /** Account id, 12 digits (default 000000000000). */
+  readonly account?: string;
+  /** Makes the choice of target group repeatable. */
+  readonly seed?: number;
+}
+
+export interface Sandbox {
+  readonly info: SandboxInfo;
+  /** The endpoint for AWS SDKs. */
+  readonly url: string;
+  readonly port: number;
+  /** A region, started on demand. */
+  region(name: string): Promise<Region>;
+  /** Ends everything it started and writes its state. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a sandbox in this process.
+ * @throws Error, worded for a user, when the port can't be had, the folder has a sandbox that runs or holds something else, or its
+ *   state can't be read.
+ */
+export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
+  const { port = 0, speed = 1, account = '000000000000', seed } = options;
+  const dir = resolve(options.dir);
+  prepareFolder(dir);
+  await refuseIfRunning(dir);
+  const closers: Closer[] = [];
+  try {
+    const server = await listen(port, (bound) => startParts({ account, port: bound, dir, speed, seed }, closers));
+    closers.push(server.close);
+    const { info, region } = server.parts;
+    return { info, url: info.url, port: info.port, region, stop: () => closeAll(closers) };
+  } catch (error) {
+    await closeAll(closers);
+    throw error;
+  }
+}
+
+interface SandboxParts extends ServerParts {
+  readonly info: SandboxInfo;
+}
+
+/** Starts what stands behind the port; what has to be ended later goes to `closers`, also when it fails midway. */
+async function startParts(config: SandboxConfig, closers: Closer[]): Promise<SandboxParts> {
+  const { dir, port, speed, account } = config;
+  const url = `http://127.0.0.1:${port}`;
+  const info: SandboxInfo = { id: randomUUID(), pid: process.pid, url, port, speed, account, since: new Date().toISOString() };
+  await claim(dir, info);
+  closers.push(() => release(dir));
+  const requestLog = openRequestLog(requestLogFile(dir));
+  closers.push(requestLog.close);
+  const regions = await startRegions(config);
+  closers.push(regions.stop);
+  return {
+    info,
+    region: regions.get,
+    registry: makeRegistry({ dir, regions: regions.started }),
+    requestLog,
+    status: (): SandboxStatus => ({ ...info, holds: countHoldings(regions.started()) }),
+    log: (line) => appendFileSync(logFile(dir), `${new Date().toISOString()} ${line}\n`),
+  };
+}

@@ -1,0 +1,90 @@
+/** Keeps each region's state in `<dir>/<region>.json`, so that a sandbox carries on where it stopped. */
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { isRegionName } from './region-name.ts';
+import { emptyWorld, type WorldState } from './world/state.ts';
+
+export interface StateFile {
+  readonly state: WorldState;
+  /** Writes soon: many changes in a row are one write. */
+  readonly changed: () => void;
+  /** Writes now, and no more after that. */
+  readonly close: () => void;
+}
+
+/** How long changes are gathered, in real ms. */
+const GATHER_MS = 50;
+
+/** The regions that have a state file in `dir`. */
+export function storedRegions(dir: string): string[] {
+  const names = readdirSync(dir).filter((file) => file.endsWith('.json'));
+  return names.map((file) => file.slice(0, -'.json'.length)).filter(isRegionName);
+}
+
+/** Opens a region's state, empty where there is none yet. Throws an Error that names the file when it can't be read. */
+export function openState(dir: string, region: string): StateFile {
+  const file = join(dir, `${region}.json`);
+  const state = existsSync(file) ? readState(file) : emptyWorld();
+  let written = serialize(state);
+  let timer: NodeJS.Timeout | undefined;
+  let closed = false;
+  const write = () => {
+    clearTimeout(timer);
+    timer = undefined;
+    const text = serialize(state);
+    if (text !== written) {
+      writeAtomically(file, text);
+      written = text;
+    }
+  };
+  return {
+    state,
+    changed() {
+      if (!closed) timer ??= setTimeout(write, GATHER_MS);
+    },
+    close() {
+      closed = true;
+      write();
+    },
+  };
+}
+
+function readState(file: string): WorldState {
+  try {
+    return complete(deserialize(readFileSync(file, 'utf8')));
+  } catch (error) {
+    const cause = error instanceof Error ? error.message : String(error);
+    throw new Error(`The sandbox's state file ${file} can't be read (${cause}). Repair it, or remove it to start that region empty.`, {
+      cause: error,
+    });
+  }
+}
+
+/** State with every service's part: one that is new since the file was written starts empty. */
+function complete(stored: unknown): WorldState {
+  if (typeof stored !== 'object' || stored === null || Array.isArray(stored)) throw new TypeError('it holds no state');
+  return { ...emptyWorld(), ...stored };
+}
+
+/** JSON in which a Date is `{"$date": "<ISO 8601>"}`. */
+function serialize(state: WorldState): string {
+  return JSON.stringify(state, function markDates(this: Record<string, unknown>, key: string, value: unknown) {
+    const raw = this[key];
+    return raw instanceof Date ? { $date: raw.toISOString() } : value;
+  });
+}
+
+function deserialize(text: string): unknown {
+  return JSON.parse(text, (_key, value: unknown) => {
+    const isDate = typeof value === 'object' && value !== null && '$date' in value && typeof value.$date === 'string';
+    return isDate ? new Date(String(value.$date)) : value;
+  });
+}
+
+/** Makes the folder again when somebody removed it: what runs must not end for that. */
+function writeAtomically(file: string, text: string): void {
+  mkdirSync(dirname(file), { recursive: true });
+  const temporary = `${file}.tmp`;
+  writeFileSync(temporary, text);
+  renameSync(temporary, file);
+}

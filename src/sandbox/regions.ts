@@ -1,0 +1,47 @@
+/** The regions of a sandbox: those with stored state start with it, others on demand. */
+import { realClock } from './clock.ts';
+import type { Region, SandboxConfig } from './parts.ts';
+import { storedRegions } from './persistence.ts';
+import { type RunningRegion, startRegion } from './region.ts';
+
+export interface Regions {
+  readonly get: (name: string) => Promise<Region>;
+  /** Those that run. */
+  readonly started: () => Iterable<Region>;
+  readonly stop: () => Promise<void>;
+}
+
+/** Starts the regions that have stored state. When one can't start, those that could are stopped again. */
+export async function startRegions(config: SandboxConfig): Promise<Regions> {
+  const clock = realClock(config.speed);
+  const starting = new Map<string, Promise<Region>>();
+  const running: RunningRegion[] = [];
+
+  let stopping = false;
+  const get = (name: string) => {
+    if (stopping) return Promise.reject(new Error('The sandbox is stopping.'));
+    const known = starting.get(name);
+    if (known) return known;
+    const region = start(name);
+    starting.set(name, region);
+    return region;
+  };
+  const start = async (name: string) => {
+    const started = await startRegion(name, config, clock);
+    running.push(started);
+    return started.region;
+  };
+  const stop = async () => {
+    stopping = true;
+    await Promise.allSettled(starting.values());
+    await Promise.all(running.map((region) => region.stop()));
+  };
+
+  try {
+    await Promise.all(storedRegions(config.dir).map(get));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { get, started: () => running.map(({ region }) => region), stop };
+}

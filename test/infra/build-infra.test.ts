@@ -1,0 +1,107 @@
+import { createServer } from 'node:net';
+import { buildInfra, planInfra } from '../../src/infra/build-infra.ts';
+import { describePlace } from '../../src/infra/describe-infra.ts';
+import { baseRequest } from '../../src/infra/stack-requests.ts';
+import { withProject } from './project.ts';
+
+const two = { SERVICES: 'web,store', SERVICE_NAME: 'web', STORE_EXPOSE: 'internal' };
+
+test('from nothing to endpoints that answer 503, and a second run has nothing to do', () =>
+  withProject(async ({ session, aws, ports, writes }) => {
+    const { session: first, settings, events } = session({ ...two, KEY_PAIR: 'harbour', BASTION_CIDR: '192.0.2.0/24' });
+
+    expect(await planInfra(first)).toEqual([
+      'create stack fleet',
+      'create stack fleet-web',
+      'create stack fleet-store',
+      'create the listener rule of web for path-pattern /*, weights 100/0',
+      'create the listener rule of store for path-pattern /*, weights 100/0',
+    ]);
+    expect(await writes()).toEqual([]);
+
+    const built = await buildInfra(first);
+    expect(built).toEqual({
+      publicEndpoint: `http://127.0.0.1:${ports[0]}`,
+      internalEndpoint: `http://127.0.0.1:${ports[1]}`,
+      bastionEndpoint: expect.stringMatching(/^203\.0\.113\.\d+$/),
+      changed: true,
+    });
+    expect(events).toContainEqual(expect.objectContaining({ type: 'resource', stack: 'fleet', kind: 'AWS::ECS::Cluster', status: 'CREATE_COMPLETE' }));
+    // No target yet in the rule's first group.
+    expect((await fetch(built.publicEndpoint ?? '')).status).toBe(503);
+    expect((await fetch(built.internalEndpoint ?? '')).status).toBe(503);
+
+    const place = await describePlace(aws, settings, 'store');
+    expect(place).toMatchObject({ cluster: 'fleet', repositoryName: 'fleet/store', subnets: [expect.any(String), expect.any(String)] });
+    expect(await aws.registry.countImages('fleet/store')).toBe(0);
+    const [group] = await aws.loadBalancing.targetGroups([place.targetGroups.green]);
+    expect(group?.loadBalancerArns).toHaveLength(1);
+    const tags = await aws.loadBalancing.tagsOf([place.targetGroups.green]);
+    expect(tags.get(place.targetGroups.green)).toMatchObject({
+      'ecs-canary:project': 'fleet', 'ecs-canary:service': 'store', 'ecs-canary:colour': 'green',
+    });
+
+    const before = await writes();
+    expect(await buildInfra(session({ ...two, KEY_PAIR: 'harbour', BASTION_CIDR: '192.0.2.0/24' }).session)).toEqual({ ...built, changed: false });
+    expect(await writes()).toEqual(before);
+  }));
+
+test('a changed setting updates what is there, and moves no traffic', () =>
+  withProject(async ({ session, aws }) => {
+    await buildInfra(session().session);
+    const { targetGroups } = await describePlace(aws, session().settings, 'server');
+    const base = await aws.stacks.describe('fleet');
+    const [rule] = (await aws.loadBalancing.rules([base?.outputs['PublicListenerArn'] ?? ''])).filter(({ isDefault }) => !isDefault);
+    if (!rule) throw new Error('no rule');
+    await aws.loadBalancing.setWeights(rule, new Map([[targetGroups.blue, 30], [targetGroups.green, 70]]));
+
+    const changed = session({ DEREGISTRATION_DELAY: '12', HEALTH_CHECK_PATH: '/ping' }).session;
+    expect(await planInfra(changed)).toEqual(['update stack fleet-server']);
+    expect((await buildInfra(changed)).changed).toBe(true);
+    expect(await aws.loadBalancing.deregistrationDelay(targetGroups.blue)).toBe(12);
+    expect((await describePlace(aws, changed.settings, 'server')).targetGroups).toEqual(targetGroups);
+    expect((await aws.loadBalancing.freshRule(rule))?.forward).toEqual([
+      { arn: targetGroups.blue, weight: 30 },
+      { arn: targetGroups.green, weight: 70 },
+    ]);
+
+    // A second rule for the same pair sends users where the first one does.
+    expect((await buildInfra(session({ DEREGISTRATION_DELAY: '12', HEALTH_CHECK_PATH: '/ping', PATH_PATTERN: '/v2/*' }).session)).changed).toBe(true);
+    const rules = (await aws.loadBalancing.rules([rule.listenerArn])).filter(({ isDefault }) => !isDefault);
+    expect(rules.map(({ conditions, forward }) => [conditions[0]?.values, forward?.map(({ weight }) => weight)])).toEqual([
+      [['/v2/*'], [30, 70]],
+      [['/*'], [30, 70]],
+    ]);
+  }));
+
+test('names the first real cause of a failure, and the next run starts over', () =>
+  withProject(async ({ session, ports }) => {
+    const holder = createServer().listen(ports[0], '127.0.0.1');
+    await new Promise((resolve) => holder.once('listening', resolve));
+    try {
+      await expect(buildInfra(session().session)).rejects.toMatchObject({
+        code: 'stack-failed',
+        message: expect.stringMatching(/^Stack fleet could not be made: PublicListener \(AWS::ElasticLoadBalancingV2::Listener\): The listener [^"]+ It is ROLLBACK_COMPLETE now\.$/),
+        next: 'ecs-canary build-infra',
+      });
+    } finally {
+      await new Promise((resolve) => holder.close(resolve));
+    }
+    expect((await planInfra(session().session))[0]).toBe('delete stack fleet, which is ROLLBACK_COMPLETE and can only be deleted');
+    expect((await buildInfra(session().session)).publicEndpoint).toBe(`http://127.0.0.1:${ports[0]}`);
+  }));
+
+test('waits for another run that is at work on a stack, and goes on from there', () =>
+  withProject(async ({ session, aws }) => {
+    const { session: mine, settings } = session();
+    await aws.stacks.create(baseRequest(settings, undefined), 'another-run');
+    expect((await planInfra(mine))[0]).toBe('wait for stack fleet, which is CREATE_IN_PROGRESS');
+    expect((await buildInfra(mine)).changed).toBe(true);
+    const base = await aws.stacks.describe('fleet');
+    expect(await aws.stacks.lastEvents(base?.id ?? '')).toContainEqual(expect.objectContaining({ operation: 'another-run', status: 'CREATE_COMPLETE' }));
+  }));
+
+test('says that there is no infrastructure, and what to type', () =>
+  withProject(async ({ session, aws }) => {
+    await expect(describePlace(aws, session().settings, 'server')).rejects.toMatchObject({ code: 'no-infra', next: 'ecs-canary build-infra' });
+  }));
