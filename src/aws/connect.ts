@@ -1,0 +1,120 @@
+/** Making SDK clients, once and on first use, and turning what AWS answers into errors that say what to do. */
+import type { MiddlewareStack } from '@smithy/types';
+import { CanaryError, ExitCode } from '../errors.ts';
+import type { Connection } from '../settings/connection.ts';
+
+/** What every client is made with. Credentials come from the SDK's own chain; adaptive retries keep to AWS's quotas. */
+export function clientOptions(connection: Connection) {
+  return {
+    region: connection.region,
+    endpoint: connection.endpointUrl,
+    retryMode: 'adaptive',
+    maxAttempts: 6,
+    requestHandler: { connectionTimeout: 5_000, requestTimeout: 30_000, throwOnRequestTimeout: true },
+  } as const;
+}
+
+/**
+ * The client, with its errors explained: what every call can meet (no network, no credentials, no permission) becomes a
+ * CanaryError that names the call as IAM does; errors that only the caller can judge stay the SDK's own (see `isAws`).
+ * @param service IAM's prefix of the service, such as `ecs`.
+ */
+export function explaining<Input extends object, Output extends object, Client>(
+  service: string,
+  client: Client & { middlewareStack: MiddlewareStack<Input, Output> },
+): Client {
+  client.middlewareStack.add(
+    (next, context) => async (args) => {
+      try {
+        return await next(args);
+      } catch (error) {
+        throw explain(`${service}:${(context.commandName ?? '').replace(/Command$/, '')}`, error);
+      }
+    },
+    { step: 'initialize', name: 'explain' },
+  );
+  return client;
+}
+
+/** `make` runs on the first call and never again. */
+export function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => (made ??= make());
+}
+
+/** All items of a listing that comes in pages: `page` gets the token of the page and returns its items and the next token. */
+export async function allPages<T>(
+  page: (token: string | undefined) => Promise<readonly [T[], string | undefined]>,
+): Promise<T[]> {
+  const all: T[] = [];
+  let token: string | undefined;
+  do {
+    const [items, next] = await page(token);
+    all.push(...items);
+    token = next;
+  } while (token);
+  return all;
+}
+
+/** Whether AWS answered with one of these error codes. */
+export function isAws(error: unknown, ...codes: string[]): boolean {
+  return error instanceof Error && codes.includes(error.name);
+}
+
+/** An AWS error that nobody expected, as one of ours. Errors of ours, and defects, are returned as they are. */
+export function unexpected(error: unknown): unknown {
+  if (error instanceof CanaryError || !(error instanceof Error) || !('$metadata' in error)) return error;
+  return new CanaryError({ code: 'aws-error', message: `AWS answered ${error.name}: ${error.message}`, cause: error });
+}
+
+const DENIED = ['AccessDenied', 'AccessDeniedException', 'UnauthorizedOperation'];
+const BAD_CREDENTIALS = [
+  'ExpiredToken',
+  'ExpiredTokenException',
+  'InvalidClientTokenId',
+  'UnrecognizedClientException',
+  'SignatureDoesNotMatch',
+  'InvalidSignatureException',
+  'MissingAuthenticationToken',
+];
+const NO_CREDENTIALS = ['CredentialsProviderError', 'TokenProviderError'];
+const NO_NETWORK = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'ECONNRESET', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'EPIPE'];
+
+function explain(action: string, error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const systemCode = 'code' in error ? String(error.code) : '';
+  if (NO_NETWORK.includes(systemCode) || error.name === 'TimeoutError') {
+    return new CanaryError({
+      code: 'no-network',
+      message: `AWS could not be reached for ${action}: ${error.message || systemCode}.`,
+      next: 'check the network, the region and, if one is set, AWS_ENDPOINT_URL; then run the same command again',
+      cause: error,
+    });
+  }
+  if (isAws(error, ...NO_CREDENTIALS)) {
+    return new CanaryError({
+      code: 'no-credentials',
+      message: `No AWS credentials were found: ${error.message}`,
+      exitCode: ExitCode.usage,
+      next: 'give --profile, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
+      cause: error,
+    });
+  }
+  if (isAws(error, ...BAD_CREDENTIALS)) {
+    return new CanaryError({
+      code: 'bad-credentials',
+      message: `AWS refused the credentials (${error.name}): ${error.message}`,
+      next: 'renew the credentials (for SSO: aws sso login), then run the same command again',
+      cause: error,
+    });
+  }
+  if (isAws(error, ...DENIED)) {
+    return new CanaryError({
+      code: 'access-denied',
+      message: `AWS denied ${action}: ${error.message}`,
+      next: `allow ${action} for this identity, then run the same command again`,
+      cause: error,
+    });
+  }
+  return error;
+}

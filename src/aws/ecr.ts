@@ -1,0 +1,104 @@
+/** Image repositories: versions by tag and digest, and the way in for a push. */
+import type { ImageDetail } from '@aws-sdk/client-ecr';
+import type { Connection } from '../settings/connection.ts';
+import { allPages, clientOptions, explaining, isAws, once } from './connect.ts';
+
+export interface Image {
+  /** `sha256:…` */
+  readonly digest: string;
+  readonly tags: readonly string[];
+  /** ms since 1970. */
+  readonly pushedAt: number;
+}
+
+export interface RegistrySignIn {
+  /** Where the registry answers, with its scheme. */
+  readonly endpoint: string;
+  /** Value of the Authorization header. A secret: never to be shown or logged. */
+  readonly authorization: string;
+}
+
+export interface Registry {
+  /** The image that a tag names; undefined when there is none, or no such repository. */
+  imageByTag(repository: string, tag: string): Promise<Image | undefined>;
+  /** All images that have a tag, newest first. */
+  taggedImages(repository: string): Promise<Image[]>;
+  signIn(): Promise<RegistrySignIn>;
+  /** Images in the repository, tagged or not; undefined when there is no such repository. */
+  countImages(repository: string): Promise<number | undefined>;
+  deleteAllImages(repository: string): Promise<void>;
+}
+
+/** BatchDeleteImage takes no more images than this. */
+const DELETE_AT_ONCE = 100;
+
+export function registry(connection: Connection): Registry {
+  const connect = once(async () => {
+    const sdk = await import('@aws-sdk/client-ecr');
+    return { sdk, client: explaining('ecr', new sdk.ECRClient(clientOptions(connection))) };
+  });
+
+  return {
+    async imageByTag(repository, tag) {
+      const { sdk, client } = await connect();
+      try {
+        const answer = await client.send(
+          new sdk.DescribeImagesCommand({ repositoryName: repository, imageIds: [{ imageTag: tag }] }),
+        );
+        return answer.imageDetails?.map(toImage)[0];
+      } catch (error) {
+        if (isAws(error, 'ImageNotFoundException', 'RepositoryNotFoundException')) return undefined;
+        throw error;
+      }
+    },
+
+    async taggedImages(repository) {
+      const { sdk, client } = await connect();
+      const images = await allPages(async (nextToken) => {
+        const answer = await client.send(
+          new sdk.DescribeImagesCommand({ repositoryName: repository, filter: { tagStatus: 'TAGGED' }, nextToken }),
+        );
+        return [(answer.imageDetails ?? []).map(toImage), answer.nextToken];
+      });
+      return images.toSorted((a, b) => b.pushedAt - a.pushedAt);
+    },
+
+    async signIn() {
+      const { sdk, client } = await connect();
+      const answer = await client.send(new sdk.GetAuthorizationTokenCommand({}));
+      const { proxyEndpoint = '', authorizationToken = '' } = answer.authorizationData?.[0] ?? {};
+      return { endpoint: proxyEndpoint, authorization: `Basic ${authorizationToken}` };
+    },
+
+    async countImages(repository) {
+      try {
+        return (await digests(repository)).length;
+      } catch (error) {
+        if (isAws(error, 'RepositoryNotFoundException')) return undefined;
+        throw error;
+      }
+    },
+
+    async deleteAllImages(repository) {
+      const { sdk, client } = await connect();
+      const all = await digests(repository);
+      for (let start = 0; start < all.length; start += DELETE_AT_ONCE) {
+        const imageIds = all.slice(start, start + DELETE_AT_ONCE).map((imageDigest) => ({ imageDigest }));
+        await client.send(new sdk.BatchDeleteImageCommand({ repositoryName: repository, imageIds }));
+      }
+    },
+  };
+
+  async function digests(repository: string): Promise<string[]> {
+    const { sdk, client } = await connect();
+    const ids = await allPages(async (nextToken) => {
+      const answer = await client.send(new sdk.ListImagesCommand({ repositoryName: repository, nextToken }));
+      return [(answer.imageIds ?? []).flatMap(({ imageDigest }) => imageDigest ?? []), answer.nextToken];
+    });
+    return [...new Set(ids)];
+  }
+}
+
+function toImage({ imageDigest = '', imageTags = [], imagePushedAt }: ImageDetail): Image {
+  return { digest: imageDigest, tags: imageTags, pushedAt: imagePushedAt?.getTime() ?? 0 };
+}

@@ -1,0 +1,306 @@
+/** ECS: services, their deployments and tasks, task definitions. */
+import type { Deployment, RegisterTaskDefinitionCommandInput, Service, Task } from '@aws-sdk/client-ecs';
+import type { Connection } from '../settings/connection.ts';
+import { allPages, clientOptions, explaining, isAws, once } from './connect.ts';
+
+export interface EcsService {
+  readonly arn: string;
+  readonly name: string;
+  /** `ACTIVE` or `DRAINING`; an INACTIVE service counts as none. */
+  readonly status: string;
+  /** `ECS`, `CODE_DEPLOY`, `EXTERNAL`, or what AWS adds later. */
+  readonly controller: string;
+  /** `ROLLING`, `BLUE_GREEN`, …: how ECS itself replaces tasks. */
+  readonly strategy: string;
+  readonly taskDefinition: string;
+  readonly desired: number;
+  readonly running: number;
+  readonly pending: number;
+  readonly targetGroupArns: readonly string[];
+  readonly deployment: EcsDeployment | undefined;
+  /** Newest first. */
+  readonly events: readonly ServiceEvent[];
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+/** The deployment that the service is moving to, or has reached. */
+export interface EcsDeployment {
+  /** `ecs-svc/…`; tasks name it as who started them. */
+  readonly id: string;
+  readonly running: number;
+  readonly desired: number;
+  /** `IN_PROGRESS`, `COMPLETED`, `FAILED`, or what AWS adds later. */
+  readonly rolloutState: string;
+  readonly rolloutStateReason: string | undefined;
+}
+
+export interface ServiceEvent {
+  readonly id: string;
+  readonly at: Date | undefined;
+  readonly message: string;
+}
+
+export interface EcsTask {
+  readonly arn: string;
+  /** The last part of the ARN, by which log streams and service events name it. */
+  readonly id: string;
+  readonly lastStatus: string;
+  readonly deploymentId: string | undefined;
+  readonly stoppedReason: string | undefined;
+  readonly containers: readonly { name: string; exitCode: number | undefined; reason: string | undefined }[];
+  /** VPC addresses, as targets are registered by. */
+  readonly addresses: readonly string[];
+}
+
+/** A task definition as AWS's own JSON has it: what RegisterTaskDefinition takes. */
+export type TaskDefinition = RegisterTaskDefinitionCommandInput;
+
+export interface NewService {
+  readonly cluster: string;
+  readonly name: string;
+  readonly taskDefinition: string;
+  readonly desired: number;
+  readonly targetGroupArn: string;
+  readonly container: string;
+  readonly containerPort: number;
+  readonly subnets: readonly string[];
+  readonly securityGroups: readonly string[];
+  /** Seconds. */
+  readonly gracePeriod: number;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+export interface ServiceChange {
+  readonly taskDefinition?: string;
+  readonly desired?: number;
+  /** Seconds. */
+  readonly gracePeriod?: number;
+}
+
+export interface Containers {
+  /** Services that exist among the named ones; INACTIVE ones do not count. */
+  describeServices(cluster: string, names: readonly string[]): Promise<EcsService[]>;
+  /** Names of the active services of a cluster; empty when there is no such cluster. */
+  listServices(cluster: string): Promise<string[]>;
+  createService(service: NewService): Promise<EcsService>;
+  updateService(cluster: string, name: string, change: ServiceChange): Promise<EcsService>;
+  /** Its targets drain and its tasks stop; until then it reads as `DRAINING`. */
+  deleteService(cluster: string, name: string): Promise<void>;
+  /** @param status what ECS wants of them: RUNNING (also those on their way there) or STOPPED (for about an hour). */
+  tasks(cluster: string, service: string, status: 'RUNNING' | 'STOPPED'): Promise<EcsTask[]>;
+  /** A revision, ready to be registered again, with its tags; undefined when it does not exist. */
+  taskDefinition(arn: string): Promise<{ definition: TaskDefinition; tags: Record<string, string> } | undefined>;
+  /** Returns the ARN of the new revision. */
+  registerTaskDefinition(definition: TaskDefinition): Promise<string>;
+}
+
+/** DescribeServices takes no more names than this. */
+const SERVICES_AT_ONCE = 10;
+/** DescribeTasks takes no more ARNs than this. */
+const TASKS_AT_ONCE = 100;
+
+export function containers(connection: Connection): Containers {
+  const connect = once(async () => {
+    const sdk = await import('@aws-sdk/client-ecs');
+    return { sdk, client: explaining('ecs', new sdk.ECSClient(clientOptions(connection))) };
+  });
+
+  return {
+    async describeServices(cluster, names) {
+      const { sdk, client } = await connect();
+      const found: EcsService[] = [];
+      for (let start = 0; start < names.length; start += SERVICES_AT_ONCE) {
+        const services = names.slice(start, start + SERVICES_AT_ONCE);
+        try {
+          const answer = await client.send(new sdk.DescribeServicesCommand({ cluster, services, include: ['TAGS'] }));
+          found.push(...(answer.services ?? []).filter(({ status }) => status !== 'INACTIVE').map(toService));
+        } catch (error) {
+          if (!isAws(error, 'ClusterNotFoundException')) throw error;
+        }
+      }
+      return found;
+    },
+
+    async listServices(cluster) {
+      const { sdk, client } = await connect();
+      try {
+        return await allPages(async (nextToken) => {
+          const answer = await client.send(new sdk.ListServicesCommand({ cluster, nextToken, maxResults: 100 }));
+          return [(answer.serviceArns ?? []).map(lastPart), answer.nextToken];
+        });
+      } catch (error) {
+        if (isAws(error, 'ClusterNotFoundException')) return [];
+        throw error;
+      }
+    },
+
+    async createService(service) {
+      const { sdk, client } = await connect();
+      const answer = await client.send(
+        new sdk.CreateServiceCommand({
+          cluster: service.cluster,
+          serviceName: service.name,
+          taskDefinition: service.taskDefinition,
+          desiredCount: service.desired,
+          launchType: 'FARGATE',
+          deploymentController: { type: 'ECS' },
+          deploymentConfiguration: DEPLOYMENT,
+          // AWS's default moves tasks between zones at moments of its own, also in the middle of a release.
+          availabilityZoneRebalancing: 'DISABLED',
+          healthCheckGracePeriodSeconds: service.gracePeriod,
+          loadBalancers: [
+            {
+              targetGroupArn: service.targetGroupArn,
+              containerName: service.container,
+              containerPort: service.containerPort,
+            },
+          ],
+          networkConfiguration: {
+            awsvpcConfiguration: {
+              subnets: [...service.subnets],
+              securityGroups: [...service.securityGroups],
+              // The tasks stand in public subnets without NAT: without an address of their own they could pull no image.
+              assignPublicIp: 'ENABLED',
+            },
+          },
+          propagateTags: 'SERVICE',
+          tags: Object.entries(service.tags).map(([key, value]) => ({ key, value })),
+        }),
+      );
+      return toService(answer.service ?? {});
+    },
+
+    async updateService(cluster, name, { taskDefinition, desired, gracePeriod }) {
+      const { sdk, client } = await connect();
+      const answer = await client.send(
+        new sdk.UpdateServiceCommand({
+          cluster,
+          service: name,
+          taskDefinition,
+          desiredCount: desired,
+          healthCheckGracePeriodSeconds: gracePeriod,
+          ...(taskDefinition && { deploymentConfiguration: DEPLOYMENT }),
+        }),
+      );
+      return toService(answer.service ?? {});
+    },
+
+    async deleteService(cluster, name) {
+      const { sdk, client } = await connect();
+      try {
+        await client.send(new sdk.DeleteServiceCommand({ cluster, service: name, force: true }));
+      } catch (error) {
+        if (!isAws(error, 'ServiceNotFoundException', 'ServiceNotActiveException', 'ClusterNotFoundException')) throw error;
+      }
+    },
+
+    async tasks(cluster, service, desiredStatus) {
+      const { sdk, client } = await connect();
+      const arns = await allPages(async (nextToken) => {
+        const answer = await client.send(
+          new sdk.ListTasksCommand({ cluster, serviceName: service, desiredStatus, nextToken }),
+        );
+        return [answer.taskArns ?? [], answer.nextToken];
+      });
+      const tasks: EcsTask[] = [];
+      for (let start = 0; start < arns.length; start += TASKS_AT_ONCE) {
+        const answer = await client.send(
+          new sdk.DescribeTasksCommand({ cluster, tasks: arns.slice(start, start + TASKS_AT_ONCE) }),
+        );
+        tasks.push(...(answer.tasks ?? []).map(toTask));
+      }
+      return tasks;
+    },
+
+    async taskDefinition(arn) {
+      const { sdk, client } = await connect();
+      try {
+        const answer = await client.send(
+          new sdk.DescribeTaskDefinitionCommand({ taskDefinition: arn, include: ['TAGS'] }),
+        );
+        // What DescribeTaskDefinition adds, RegisterTaskDefinition does not take.
+        const {
+          taskDefinitionArn: _arn,
+          revision: _revision,
+          status: _status,
+          requiresAttributes: _attributes,
+          compatibilities: _compatibilities,
+          registeredAt: _registeredAt,
+          registeredBy: _registeredBy,
+          deregisteredAt: _deregisteredAt,
+          ...definition
+        } = answer.taskDefinition ?? {};
+        return { definition: { family: '', containerDefinitions: [], ...definition }, tags: toRecord(answer.tags) };
+      } catch (error) {
+        if (isAws(error, 'ClientException')) return undefined;
+        throw error;
+      }
+    },
+
+    async registerTaskDefinition(definition) {
+      const { sdk, client } = await connect();
+      const answer = await client.send(new sdk.RegisterTaskDefinitionCommand(definition));
+      return answer.taskDefinition?.taskDefinitionArn ?? '';
+    },
+  };
+}
+
+/**
+ * The circuit breaker makes ECS give up on a version that does not start, and its rollback stays off: it would bring an
+ * *older* version back into this colour, which is not ours to hide.
+ */
+const DEPLOYMENT = {
+  deploymentCircuitBreaker: { enable: true, rollback: false },
+  minimumHealthyPercent: 100,
+  maximumPercent: 200,
+};
+
+function toService(service: Service): EcsService {
+  return {
+    arn: service.serviceArn ?? '',
+    name: service.serviceName ?? '',
+    status: service.status ?? '',
+    controller: service.deploymentController?.type ?? 'ECS',
+    strategy: service.deploymentConfiguration?.strategy ?? 'ROLLING',
+    taskDefinition: service.taskDefinition ?? '',
+    desired: service.desiredCount ?? 0,
+    running: service.runningCount ?? 0,
+    pending: service.pendingCount ?? 0,
+    targetGroupArns: (service.loadBalancers ?? []).flatMap(({ targetGroupArn }) => targetGroupArn ?? []),
+    deployment: service.deployments?.filter(({ status }) => status === 'PRIMARY').map(toDeployment)[0],
+    events: (service.events ?? []).map(({ id = '', createdAt, message = '' }) => ({ id, at: createdAt, message })),
+    tags: toRecord(service.tags),
+  };
+}
+
+function toDeployment(deployment: Deployment): EcsDeployment {
+  return {
+    id: deployment.id ?? '',
+    running: deployment.runningCount ?? 0,
+    desired: deployment.desiredCount ?? 0,
+    rolloutState: deployment.rolloutState ?? 'IN_PROGRESS',
+    rolloutStateReason: deployment.rolloutStateReason,
+  };
+}
+
+function toTask(task: Task): EcsTask {
+  return {
+    arn: task.taskArn ?? '',
+    id: lastPart(task.taskArn ?? ''),
+    lastStatus: task.lastStatus ?? '',
+    deploymentId: task.startedBy,
+    stoppedReason: task.stoppedReason,
+    containers: (task.containers ?? []).map(({ name = '', exitCode, reason }) => ({ name, exitCode, reason })),
+    addresses: (task.containers ?? []).flatMap(({ networkInterfaces }) =>
+      (networkInterfaces ?? []).flatMap(({ privateIpv4Address }) => privateIpv4Address ?? []),
+    ),
+  };
+}
+
+function toRecord(tags: readonly { key?: string; value?: string }[] | undefined): Record<string, string> {
+  return Object.fromEntries((tags ?? []).map(({ key = '', value = '' }) => [key, value]));
+}
+
+function lastPart(arn: string): string {
+  return arn.slice(arn.lastIndexOf('/') + 1);
+}

@@ -1,0 +1,29 @@
+/** The last lines that a container wrote to CloudWatch Logs. */
+import type { Connection } from '../settings/connection.ts';
+import { clientOptions, explaining, isAws, once } from './connect.ts';
+
+export interface Logs {
+  /** Oldest first; empty when the stream does not exist. */
+  lastLines(logGroup: string, logStream: string, count: number): Promise<string[]>;
+}
+
+export function logs(connection: Connection): Logs {
+  const connect = once(async () => {
+    const sdk = await import('@aws-sdk/client-cloudwatch-logs');
+    return { sdk, client: explaining('logs', new sdk.CloudWatchLogsClient(clientOptions(connection))) };
+  });
+  return {
+    async lastLines(logGroup, logStream, count) {
+      const { sdk, client } = await connect();
+      try {
+        const answer = await client.send(
+          new sdk.GetLogEventsCommand({ logGroupName: logGroup, logStreamName: logStream, limit: count, startFromHead: false }),
+        );
+        return (answer.events ?? []).map(({ message = '' }) => message.trimEnd());
+      } catch (error) {
+        if (isAws(error, 'ResourceNotFoundException')) return [];
+        throw error;
+      }
+    },
+  };
+}

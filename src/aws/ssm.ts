@@ -1,0 +1,57 @@
+/** Parameters of the parameter store, where the release log lives. */
+import type { Connection } from '../settings/connection.ts';
+import { allPages, clientOptions, explaining, isAws, once } from './connect.ts';
+
+export interface Parameter {
+  /** The whole path. */
+  readonly name: string;
+  readonly value: string;
+}
+
+export interface Parameters {
+  /** All parameters directly under a path. */
+  list(path: string): Promise<Parameter[]>;
+  /** Atomic: false when a parameter of this name exists already, else it exists now. */
+  create(name: string, value: string, description: string): Promise<boolean>;
+  /** Those that do not exist are no error. */
+  remove(names: readonly string[]): Promise<void>;
+}
+
+/** DeleteParameters takes no more names than this. */
+const DELETE_AT_ONCE = 10;
+
+export function parameters(connection: Connection): Parameters {
+  const connect = once(async () => {
+    const sdk = await import('@aws-sdk/client-ssm');
+    return { sdk, client: explaining('ssm', new sdk.SSMClient(clientOptions(connection))) };
+  });
+  return {
+    async list(path) {
+      const { sdk, client } = await connect();
+      return allPages(async (NextToken) => {
+        const answer = await client.send(new sdk.GetParametersByPathCommand({ Path: path, NextToken }));
+        return [(answer.Parameters ?? []).map(({ Name = '', Value = '' }) => ({ name: Name, value: Value })), answer.NextToken];
+      });
+    },
+
+    async create(name, value, description) {
+      const { sdk, client } = await connect();
+      try {
+        await client.send(
+          new sdk.PutParameterCommand({ Name: name, Value: value, Type: 'String', Description: description, Overwrite: false }),
+        );
+        return true;
+      } catch (error) {
+        if (isAws(error, 'ParameterAlreadyExists')) return false;
+        throw error;
+      }
+    },
+
+    async remove(names) {
+      const { sdk, client } = await connect();
+      for (let start = 0; start < names.length; start += DELETE_AT_ONCE) {
+        await client.send(new sdk.DeleteParametersCommand({ Names: names.slice(start, start + DELETE_AT_ONCE) }));
+      }
+    },
+  };
+}

@@ -1,0 +1,22 @@
+/** Who is calling. */
+import type { Connection } from '../settings/connection.ts';
+import { clientOptions, explaining, once } from './connect.ts';
+
+export interface Identity {
+  /** Account of the credentials in use: 12 digits. */
+  account(): Promise<string>;
+}
+
+export function identity(connection: Connection): Identity {
+  const connect = once(async () => {
+    const sdk = await import('@aws-sdk/client-sts');
+    return { sdk, client: explaining('sts', new sdk.STSClient(clientOptions(connection))) };
+  });
+  return {
+    async account() {
+      const { sdk, client } = await connect();
+      const answer = await client.send(new sdk.GetCallerIdentityCommand({}));
+      return answer.Account ?? '';
+    },
+  };
+}

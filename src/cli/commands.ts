@@ -1,0 +1,22 @@
+/** All commands, in the order in which `--help` shows them, each with the words that call it. */
+import type { Command } from './command.ts';
+import { buildInfra } from './commands/build-infra.ts';
+import { destroyInfra } from './commands/destroy-infra.ts';
+import { destroyOld } from './commands/destroy-old.ts';
+import { probe } from './commands/probe.ts';
+import { promote } from './commands/promote.ts';
+import { push } from './commands/push.ts';
+import { rollback } from './commands/rollback.ts';
+import { rollout } from './commands/rollout.ts';
+import { route } from './commands/route.ts';
+import { sandboxReset, sandboxStart, sandboxStatus, sandboxStop } from './commands/sandbox.ts';
+import { status } from './commands/status.ts';
+import { update } from './commands/update.ts';
+
+const ofTheProgram = [buildInfra, push, rollout, route, promote, destroyOld, update, rollback, status, probe, destroyInfra];
+const ofTheSandbox = [sandboxStart, sandboxStop, sandboxStatus, sandboxReset];
+
+export const commands: readonly (readonly [path: readonly string[], command: Command])[] = [
+  ...ofTheProgram.map((command) => [[command.name], command] as const),
+  ...ofTheSandbox.map((command) => [['sandbox', command.name], command] as const),
+];

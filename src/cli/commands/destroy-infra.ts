@@ -1,0 +1,31 @@
+/** `destroy-infra`: removes what build-infra made. */
+import type { Command } from '../command.ts';
+import { confirm } from '../confirm.ts';
+import { announce, openProject } from '../session.ts';
+
+export const destroyInfra: Command = {
+  name: 'destroy-infra',
+  summary: 'remove what build-infra made, with everything that runs in it, images included',
+  options: [],
+  examples: ['ecs-canary destroy-infra --dry-run', 'ecs-canary destroy-infra --yes'],
+  writes: true,
+  async run(context) {
+    const session = await openProject(context);
+    announce(context, session.settings);
+    const infra = await import('../../infra/destroy-infra.ts');
+    const steps = await infra.planDestroyInfra(session);
+    if (context.dryRun) {
+      const { showSteps } = await import('../show-plan.ts');
+      return showSteps(context, steps);
+    }
+    if (steps.length === 0) {
+      context.print('Nothing to do: there is no infrastructure of this project.');
+      return { destroyed: false };
+    }
+    for (const step of steps) context.say(`  ${step}`);
+    await confirm(context, `Destroy all of this, in project ${session.settings.project}?`);
+    await infra.destroyInfra(session);
+    context.print(`The infrastructure of ${session.settings.project} is destroyed.`);
+    return { destroyed: true };
+  },
+};

@@ -1,0 +1,78 @@
+/** `update`: the whole way, from the folder to 100 %. */
+import { type Version } from '../../release/model.ts';
+import type { Release } from '../../release/operations.ts';
+import type { UpdateOptions } from '../../release/update.ts';
+import { formatDuration } from '../../settings/duration.ts';
+import { type Command, isSet, option, settingOption, textOf } from '../command.ts';
+import type { Context } from '../context.ts';
+import { openRelease } from '../session.ts';
+import { pushStep, pushVersion, requiredTag } from './push.ts';
+import { rolloutOptions } from './rollout.ts';
+
+export const update: Command = {
+  name: 'update',
+  summary: 'push, rollout, route step by step with a hold after each, promote',
+  argument: { name: '[dir]', description: 'folder with the Dockerfile (default: .)' },
+  options: [
+    option('--tag <tag>', 'name of the version (needed)'),
+    settingOption('--steps <percents>', 'rising percentages up to 100 (default: 50,100)', 'STEPS'),
+    settingOption('--hold <duration>', 'how long to stay at each step (default: 15s)', 'HOLD'),
+    option('--destroy-old', 'destroy the replaced version at the end'),
+    ...rolloutOptions(),
+  ],
+  examples: ['ecs-canary update --tag 1.0', 'ecs-canary update ./server --tag 1.0 --steps 5,25,50,100 --hold 2m --destroy-old'],
+  writes: true,
+  async run(context, values, dir = '.') {
+    const tag = requiredTag(textOf(values, 'tag'));
+    const { readTaskDefinition } = await import('../task-definition-file.ts');
+    const definition = readTaskDefinition(textOf(values, 'taskDefinition'));
+    const release = await openRelease(context, { writes: true });
+    const options: UpdateOptions = {
+      definition,
+      steps: release.settings.steps,
+      hold: release.settings.hold,
+      destroyOld: isSet(values, 'destroyOld'),
+      replace: isSet(values, 'replace'),
+      keepOld: isSet(values, 'keepOld'),
+    };
+    if (context.dryRun) return show(context, release, dir, tag, options);
+    const version = await pushVersion(context, release, dir, tag);
+    const result = await (await import('../../release/update.ts')).update(release, version, options);
+    context.print(SAYS[result.outcome](tag));
+    return { ...result, tag, digest: version.digest, image: version.image };
+  },
+};
+
+const SAYS = {
+  first: (tag: string) => `${tag} is the primary.`,
+  already: (tag: string) => `${tag} is the primary already.`,
+  promoted: (tag: string) => `${tag} is the primary now.`,
+} as const;
+
+/** The push is not made, so that the way after it is told from what is known: an image of that tag, where there is one. */
+async function show(context: Context, release: Release, dir: string, tag: string, options: UpdateOptions) {
+  const [{ prepareRollout }, { observe }, { describe }, { rolesOf }, { stepsAhead }, { showSteps }] = await Promise.all([
+    import('../../release/operations.ts'),
+    import('../../release/observe.ts'),
+    import('../../release/step.ts'),
+    import('../../release/roles.ts'),
+    import('../../release/update.ts'),
+    import('../show-plan.ts'),
+  ]);
+  const { repositoryName, repositoryUri } = release.place;
+  const image = await release.aws.registry.imageByTag(repositoryName, tag);
+  const version: Version = { tag, digest: image?.digest, image: `${repositoryUri}${image ? `@${image.digest}` : `:${tag}`}` };
+  const { plan } = await prepareRollout(release, version, options);
+  const state = await observe(release.aws, release.place);
+  const roles = rolesOf(state);
+  const last = plan.note || roles.phase === 'nothing' ? [] : wayUp(stepsAhead(state, options.steps), options);
+  return showSteps(context, [pushStep(release, dir, tag), ...plan.steps.map(describe), ...last], plan.note);
+}
+
+function wayUp(steps: readonly number[], { hold, destroyOld }: UpdateOptions): string[] {
+  return [
+    ...steps.flatMap((percent) => [`set the weights to ${percent}% for the new version`, `hold for ${formatDuration(hold)}, watching its health`]),
+    'set the weights to 100% for the new version and make it the primary',
+    ...(destroyOld ? ['drain and stop the tasks of the replaced version'] : []),
+  ];
+}

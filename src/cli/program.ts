@@ -1,0 +1,143 @@
+/** The program: reads the command line, runs one command, shows its outcome, and returns the exit code. */
+import { CommanderError, Command as Parser, type Option } from 'commander';
+import { CanaryError, ExitCode, usageError } from '../errors.ts';
+import type { Variables } from '../settings/connection.ts';
+import { loadVariables } from './variables.ts';
+import type { Command, Values } from './command.ts';
+import { isSet } from './command.ts';
+import { commands } from './commands.ts';
+import type { Context, Terminal } from './context.ts';
+import { globalOptions, timeoutOf } from './global-options.ts';
+import { reportError } from './report-error.ts';
+import { interruptible } from './signals.ts';
+
+/** Runs the command line (without Node's own part). Never throws; never ends the process. */
+export async function runProgram(args: readonly string[], terminal: Terminal, version: string): Promise<number> {
+  const seen = { json: args.includes('--json'), verbose: args.includes('--verbose') || args.includes('-v') };
+  try {
+    const variables = loadVariables(args, terminal.env);
+    let exitCode: number = ExitCode.done;
+    const parser = makeParser(terminal, version, async (command, values, argument) => {
+      exitCode = await runCommand(command, values, argument, args, terminal, variables);
+    });
+    await parser.parseAsync([...args], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    return reportError(asUsage(error, args), terminal, seen);
+  }
+}
+
+type Handler = (command: Command, values: Values, argument: string | undefined) => Promise<void>;
+
+function makeParser(terminal: Terminal, version: string, handle: Handler): Parser {
+  const parser = new Parser('ecs-canary')
+    .description('Canary deploys for Amazon ECS: any weight, up and down, at any time.')
+    .version(version, '--version', 'print the version')
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand(false)
+    .showHelpAfterError(false)
+    .enablePositionalOptions(false)
+    .configureHelp({ optionDescription: ({ description }) => description })
+    .configureOutput({
+      writeOut: (text) => terminal.stdout.write(text),
+      writeErr: (text) => terminal.stderr.write(text),
+      // Errors are shown in one place, in our words.
+      outputError: () => undefined,
+    })
+    .addHelpText('after', '\nEvery option has a variable as well: --task-definition is ECS_CANARY_TASK_DEFINITION.')
+    .exitOverride();
+  addOptions(parser, globalOptions());
+  for (const [path, command] of commands) {
+    const group = path.slice(0, -1).reduce((at, name) => at.commands.find((known) => known.name() === name) ?? subgroup(at, name), parser);
+    const sub = group.command(command.name).summary(command.summary).description(sentence(command.summary));
+    if (command.argument) sub.argument(command.argument.name, command.argument.description);
+    sub.optionsGroup('Options:');
+    addOptions(sub, command.options);
+    sub.optionsGroup('Global options:');
+    addOptions(sub, globalOptions());
+    sub.addHelpText('after', ['', 'Examples:', ...command.examples.map((line) => `  $ ${line}`)].join('\n'));
+    sub.action(async (...received: unknown[]) => {
+      const argument = command.argument && typeof received[0] === 'string' ? received[0] : undefined;
+      await handle(command, sub.optsWithGlobals<Values>(), argument);
+    });
+  }
+  return parser;
+}
+
+/** Only `sandbox` has commands of its own. */
+function subgroup(parent: Parser, name: string): Parser {
+  return parent.command(name).description('the local AWS: a whole ECS on this machine, to rehearse on').helpCommand(false);
+}
+
+function addOptions(parser: Parser, options: readonly Option[]): void {
+  for (const option of options) parser.addOption(option);
+}
+
+function sentence(summary: string): string {
+  return `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`;
+}
+
+async function runCommand(
+  command: Command,
+  values: Values,
+  argument: string | undefined,
+  args: readonly string[],
+  terminal: Terminal,
+  variables: Variables,
+): Promise<number> {
+  const json = isSet(values, 'json');
+  const verbose = isSet(values, 'verbose');
+  const out = json ? terminal.stderr : terminal.stdout;
+  const quiet = isSet(values, 'quiet');
+  const shown = await makeProgress(terminal, values, variables);
+  const interrupt = interruptible();
+  try {
+    const context: Context = {
+      terminal,
+      variables,
+      progress: shown.progress,
+      print: (line) => quiet || out.write(`${line}\n`),
+      say: (line) => quiet || terminal.stderr.write(`${line}\n`),
+      signal: interrupt.signal,
+      json,
+      dryRun: isSet(values, 'dryRun'),
+      yes: isSet(values, 'yes'),
+      timeout: timeoutOf(values),
+      commandLine: args.join(' '),
+    };
+    if (context.dryRun && !command.writes) throw usageError(`${command.name} changes nothing, so it takes no --dry-run.`);
+    const result = await command.run(context, values, argument);
+    shown.end();
+    if (json) terminal.stdout.write(`${JSON.stringify({ schemaVersion: 1, ...result })}\n`);
+    return 'exitCode' in result && typeof result.exitCode === 'number' ? result.exitCode : ExitCode.done;
+  } catch (error) {
+    shown.end();
+    return reportError(error, terminal, { json, verbose });
+  } finally {
+    interrupt.end();
+  }
+}
+
+/** Spinners and colours only where somebody watches: standard output is a terminal, and nobody asked for less. */
+async function makeProgress(terminal: Terminal, values: Values, variables: Variables) {
+  const json = isSet(values, 'json');
+  const quiet = isSet(values, 'quiet');
+  const watched = terminal.stdout.isTTY === true && !json && !quiet && variables['TERM'] !== 'dumb' && !variables['CI'];
+  if (watched) {
+    const [{ terminalProgress }, { colours }] = await Promise.all([import('../progress/terminal.ts'), import('./colours.ts')]);
+    return terminalProgress(terminal.stdout, colours(terminal, values, variables));
+  }
+  const { plainProgress } = await import('../progress/plain.ts');
+  const streams = { out: json ? terminal.stderr : terminal.stdout, err: terminal.stderr };
+  return { progress: plainProgress(streams, quiet), end: () => undefined };
+}
+
+/** What commander found wrong, in our form; its help and version are no errors. */
+function asUsage(error: unknown, args: readonly string[]): unknown {
+  if (!(error instanceof CommanderError)) return error;
+  if (error.exitCode === 0) return new CanaryError({ code: error.code, message: '', exitCode: ExitCode.done });
+  const name = args.find((arg) => !arg.startsWith('-'));
+  const known = name !== undefined && commands.some(([path]) => path[0] === name);
+  if (error.code === 'commander.help') return usageError('No command was given.', `ecs-canary ${known ? `${name} ` : ''}--help`);
+  return usageError(sentence(error.message.replace(/^error: /, '').replaceAll('\n', ' ').replace(/\.$/, '')), `ecs-canary ${known ? `${name} ` : ''}--help`);
+}

@@ -1,0 +1,33 @@
+/** Shows an error in one place: what happened, what state users are in, what to type next. */
+import { CanaryError, ExitCode } from '../errors.ts';
+import type { Terminal } from './context.ts';
+
+/** @returns the exit code. */
+export function reportError(thrown: unknown, terminal: Terminal, { json, verbose }: { json: boolean; verbose: boolean }): number {
+  const error = asCanaryError(thrown);
+  if (error.exitCode === ExitCode.done) return error.exitCode;
+  const { code, message, usersAre, next } = error;
+  const lines = [`Error: ${message}`];
+  if (usersAre) lines.push(`Users are ${usersAre}`);
+  if (next) lines.push(`Next: ${next}`);
+  terminal.stderr.write(`${lines.join('\n')}\n`);
+  if (verbose) terminal.stderr.write(`${stackOf(thrown)}\n`);
+  if (json) terminal.stdout.write(`${JSON.stringify({ schemaVersion: 1, error: { code, message, usersAre: usersAre ?? null, next: next ?? null } })}\n`);
+  return error.exitCode;
+}
+
+function asCanaryError(thrown: unknown): CanaryError {
+  if (thrown instanceof CanaryError) return thrown;
+  const aws = thrown instanceof Error && '$metadata' in thrown;
+  return new CanaryError({
+    code: aws ? 'aws-error' : 'defect',
+    message: `${aws ? `AWS answered ${thrown.name}: ` : ''}${thrown instanceof Error ? thrown.message : String(thrown)}`,
+    next: 'run the same command again; with --verbose it shows where this comes from',
+    cause: thrown,
+  });
+}
+
+function stackOf(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return String(thrown);
+  return thrown.cause === undefined ? (thrown.stack ?? '') : `${thrown.stack ?? ''}\ncaused by ${stackOf(thrown.cause)}`;
+}

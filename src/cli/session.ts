@@ -1,0 +1,64 @@
+/** Connects a command to AWS: settings first, then the account, then what build-infra made. */
+import { CanaryError, ExitCode } from '../errors.ts';
+import type { Aws } from '../aws/aws.ts';
+import type { Release, Session } from '../release/operations.ts';
+import type { Connection, Settings } from '../settings/settings.ts';
+import { systemClock } from '../time.ts';
+import { author } from './author.ts';
+import type { Context } from './context.ts';
+
+/** A session in any account: for target groups given by ARN. */
+export async function openSession(context: Context, connection: Connection, pollInterval: number): Promise<Session> {
+  const { connectAws } = await import('../aws/aws.ts');
+  return sessionWith(context, connectAws(connection), pollInterval);
+}
+
+export interface ProjectSession extends Session {
+  readonly settings: Settings;
+}
+
+/**
+ * A session in the project's account.
+ * @throws CanaryError `usage` for bad settings, before any AWS call; `wrong-account` before anything else is asked.
+ */
+export async function openProject(context: Context): Promise<ProjectSession> {
+  // Loaded late: `--help` and `--version` check no settings.
+  const { readSettings } = await import('../settings/settings.ts');
+  const settings = readSettings(context.variables);
+  const session = await openSession(context, settings, settings.pollInterval);
+  const account = await session.aws.identity.account();
+  if (account !== settings.account) {
+    throw new CanaryError({
+      code: 'wrong-account',
+      message: `The credentials belong to account ${account}, and AWS_ACCOUNT_ID is ${settings.account}.`,
+      exitCode: ExitCode.usage,
+      usersAre: 'where they were before; nothing was changed.',
+      next: 'give --profile, or correct AWS_ACCOUNT_ID',
+    });
+  }
+  return { ...session, settings };
+}
+
+/** A session for the service that the command is about; a command that writes first says where. */
+export async function openRelease(context: Context, { writes }: { writes: boolean }): Promise<Release> {
+  const project = await openProject(context);
+  const { settings } = project;
+  if (writes) announce(context, settings);
+  const { describePlace } = await import('../infra/describe-infra.ts');
+  return { ...project, place: await describePlace(project.aws, settings, settings.service.name) };
+}
+
+/** One line on stderr: where the command is about to change something. */
+export function announce(context: Context, settings: Settings): void {
+  const endpoint = settings.endpointUrl ? `, endpoint ${settings.endpointUrl}` : '';
+  context.say(`Account ${settings.account}, region ${settings.region}, service ${settings.project}/${settings.service.name}${endpoint}`);
+}
+
+function sessionWith(context: Context, aws: Aws, pollInterval: number): Session {
+  return {
+    aws,
+    progress: context.progress,
+    wait: () => ({ clock: systemClock, signal: context.signal, deadline: systemClock.now() + context.timeout, pollInterval }),
+    author: { by: author(context.variables), command: context.commandLine },
+  };
+}

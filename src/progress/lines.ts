@@ -1,0 +1,36 @@
+/** The one place that turns events into the words users read. Scripts look for some of these lines: see docs/interface.md. */
+import type { ProgressEvent } from './events.ts';
+
+/** The event's line, without colours; undefined for an event that is only shown on a terminal. */
+export function lineOf(event: ProgressEvent): string | undefined {
+  switch (event.type) {
+    case 'tasks-waiting':
+      return 'Waiting for ECS Service to be in RUNNING state...';
+    case 'tasks-starting':
+      return `Tasks are starting (${event.running}/${event.desired})...`;
+    case 'tasks-started':
+      return 'Tasks started';
+    case 'route-updating':
+      return 'Updating traffic route';
+    case 'route-updated':
+      return `Routing ${event.percent}% of traffic to the new service`;
+    case 'rules-modified':
+      return `Modified ${event.count} listener rules`;
+    case 'old-replaced':
+      return `The ${capitalised(event.service)} ${event.version} can now be safely destroyed.`;
+    case 'note':
+      return event.text;
+    case 'warning':
+      return `warning: ${event.text}`;
+    case 'waiting':
+      return `${event.text}...`;
+    case 'resource':
+      return `${event.stack}: ${event.resource} ${event.status}${event.reason ? ` (${event.reason})` : ''}`;
+    case 'upload':
+      return undefined;
+  }
+}
+
+function capitalised(name: string): string {
+  return name.charAt(0).toUpperCase() + name.slice(1);
+}

@@ -1,0 +1,110 @@
+/** The release log in the parameter store: append-only, one path per pair, and the only lock there is. */
+import { createHash } from 'node:crypto';
+import type { Parameters } from '../aws/ssm.ts';
+import { CanaryError, ExitCode } from '../errors.ts';
+import { type LogEntry, type NewEntry, VALUE_LIMIT, parse, serialize } from './log-entry.ts';
+import type { Pair } from './model.ts';
+
+/** Older entries are removed; what a rollback needs is always in the newest ones. */
+const KEPT = 20;
+
+/** Where the entries of two target groups are, whichever of them is the primary. */
+export function logPath(pair: Pair): string {
+  const key = createHash('sha256').update([pair.primary, pair.canary].toSorted().join('\n')).digest('hex');
+  return `/ecs-canary/${key.slice(0, 32)}`;
+}
+
+/** All entries, oldest first. */
+export async function readLog(parameters: Parameters, pair: Pair): Promise<LogEntry[]> {
+  const found = await parameters.list(logPath(pair));
+  return found
+    .flatMap(({ name, value }) => parse(Number(name.slice(name.lastIndexOf('/') + 1)), value) ?? [])
+    .toSorted((a, b) => a.number - b.number);
+}
+
+/** The log as one run writes it. */
+export interface LogWriter {
+  /**
+   * Makes the entry durable; the pair is this run's from then on.
+   * @throws CanaryError `locked` (exit 6) when another run wrote since the log was read; `entry-too-large` before anything
+   *   moved.
+   */
+  append(entry: NewEntry): Promise<void>;
+  /**
+   * Makes the entry durable whatever others wrote meanwhile: the way of the emergency exit.
+   * @returns a warning when it could not be written.
+   */
+  takeOver(entry: NewEntry): Promise<string | undefined>;
+  /** @throws CanaryError `locked` when another run wrote since this one last did. */
+  ensureNewest(): Promise<void>;
+}
+
+export interface Author {
+  /** Who runs the command, and where. */
+  readonly by: string;
+  readonly command: string;
+}
+
+/** @param newest number of the newest entry that this run knows of; 0 for an empty log. */
+export function logWriter(parameters: Parameters, pair: Pair, author: Author, newest: number): LogWriter {
+  const path = logPath(pair);
+  let known = newest;
+
+  async function create(entry: NewEntry): Promise<boolean> {
+    const full: LogEntry = { ...entry, ...author, number: known + 1, at: new Date().toISOString() };
+    const text = serialize(full);
+    if (Buffer.byteLength(text) > VALUE_LIMIT) {
+      throw new CanaryError({
+        code: 'entry-too-large',
+        message: `The pair stands in ${Object.keys(entry.before).length} listener rules: more than one entry of the release log can hold.`,
+        usersAre: 'on the weights they had before; nothing was changed.',
+      });
+    }
+    const created = await parameters.create(`${path}/${full.number}`, text, 'ecs-canary release log');
+    if (created) known = full.number;
+    return created;
+  }
+
+  async function newer(): Promise<LogEntry | undefined> {
+    const last = (await readLog(parameters, pair)).at(-1);
+    return last && last.number > known ? last : undefined;
+  }
+
+  /** Bookkeeping only: whatever goes wrong here is no reason to stop a release. */
+  async function prune(): Promise<void> {
+    if (known <= KEPT) return;
+    const oldest = Array.from({ length: Math.min(10, known - KEPT) }, (_, index) => `${path}/${known - KEPT - index}`);
+    await parameters.remove(oldest).catch(() => undefined);
+  }
+
+  return {
+    async append(entry) {
+      if (!(await create(entry))) throw locked(await newer());
+      await prune();
+    },
+
+    async takeOver(entry) {
+      try {
+        while (!(await create(entry))) known = (await newer())?.number ?? known + 1;
+        return undefined;
+      } catch (error) {
+        return `The release log could not be written: ${error instanceof Error ? error.message : String(error)}`;
+      }
+    },
+
+    async ensureNewest() {
+      const entry = await newer();
+      if (entry) throw locked(entry);
+    },
+  };
+}
+
+function locked(holder: LogEntry | undefined): CanaryError {
+  const who = holder ? `${holder.by} holds it with "${holder.command}" since ${holder.at}` : 'another run holds it';
+  return new CanaryError({
+    code: 'locked',
+    message: `Another run is changing this pair: ${who}.`,
+    exitCode: ExitCode.locked,
+    next: 'wait for it to end, then run the same command again',
+  });
+}

@@ -1,0 +1,88 @@
+/** The words of the core: what AWS says now, and which version plays which role in it. */
+import type { EcsService } from '../aws/ecs.ts';
+import type { ListenerRule, Target } from '../aws/elbv2.ts';
+import type { LogEntry } from './log-entry.ts';
+
+export type Colour = 'blue' | 'green';
+export const COLOURS = ['blue', 'green'] as const;
+
+export function otherColour(colour: Colour): Colour {
+  return colour === 'blue' ? 'green' : 'blue';
+}
+
+/** Two target groups between which traffic moves, by ARN. */
+export interface Pair {
+  readonly primary: string;
+  readonly canary: string;
+}
+
+/** An image with the tag that `push` gave it. */
+export interface Version {
+  readonly tag: string;
+  /** `sha256:…`; undefined for a task definition that names its image by tag. */
+  readonly digest: string | undefined;
+  readonly image: string;
+}
+
+/** What a project's service stands on: made by build-infra, changed by nobody during a release. */
+export interface Place {
+  readonly project: string;
+  readonly service: string;
+  readonly cluster: string;
+  readonly subnets: readonly string[];
+  readonly securityGroups: readonly string[];
+  readonly targetGroups: Readonly<Record<Colour, string>>;
+  readonly repositoryName: string;
+  readonly repositoryUri: string;
+  readonly executionRoleArn: string;
+  readonly taskRoleArn: string;
+  readonly logGroup: string;
+}
+
+/** Traffic between two target groups, whoever made them. */
+export interface Traffic {
+  /** Rules whose forward action holds exactly the pair. */
+  readonly rules: readonly ListenerRule[];
+  /** Every other rule on the same load balancer. */
+  readonly otherRules: readonly ListenerRule[];
+  /** Registered targets by target group ARN. */
+  readonly targets: ReadonlyMap<string, readonly Target[]>;
+  /** The release log, oldest entry first; undefined when it could not be read. */
+  readonly log: readonly LogEntry[] | undefined;
+}
+
+/** One colour: a target group and the ECS service that registers in it. */
+export interface ColourState {
+  readonly colour: Colour;
+  readonly targetGroup: string;
+  readonly service: EcsService | undefined;
+  /** What its service runs; undefined while it wants no tasks. */
+  readonly version: Version | undefined;
+}
+
+/** Everything that AWS says about a service of the project at one moment. */
+export interface State extends Traffic {
+  readonly place: Place;
+  readonly colours: Readonly<Record<Colour, ColourState>>;
+}
+
+/** Tasks that the colour's service wants. 0 means: the colour is empty, also while old targets still drain. */
+export function desiredTasks(colour: ColourState): number {
+  return colour.service?.desired ?? 0;
+}
+
+export function healthyTargets(traffic: Traffic, targetGroup: string): number {
+  return (traffic.targets.get(targetGroup) ?? []).filter(({ state }) => state === 'healthy').length;
+}
+
+/** Percent of a rule's traffic that goes to a group; 0 for a rule that does not name it. */
+export function share(rule: ListenerRule, targetGroup: string): number {
+  const total = (rule.forward ?? []).reduce((sum, { weight }) => sum + weight, 0);
+  const own = (rule.forward ?? []).filter(({ arn }) => arn === targetGroup).reduce((sum, { weight }) => sum + weight, 0);
+  return total === 0 ? 0 : (100 * own) / total;
+}
+
+/** The group's share in the pair's rules: the highest one, so that 0 means that none of them sends it anything. */
+export function weightOf(traffic: Traffic, targetGroup: string): number {
+  return Math.max(0, ...traffic.rules.map((rule) => share(rule, targetGroup)));
+}

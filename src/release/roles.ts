@@ -1,0 +1,93 @@
+/** Which colour is primary, canary or old: the release log says it, and the weights must agree. */
+import type { LogEntry } from './log-entry.ts';
+import { COLOURS, type Colour, type ColourState, type State, type Traffic, desiredTasks, otherColour, share, weightOf } from './model.ts';
+
+/** Where a service stands in its life. */
+export type Roles =
+  | { readonly phase: 'nothing' }
+  | { readonly phase: 'primary'; readonly primary: ColourState; readonly contradiction?: string }
+  | {
+      readonly phase: 'primary+canary';
+      readonly primary: ColourState;
+      readonly canary: ColourState;
+      readonly contradiction?: string;
+    }
+  | {
+      readonly phase: 'primary+old';
+      readonly primary: ColourState;
+      readonly old: ColourState;
+      /** The old one never owned production: there is no way back to it. */
+      readonly rolledBack: boolean;
+      readonly contradiction?: string;
+    };
+
+/** The newest entry of the log. */
+export function lastEntry(traffic: Traffic): LogEntry | undefined {
+  return traffic.log?.at(-1);
+}
+
+/**
+ * Who is what. Where the log is missing or contradicts the weights, the colour with more weight counts as primary, and
+ * `contradiction` says so: only moves towards that colour are safe then.
+ */
+export function rolesOf(state: State): Roles {
+  const occupied = COLOURS.filter((colour) => desiredTasks(state.colours[colour]) > 0);
+  if (occupied.length === 0) return { phase: 'nothing' };
+
+  const entry = lastEntry(state);
+  const contradiction = drift(state) ?? missingLog(state, occupied.length);
+  const primaryColour = (contradiction ? undefined : colourOf(state, entry?.primary)) ?? heavier(state, occupied);
+  const primary = state.colours[primaryColour];
+  const other = state.colours[otherColour(primaryColour)];
+  if (desiredTasks(primary) === 0) {
+    const text = `${primaryColour} owns production but wants no tasks, while ${other.colour} does`;
+    return { phase: 'primary', primary: other, contradiction: contradiction ?? text };
+  }
+  if (desiredTasks(other) === 0) return { phase: 'primary', primary, contradiction };
+
+  const role = entry?.other?.targetGroup === other.targetGroup ? entry.other.role : 'canary';
+  if (role === 'canary' || weightOf(state, other.targetGroup) > 0) {
+    return { phase: 'primary+canary', primary, canary: other, contradiction };
+  }
+  return { phase: 'primary+old', primary, old: other, rolledBack: role === 'rolled-back', contradiction };
+}
+
+/** Weights that differ both from what the newest entry was to set and from what it found: somebody else changed them. */
+export function drift(traffic: Traffic): string | undefined {
+  const entry = lastEntry(traffic);
+  if (!entry) return undefined;
+  const wrong = traffic.rules.flatMap((rule) => {
+    const now = 100 - share(rule, entry.primary);
+    const before = entry.before[rule.arn];
+    const expected = [entry.percent, ...(before ? [otherShare(before)] : [])];
+    if (expected.some((percent) => Math.abs(percent - now) < 0.05)) return [];
+    return [`${rule.arn} gives ${round(now)}% away from the primary, not ${expected.map(round).join('% or ')}%`];
+  });
+  if (wrong.length === 0) return undefined;
+  return `weights were changed since "${entry.command}" of ${entry.at} by ${entry.by}: ${wrong.join('; ')}`;
+}
+
+function otherShare([primary, other]: readonly [number, number]): number {
+  return primary + other === 0 ? 0 : (100 * other) / (primary + other);
+}
+
+function round(percent: number): string {
+  return String(Number(percent.toFixed(1)));
+}
+
+/** One occupied colour needs no log to be known as the primary; of two, only the log knows. */
+function missingLog(state: State, occupied: number): string | undefined {
+  if (lastEntry(state) || occupied < 2) return undefined;
+  return state.log ? 'there is no release log' : 'the release log cannot be read';
+}
+
+function colourOf(state: State, targetGroup: string | undefined): Colour | undefined {
+  return COLOURS.find((colour) => state.colours[colour].targetGroup === targetGroup);
+}
+
+/** The colour with more weight; of equal ones, the log's primary, then the one that has tasks. */
+function heavier(state: State, occupied: readonly Colour[]): Colour {
+  const [blue, green] = COLOURS.map((colour) => weightOf(state, state.colours[colour].targetGroup));
+  if (blue !== green) return (blue ?? 0) > (green ?? 0) ? 'blue' : 'green';
+  return colourOf(state, lastEntry(state)?.primary) ?? occupied[0] ?? 'blue';
+}

@@ -1,0 +1,94 @@
+/** What runs, with which share of the traffic, and what can be done next. */
+import { type ColourState, COLOURS, type State, desiredTasks, healthyTargets, weightOf } from './model.ts';
+import { rolesOf } from './roles.ts';
+
+export interface VersionStatus {
+  readonly colour: string;
+  readonly version: string;
+  readonly digest: string | undefined;
+  readonly image: string;
+  /** Percent: the highest share among the pair's rules. */
+  readonly weight: number;
+  readonly desired: number;
+  readonly running: number;
+  readonly healthy: number;
+  readonly targetGroup: string;
+  readonly taskDefinition: string;
+}
+
+export interface Status {
+  readonly project: string;
+  readonly service: string;
+  readonly state: 'nothing' | 'primary' | 'primary+canary' | 'primary+old';
+  readonly primary: VersionStatus | null;
+  readonly canary: VersionStatus | null;
+  readonly old: (VersionStatus & { readonly rolledBack: boolean }) | null;
+  readonly rules: readonly { readonly rule: string; readonly listener: string; readonly weights: { readonly blue: number; readonly green: number } }[];
+  /** What the log and the weights disagree about. */
+  readonly contradiction: string | null;
+  /** Tasks that run although nothing here accounts for them. */
+  readonly leftovers: readonly string[];
+  /** Commands that make sense now. */
+  readonly next: readonly string[];
+}
+
+export function statusOf(state: State): Status {
+  const roles = rolesOf(state);
+  const { project, service } = state.place;
+  return {
+    project,
+    service,
+    state: roles.phase,
+    primary: roles.phase === 'nothing' ? null : versionStatus(state, roles.primary),
+    canary: roles.phase === 'primary+canary' ? versionStatus(state, roles.canary) : null,
+    old: roles.phase === 'primary+old' ? { ...versionStatus(state, roles.old), rolledBack: roles.rolledBack } : null,
+    rules: state.rules.map((rule) => ({
+      rule: rule.arn,
+      listener: rule.listenerArn,
+      weights: { blue: weightIn(rule, state.colours.blue), green: weightIn(rule, state.colours.green) },
+    })),
+    contradiction: roles.phase === 'nothing' ? null : (roles.contradiction ?? null),
+    leftovers: COLOURS.flatMap((colour) => leftovers(state.colours[colour])),
+    next: nextCommands(state),
+  };
+}
+
+function versionStatus(state: State, colour: ColourState): VersionStatus {
+  return {
+    colour: colour.colour,
+    version: colour.version?.tag ?? '',
+    digest: colour.version?.digest,
+    image: colour.version?.image ?? '',
+    weight: weightOf(state, colour.targetGroup),
+    desired: desiredTasks(colour),
+    running: colour.service?.running ?? 0,
+    healthy: healthyTargets(state, colour.targetGroup),
+    targetGroup: colour.targetGroup,
+    taskDefinition: colour.service?.taskDefinition ?? '',
+  };
+}
+
+function weightIn(rule: State['rules'][number], colour: ColourState): number {
+  return rule.forward?.find(({ arn }) => arn === colour.targetGroup)?.weight ?? 0;
+}
+
+function leftovers({ service }: ColourState): string[] {
+  if (!service || service.desired > 0 || service.running === 0) return [];
+  return [`${service.running} tasks of ${service.name} are still stopping`];
+}
+
+function nextCommands(state: State): string[] {
+  const roles = rolesOf(state);
+  switch (roles.phase) {
+    case 'nothing':
+    case 'primary':
+      return ['ecs-canary update --tag <version>'];
+    case 'primary+canary':
+      if (roles.contradiction) return ['ecs-canary rollback', 'ecs-canary route --canary 0'];
+      return ['ecs-canary route --canary <percent>', 'ecs-canary promote', 'ecs-canary rollback'];
+    case 'primary+old':
+      return roles.rolledBack
+        ? ['ecs-canary destroy-old', 'ecs-canary update --tag <version>']
+        : ['ecs-canary destroy-old', 'ecs-canary rollback', 'ecs-canary update --tag <version>'];
+  }
+}

@@ -1,0 +1,113 @@
+/** Starting and stopping a colour's tasks, and waiting for them. */
+import type { EcsService, EcsTask } from '../aws/ecs.ts';
+import { isAws } from '../aws/connect.ts';
+import { CanaryError } from '../errors.ts';
+import { poll } from '../time.ts';
+import type { ServiceRun } from './apply.ts';
+import { whyStopped } from './failure-report.ts';
+import { observe, VERSION_TAG } from './observe.ts';
+import { whyNotOurs, whyNotStart } from './safety.ts';
+import type { Start, Stop, WaitStarted } from './step.ts';
+import { mainContainer } from './task-definition.ts';
+
+/** So many stopped tasks of one deployment are no accident: the version does not start. */
+const STOPPED_TASKS = 3;
+
+/**
+ * Registers the version's task definition and has the colour's service run it; the service is created when it is missing.
+ * @throws CanaryError when the colour is not empty (any more), or AWS refuses.
+ */
+export async function startVersion({ colour, version, tasks }: Start, run: ServiceRun): Promise<void> {
+  const { place, aws } = run;
+  const state = await observe(aws, place);
+  const reason = whyNotOurs(state) ?? whyNotStart(state, colour);
+  if (reason) throw new CanaryError({ code: 'not-empty', message: `${version.tag} was not started: ${reason}.`, next: 'ecs-canary status' });
+
+  const name = `${place.service}-${colour}`;
+  const labels = { 'ecs-canary:project': place.project, 'ecs-canary:service': place.service };
+  const definition = await run.definition(version);
+  const tags = Object.entries({ ...labels, [VERSION_TAG]: version.tag }).map(([key, value]) => ({ key, value }));
+  const kept = (definition.tags ?? []).filter(({ key }) => !tags.some((tag) => tag.key === key));
+  const container = mainContainer(definition, place.service);
+  try {
+    const taskDefinition = await aws.containers.registerTaskDefinition({ ...definition, tags: [...kept, ...tags] });
+    if (state.colours[colour].service) {
+      await aws.containers.updateService(place.cluster, name, { taskDefinition, desired: tasks, gracePeriod: run.gracePeriod });
+      return;
+    }
+    await aws.containers.createService({
+      cluster: place.cluster,
+      name,
+      taskDefinition,
+      desired: tasks,
+      targetGroupArn: place.targetGroups[colour],
+      container: place.service,
+      containerPort: container?.portMappings?.[0]?.containerPort ?? run.containerPort,
+      subnets: place.subnets,
+      securityGroups: place.securityGroups,
+      gracePeriod: run.gracePeriod,
+      tags: { ...labels, 'ecs-canary:colour': colour },
+    });
+  } catch (error) {
+    if (!isAws(error, 'ClientException', 'InvalidParameterException', 'PlatformUnknownException')) throw error;
+    const said = error instanceof Error ? error.message : String(error);
+    throw new CanaryError({ code: 'start-refused', message: `AWS refused to start ${version.tag}: ${said}`, cause: error });
+  }
+}
+
+/**
+ * Waits until the colour's own tasks run and their targets are healthy.
+ * @throws CanaryError `not-started` when the deployment failed or tasks keep stopping, with the reasons; `timeout`.
+ */
+export async function waitStarted({ colour, tasks }: WaitStarted, run: ServiceRun): Promise<void> {
+  const { place, aws } = run;
+  const name = `${place.service}-${colour}`;
+  let shown = -1;
+  run.progress({ type: 'tasks-waiting' });
+  await poll(`${name} to have ${tasks} healthy tasks`, run.wait, async () => {
+    const [service] = await aws.containers.describeServices(place.cluster, [name]);
+    if (!service?.deployment) throw new CanaryError({ code: 'not-started', message: `The ECS service ${name} is gone.` });
+    const own = ofDeployment(await aws.containers.tasks(place.cluster, name, 'RUNNING'), service);
+    const running = own.filter(({ lastStatus }) => lastStatus === 'RUNNING');
+    const count = Math.min(running.length, tasks);
+    if (count !== shown && count < tasks) run.progress({ type: 'tasks-starting', running: count, desired: tasks });
+    shown = count;
+    if (count === tasks && (await healthyOf(running, run, colour)) >= tasks) return true;
+    await failIfHopeless(service, run, colour);
+    return undefined;
+  });
+  run.progress({ type: 'tasks-started' });
+}
+
+/** Has the colour's service want no tasks and waits until nothing of it is left. The service itself stays. */
+export async function stopVersion({ colour, version }: Stop, run: ServiceRun): Promise<void> {
+  const { place, aws } = run;
+  const name = `${place.service}-${colour}`;
+  await aws.containers.updateService(place.cluster, name, { desired: 0 });
+  run.progress({ type: 'waiting', text: `Destroying ${version}: draining and stopping its tasks` });
+  await poll(`the tasks of ${name} to stop`, run.wait, async () => {
+    const [[service], targets] = await Promise.all([
+      aws.containers.describeServices(place.cluster, [name]),
+      aws.loadBalancing.targetHealth(place.targetGroups[colour]),
+    ]);
+    const left = (service?.running ?? 0) + (service?.pending ?? 0) + targets.length;
+    return left === 0 ? true : undefined;
+  });
+}
+
+/** Healthy targets that are these tasks, and not what is left of others in the same group. */
+async function healthyOf(tasks: readonly EcsTask[], run: ServiceRun, colour: Start['colour']): Promise<number> {
+  const addresses = new Set(tasks.flatMap((task) => task.addresses));
+  const targets = await run.aws.loadBalancing.targetHealth(run.place.targetGroups[colour]);
+  return targets.filter(({ id, state }) => state === 'healthy' && addresses.has(id)).length;
+}
+
+async function failIfHopeless(service: EcsService, run: ServiceRun, colour: Start['colour']): Promise<void> {
+  const stopped = ofDeployment(await run.aws.containers.tasks(run.place.cluster, service.name, 'STOPPED'), service);
+  if (service.deployment?.rolloutState !== 'FAILED' && stopped.length < STOPPED_TASKS) return;
+  throw new CanaryError({ code: 'not-started', message: await whyStopped(service, stopped, run, colour) });
+}
+
+function ofDeployment(tasks: readonly EcsTask[], service: EcsService): EcsTask[] {
+  return tasks.filter(({ deploymentId }) => deploymentId === service.deployment?.id);
+}

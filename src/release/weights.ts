@@ -1,0 +1,173 @@
+/** Writing weights: fresh read before each write, read-back after, undone on the way up, retried on the way back. */
+import type { Aws } from '../aws/aws.ts';
+import type { ListenerRule } from '../aws/elbv2.ts';
+import { CanaryError, ExitCode } from '../errors.ts';
+import { poll } from '../time.ts';
+import type { Run } from './apply.ts';
+import { type Pair, share } from './model.ts';
+import { holdsExactly, observeTraffic } from './observe.ts';
+import { whyNoRules, whyNotReturn, whyNotWeight } from './safety.ts';
+import type { SetWeights, Settle } from './step.ts';
+
+/** ARNs of the rules that were really changed. */
+export type Modified = readonly string[];
+
+/** ms that AWS gets to answer with the weights that it took. */
+const READ_BACK = 30_000;
+
+/**
+ * Gives the pair's canary its percentage in every rule that carries the pair, one rule after the other, and reads it back.
+ * @throws CanaryError, exit 1: nothing was written; 3: what was written is undone; 5: the rules listed could not be put
+ *   right. A change that has begun is not interrupted by a signal.
+ */
+export async function setWeights(step: SetWeights, run: Run): Promise<Modified> {
+  const traffic = await observeTraffic(run.aws, step.pair);
+  const reason = step.back
+    ? whyNoRules(traffic, step.pair) ?? (step.force ? undefined : whyNotReturn(traffic, step.pair.primary))
+    : whyNoRules(traffic, step.pair) ?? whyNotWeight(traffic, step.pair.canary, step.percent, step.tasks);
+  if (reason) {
+    throw new CanaryError({ code: 'not-safe', message: `The weights were not changed: ${reason}.`, next: 'ecs-canary status' });
+  }
+  run.progress({ type: 'route-updating' });
+  const modified = step.back ? await writeBack(traffic.rules, step, run) : await writeUp(traffic.rules, step, run);
+  run.progress({ type: 'route-updated', percent: step.newVersionPercent });
+  run.progress({ type: 'rules-modified', count: modified.length });
+  return modified;
+}
+
+/** Waits; see `Settle`. */
+export async function keepWeights({ ms, keep }: Settle, run: Run): Promise<void> {
+  const { clock, signal, pollInterval } = run.wait;
+  const end = clock.now() + ms;
+  do {
+    await clock.sleep(Math.min(keep ? pollInterval : ms, Math.max(0, end - clock.now())), signal);
+    if (!keep) continue;
+    const { rules } = await observeTraffic(run.aws, keep.pair);
+    const put = await writeBack(rules, keep, run);
+    for (const arn of put) run.progress({ type: 'warning', text: `Another run had changed ${arn}: its weights were put right again.` });
+  } while (clock.now() < end);
+}
+
+async function writeUp(rules: readonly ListenerRule[], step: SetWeights, run: Run): Promise<Modified> {
+  const touched: ListenerRule[] = [];
+  try {
+    for (const rule of rules) {
+      await run.log.ensureNewest();
+      const fresh = await freshRule(run.aws, rule, step.pair);
+      if (!fresh) throw new CanaryError({ code: 'rule-changed', message: `Listener rule ${rule.arn} does not carry the pair any more.` });
+      if (has(fresh, step.pair, step.percent)) continue;
+      // Before the answer: a write whose answer is lost may have taken effect.
+      touched.push(fresh);
+      await run.aws.loadBalancing.setWeights(fresh, weights(step.pair, step.percent));
+    }
+    await confirm(rules, step, run);
+    return touched.map(({ arn }) => arn);
+  } catch (error) {
+    throw touched.length === 0 ? error : await undo(touched, step, run, error);
+  }
+}
+
+/** @returns the error to throw: what happened, and whether all rules are as they were. */
+async function undo(touched: readonly ListenerRule[], step: SetWeights, run: Run, cause: unknown): Promise<unknown> {
+  const stuck: string[] = [];
+  for (const before of touched.toReversed()) {
+    const percent = share(before, step.pair.canary);
+    const undone = await untilDeadline(run, async () => {
+      const fresh = await freshRule(run.aws, before, step.pair);
+      if (!fresh || has(fresh, step.pair, percent)) return;
+      await run.aws.loadBalancing.setWeights(fresh, originalWeights(before));
+      throw new Error('written, not read back yet');
+    });
+    if (!undone) stuck.push(before.arn);
+  }
+  const message = `The weights could not be set: ${cause instanceof Error ? cause.message : String(cause)}`;
+  if (stuck.length > 0) return cannotPutRight(message, stuck, step.pair, run.aws);
+  return new CanaryError({
+    code: 'undone',
+    message,
+    exitCode: ExitCode.rolledBack,
+    usersAre: 'on the weights they had before: what was written was put back.',
+    next: 'ecs-canary status',
+    cause,
+  });
+}
+
+/** What moved stays moved, and the rest is tried again until the deadline. */
+async function writeBack(rules: readonly ListenerRule[], step: SetWeights, run: Run): Promise<Modified> {
+  const modified = new Set<string>();
+  const stuck: string[] = [];
+  for (const rule of rules) {
+    const done = await untilDeadline(run, async () => {
+      const fresh = await freshRule(run.aws, rule, step.pair);
+      if (!fresh || has(fresh, step.pair, step.percent)) return;
+      modified.add(rule.arn);
+      await run.aws.loadBalancing.setWeights(fresh, weights(step.pair, step.percent));
+      throw new Error('written, not read back yet');
+    });
+    if (!done) stuck.push(rule.arn);
+  }
+  if (stuck.length > 0) throw await cannotPutRight('Not all traffic could be moved.', stuck, step.pair, run.aws);
+  return [...modified];
+}
+
+/** Tries until `attempt` does not throw; false when the deadline came first. Even a late run gets the time to read back. */
+async function untilDeadline(run: Run, attempt: () => Promise<void>): Promise<boolean> {
+  const { clock, pollInterval } = run.wait;
+  const deadline = Math.max(run.wait.deadline, clock.now() + READ_BACK);
+  for (let pause = 50; ; pause = Math.min(2 * pause, pollInterval)) {
+    try {
+      await attempt();
+      return true;
+    } catch {
+      // Whatever it was: another attempt is the best that can be done for the users.
+    }
+    if (clock.now() >= deadline) return false;
+    await clock.sleep(pause);
+  }
+}
+
+async function confirm(rules: readonly ListenerRule[], step: SetWeights, run: Run): Promise<void> {
+  const wait = { ...run.wait, signal: new AbortController().signal, deadline: run.wait.clock.now() + READ_BACK };
+  for (const rule of rules) {
+    await poll(`${rule.arn} to be read back with its new weights`, wait, async () => {
+      const fresh = await freshRule(run.aws, rule, step.pair);
+      return fresh && has(fresh, step.pair, step.percent) ? true : undefined;
+    });
+  }
+}
+
+/** The rule as it is now, as long as it still carries the pair. */
+async function freshRule(aws: Aws, rule: ListenerRule, pair: Pair): Promise<ListenerRule | undefined> {
+  const fresh = await aws.loadBalancing.freshRule(rule);
+  return fresh && holdsExactly(fresh, pair) ? fresh : undefined;
+}
+
+function has(rule: ListenerRule, pair: Pair, percent: number): boolean {
+  return Math.abs(share(rule, pair.canary) - percent) < 1e-9;
+}
+
+function weights(pair: Pair, percent: number): ReadonlyMap<string, number> {
+  return new Map([
+    [pair.primary, 100 - percent],
+    [pair.canary, percent],
+  ]);
+}
+
+function originalWeights(rule: ListenerRule): ReadonlyMap<string, number> {
+  return new Map((rule.forward ?? []).map(({ arn, weight }) => [arn, weight]));
+}
+
+async function cannotPutRight(what: string, stuck: readonly string[], pair: Pair, aws: Aws): Promise<CanaryError> {
+  const now = await observeTraffic(aws, pair).then(({ rules }) => rules, () => []);
+  const lines = stuck.map((arn) => {
+    const rule = now.find((candidate) => candidate.arn === arn);
+    return `  ${arn}: ${rule ? `${Math.round(share(rule, pair.canary))}% to ${pair.canary}` : 'its weights cannot be read'}`;
+  });
+  return new CanaryError({
+    code: 'stuck',
+    message: `${what}\nThese listener rules still have the wrong weights:\n${lines.join('\n')}`,
+    exitCode: ExitCode.stuck,
+    usersAre: 'partly on the version that they should not be on.',
+    next: 'ecs-canary rollback, and if that fails too, change the rules listed in the AWS console',
+  });
+}

@@ -1,0 +1,151 @@
+/** The validated settings of a run. All messages about bad input come from here. */
+import type * as z from 'zod';
+import { type Connection, type Variables, connectionOf, throwProblems } from './connection.ts';
+import { projectSchema, serviceSchema } from './schema.ts';
+
+export type { Connection, Variables } from './connection.ts';
+
+export interface Settings extends Connection {
+  readonly project: string;
+  /** 12 digits. */
+  readonly account: string;
+  /** All services of the project, in the order given. */
+  readonly services: readonly ServiceSettings[];
+  /** The one this run is about. */
+  readonly service: ServiceSettings;
+  readonly listenerPort: number;
+  readonly internalListenerPort: number;
+  readonly bastion: { readonly keyPair: string; readonly cidr: string } | undefined;
+  /** ms between two looks at AWS. */
+  readonly pollInterval: number;
+  /** ms to wait after a weight change was read back. */
+  readonly settle: number;
+  /** Percentages that `update` goes through; the last one is 100. */
+  readonly steps: readonly number[];
+  /** ms that `update` stays at each step before the next. */
+  readonly hold: number;
+}
+
+export interface ServiceSettings {
+  readonly name: string;
+  readonly expose: 'public' | 'internal';
+  readonly protocol: 'http';
+  readonly pathPattern: string;
+  readonly hostHeader: string | undefined;
+  readonly containerPort: number;
+  readonly desiredCount: number;
+  /** CPU units; 1024 are one vCPU. */
+  readonly cpu: string;
+  /** MiB. */
+  readonly memory: number;
+  readonly cpuArchitecture: 'X86_64' | 'ARM64';
+  readonly healthCheck: {
+    readonly path: string;
+    /** Seconds. */
+    readonly interval: number;
+    /** Seconds. */
+    readonly timeout: number;
+    readonly healthyThreshold: number;
+    readonly unhealthyThreshold: number;
+    /** Seconds. */
+    readonly gracePeriod: number;
+  };
+  /** Seconds. */
+  readonly deregistrationDelay: number;
+  readonly builder: 'pack';
+}
+
+/**
+ * All settings of the project and of its services.
+ * @throws CanaryError `usage` that names every setting that is missing or malformed, and what each should look like.
+ */
+export function readSettings(variables: Variables): Settings {
+  const problems: string[] = [];
+  const connection = connectionOf(variables, problems);
+  const project = check(projectSchema, variables, problems);
+  const names = project?.SERVICES ?? [project?.SERVICE_NAME ?? 'server'];
+  const services = names.map((name, index) => readService(name, variables, index === 0, problems));
+  const wanted = variables['SERVICE_NAME'] ? project?.SERVICE_NAME : names[0];
+  if (wanted !== undefined && !names.includes(wanted)) problems.push(`SERVICE_NAME is ${wanted}, which is not in SERVICES (${names.join(',')}).`);
+  const chosen = services.find((service) => service?.name === wanted);
+  if (project?.KEY_PAIR && !project.BASTION_CIDR) {
+    problems.push('BASTION_CIDR is missing: with KEY_PAIR, say which addresses may reach the bastion, such as 203.0.113.4/32.');
+  }
+  throwProblems(problems);
+  if (!project || !chosen) throw new Error('a setting is missing although none was reported');
+  return {
+    ...connection,
+    project: project.PROJECT_NAME,
+    account: project.AWS_ACCOUNT_ID,
+    services: services.filter((service) => service !== undefined),
+    service: chosen,
+    listenerPort: project.LISTENER_PORT,
+    internalListenerPort: project.INTERNAL_LISTENER_PORT,
+    bastion: project.KEY_PAIR && project.BASTION_CIDR ? { keyPair: project.KEY_PAIR, cidr: project.BASTION_CIDR } : undefined,
+    pollInterval: project.POLL_INTERVAL,
+    settle: project.SETTLE,
+    steps: project.STEPS,
+    hold: project.HOLD,
+  };
+}
+
+function readService(name: string, variables: Variables, first: boolean, problems: string[]): ServiceSettings | undefined {
+  const prefix = `${name.toUpperCase().replaceAll('-', '_')}_`;
+  const own: Record<string, string | undefined> = {};
+  for (const key of Object.keys(serviceSchema.shape)) own[key] = variables[prefix + key] || variables[key];
+  const value = check(serviceSchema, own, problems, (key) => (variables[prefix + key] ? prefix + key : key));
+  if (!value) return undefined;
+  if (value.HEALTH_CHECK_TIMEOUT >= value.HEALTH_CHECK_INTERVAL) {
+    problems.push('HEALTH_CHECK_TIMEOUT should be less than HEALTH_CHECK_INTERVAL.');
+  }
+  return {
+    name,
+    expose: value.EXPOSE ?? (first ? 'public' : 'internal'),
+    protocol: value.PROTOCOL,
+    pathPattern: value.PATH_PATTERN,
+    hostHeader: value.HOST_HEADER,
+    containerPort: value.CONTAINER_PORT,
+    desiredCount: value.DESIRED_COUNT,
+    cpu: value.CPU,
+    memory: value.MEMORY,
+    cpuArchitecture: value.CPU_ARCHITECTURE,
+    healthCheck: {
+      path: value.HEALTH_CHECK_PATH,
+      interval: value.HEALTH_CHECK_INTERVAL,
+      timeout: value.HEALTH_CHECK_TIMEOUT,
+      healthyThreshold: value.HEALTHY_THRESHOLD,
+      unhealthyThreshold: value.UNHEALTHY_THRESHOLD,
+      gracePeriod: value.HEALTH_CHECK_GRACE_PERIOD,
+    },
+    deregistrationDelay: value.DEREGISTRATION_DELAY,
+    builder: value.BUILDER,
+  };
+}
+
+/** Parses the schema's variables; an empty one counts as absent. */
+function check<Output>(
+  schema: z.ZodObject & z.ZodType<Output>,
+  variables: Variables,
+  problems: string[],
+  nameOf: (key: string) => string = (key) => key,
+): Output | undefined {
+  const given: Record<string, string | undefined> = {};
+  for (const key of Object.keys(schema.shape)) given[key] = variables[key]?.trim() || undefined;
+  const parsed = schema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  for (const issue of parsed.error.issues) {
+    const key = String(issue.path[0]);
+    const value = given[key];
+    const problem =
+      value === undefined
+        ? `${nameOf(key)} is missing: it should be ${MISSING[key] ?? 'set'}.`
+        : `${nameOf(key)} is "${value}": it should be ${issue.message}.`;
+    if (!problems.includes(problem)) problems.push(problem);
+  }
+  return undefined;
+}
+
+const MISSING: Readonly<Record<string, string>> = {
+  PROJECT_NAME: 'a name such as echo',
+  AWS_ACCOUNT_ID: 'the 12 digits of your AWS account',
+};

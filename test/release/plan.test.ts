@@ -1,0 +1,168 @@
+import fc from 'fast-check';
+import { CanaryError } from '../../src/errors.ts';
+import { type State, desiredTasks, healthyTargets, otherColour, weightOf } from '../../src/release/model.ts';
+import { type Plan, planDestroyOld, planPromote, planRollback, planRollout, planRoute, planRouteGroups } from '../../src/release/plan.ts';
+import { rolesOf } from '../../src/release/roles.ts';
+import { whyNotStop } from '../../src/release/safety.ts';
+import { after, anyState, groups, stateOf, version } from './states.ts';
+
+const settle = 0;
+const rolloutOf = (tag: string, replace = false) => (state: State) =>
+  planRollout(state, { version: version(tag), firstTasks: 2, keepOld: false, replace, settle });
+
+const anyServicePlan = fc.oneof(
+  fc.constantFrom('0.9', '1.0', '1.1').map((tag) => rolloutOf(tag)),
+  fc.constantFrom('0.9', '1.0', '1.1').map((tag) => rolloutOf(tag, true)),
+  fc.nat(100).map((percent) => (state: State) => planRoute(state, { percent, force: false, settle })),
+  fc.constant((state: State) => planPromote(state, { force: false, settle })),
+  fc.constant((state: State) => planRollback(state, { force: false, settle })),
+  fc.constant((state: State) => planDestroyOld(state)),
+);
+const anyPlan = fc.oneof(
+  { arbitrary: anyServicePlan, weight: 6 },
+  fc.nat(100).map((percent) => (state: State) => planRouteGroups(state, { primary: groups.blue, canary: groups.green }, { percent, force: false, settle })),
+);
+
+/** The plan, or undefined where it is refused: a refusal has to be one of ours, with a message. */
+function attempt(make: (state: State) => Plan, state: State): Plan | undefined {
+  try {
+    return make(state);
+  } catch (error) {
+    if (!(error instanceof CanaryError)) throw error;
+    expect(error.message).toMatch(/\S/);
+    return undefined;
+  }
+}
+
+/** Every state that a plan goes through, with the step that comes next. */
+function walk(state: State, plan: Plan, look: (before: State, step: Plan['steps'][number]) => void): State {
+  return plan.steps.reduce((now, step) => {
+    look(now, step);
+    return after(now, step);
+  }, state);
+}
+
+const check = (property: fc.IPropertyWithHooks<[State, (state: State) => Plan]>) => fc.assert(property, { numRuns: 3_000 });
+
+describe('whatever state a service is in, no plan', () => {
+  test('gives more weight to a group without enough healthy targets', () => {
+    check(
+      fc.property(anyState, anyPlan, (state, make) => {
+        walk(state, attempt(make, state) ?? { steps: [] }, (now, step) => {
+          if (step.do !== 'set-weights') return;
+          const { primary, canary } = step.pair;
+          if (step.percent > weightOf(now, canary)) {
+            expect(healthyTargets(now, canary)).toBeGreaterThanOrEqual(Math.max(1, Math.ceil((step.percent * step.tasks) / 100)));
+          } else if (step.percent < weightOf(now, canary)) {
+            expect(healthyTargets(now, primary)).toBeGreaterThanOrEqual(1);
+          }
+        });
+      }),
+    );
+  });
+
+  test('stops what has weight', () => {
+    check(
+      fc.property(anyState, anyPlan, (state, make) => {
+        walk(state, attempt(make, state) ?? { steps: [] }, (now, step) => {
+          if (step.do === 'stop') expect(whyNotStop(now, groups[step.colour])).toBeUndefined();
+        });
+      }),
+    );
+  });
+
+  test('starts a version where another one runs', () => {
+    check(
+      fc.property(anyState, anyPlan, (state, make) => {
+        walk(state, attempt(make, state) ?? { steps: [] }, (now, step) => {
+          if (step.do === 'start') expect(desiredTasks(now.colours[step.colour])).toBe(0);
+        });
+      }),
+    );
+  });
+
+  test('writes a weight before the log says what a rollback needs', () => {
+    check(
+      fc.property(anyState, anyPlan, (state, make) => {
+        const steps = attempt(make, state)?.steps ?? [];
+        const first = steps.findIndex((step) => step.do === 'set-weights');
+        if (first < 0) return;
+        const record = steps.slice(0, first).find((step) => step.do === 'record');
+        expect(record && Object.keys(record.entry.before)).toHaveLength(state.rules.length);
+      }),
+    );
+  });
+
+  test('moves forward while the log and the weights disagree', () => {
+    check(
+      fc.property(anyState, anyServicePlan, (state, make) => {
+        const roles = rolesOf(state);
+        if (roles.phase === 'nothing' || !roles.contradiction) return;
+        walk(state, attempt(make, state) ?? { steps: [] }, (now, step) => {
+          if (step.do === 'set-weights') expect(step.percent).toBeLessThanOrEqual(weightOf(now, step.pair.canary));
+          expect(step.do).not.toBe('start');
+        });
+      }),
+    );
+  });
+});
+
+test('a rollback is at most one weight change, and leaves all weight where production was', () => {
+  fc.assert(
+    fc.property(anyState, (state) => {
+      const plan = attempt((now) => planRollback(now, { force: false, settle }), state);
+      if (!plan) return;
+      expect(plan.steps.filter((step) => step.do === 'set-weights').length).toBeLessThanOrEqual(1);
+      expect(plan.steps.some((step) => step.do === 'stop' || step.do === 'start')).toBe(false);
+      const end = walk(state, plan, () => undefined);
+      const roles = rolesOf(end);
+      if (roles.phase === 'nothing' || end.rules.length === 0) return;
+      expect(weightOf(end, end.colours[otherColour(roles.primary.colour)].targetGroup)).toBe(0);
+    }),
+    { numRuns: 3_000 },
+  );
+});
+
+describe('the whole way', () => {
+  const start = stateOf({ rules: [[100, 0], [100, 0]] });
+  const first = walk(start, rolloutOf('0.9')(start), () => undefined);
+
+  test('a first version becomes the primary without a weight being written', () => {
+    expect(rolloutOf('0.9')(start).steps.map((step) => step.do)).toEqual(['start', 'wait-started', 'record']);
+    expect(rolesOf(first)).toMatchObject({ phase: 'primary', primary: { colour: 'blue', version: { tag: '0.9' } } });
+  });
+
+  test('rollout, route, promote, destroy-old: roles swap where they stand', () => {
+    const plan = (state: State, make: (state: State) => Plan) => walk(state, make(state), () => undefined);
+    const canary = plan(first, rolloutOf('1.0'));
+    expect(rolesOf(canary)).toMatchObject({ phase: 'primary+canary', primary: { colour: 'blue' }, canary: { colour: 'green' } });
+    const half = plan(canary, (state) => planRoute(state, { percent: 50, force: false, settle }));
+    expect(half.rules.map((rule) => rule.forward?.map(({ weight }) => weight))).toEqual([[50, 50], [50, 50]]);
+    const promoted = plan(half, (state) => planPromote(state, { force: false, settle }));
+    expect(rolesOf(promoted)).toMatchObject({ phase: 'primary+old', primary: { colour: 'green' }, rolledBack: false });
+    const back = plan(promoted, (state) => planRollback(state, { force: false, settle }));
+    expect(rolesOf(back)).toMatchObject({ phase: 'primary+old', primary: { colour: 'blue' }, rolledBack: true });
+    const clean = plan(promoted, planDestroyOld);
+    expect(rolesOf(clean)).toMatchObject({ phase: 'primary', primary: { colour: 'green', version: { tag: '1.0' } } });
+  });
+
+  test('a rollout onto an old version destroys that first', () => {
+    const old = stateOf({
+      blue: { version: '0.9', tasks: 2, healthy: 2 },
+      green: { version: '1.0', tasks: 2, healthy: 2 },
+      rules: [[0, 100]],
+      log: [{ primary: groups.green, other: { targetGroup: groups.blue, role: 'replaced' }, percent: 0, tasks: 2 }],
+    });
+    expect(rolloutOf('1.1')(old).steps.map((step) => step.do)).toEqual(['stop', 'record', 'start', 'wait-started']);
+    expect(() => planRollout(old, { version: version('1.1'), firstTasks: 2, keepOld: true, replace: false, settle })).toThrow(/--keep-old/);
+  });
+
+  test('no rule with the pair is an error that says why each rule was passed over', () => {
+    const state = stateOf({ blue: { version: '0.9', tasks: 2, healthy: 2 }, rules: [] });
+    const otherRules = stateOf({ rules: [[1, 0]] }).rules.map((rule) => ({ ...rule, forward: [{ arn: groups.blue, weight: 1 }] }));
+    const traffic = { ...state, otherRules };
+    expect(() => planRouteGroups(traffic, { primary: groups.blue, canary: groups.green }, { percent: 0, force: false, settle })).toThrow(
+      /No listener rule forwards to exactly this pair[\s\S]*one group of the pair only/,
+    );
+  });
+});
