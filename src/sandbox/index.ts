@@ -76,7 +76,11 @@ async function startParts(config: SandboxConfig, closers: Closer[]): Promise<San
   return {
     info,
     region: regions.get,
-    registry: makeRegistry({ dir, regions: regions.started }),
+    registry: makeRegistry({
+      dir,
+      regions: regions.started,
+      log: (call) => requestLog.append({ ...call, service: 'ecr', requestId: randomUUID() }),
+    }),
     requestLog,
     status: (): SandboxStatus => ({ ...info, holds: countHoldings(regions.started()) }),
     log: (line) => appendFileSync(logFile(dir), `${new Date().toISOString()} ${line}\n`),

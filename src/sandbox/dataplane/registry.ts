@@ -15,25 +15,53 @@ export interface RegistryHandler {
   handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
 }
 
+/** A request that was answered, under the name that ECR's own API, and so CloudTrail, has for it. */
+export interface RegistryCall {
+  readonly region: string;
+  readonly operation: string;
+  /** HTTP status. */
+  readonly status: number;
+  /** The error code; null for a success. */
+  readonly code: string | null;
+}
+
+export interface RegistryOptions {
+  readonly dir: string;
+  readonly regions: () => Iterable<Region>;
+  readonly log: (call: RegistryCall) => void;
+}
+
 interface Route {
   /** Groups: the repository's name, then what `Exchange.reference` shall be. */
   readonly path: RegExp;
-  readonly methods: Readonly<Record<string, Handler>>;
+  readonly methods: Readonly<Record<string, readonly [operation: string, handler: Handler]>>;
 }
 
 const ROUTES: readonly Route[] = [
-  { path: /^\/v2\/(.+)\/blobs\/uploads\/?$/, methods: { POST: startUpload } },
-  { path: /^\/v2\/(.+)\/blobs\/uploads\/([0-9a-f-]{36})$/, methods: { GET: uploadStatus, PATCH: patchUpload, PUT: finishUpload, DELETE: cancelUpload } },
-  { path: /^\/v2\/(.+)\/blobs\/([^/]+)$/, methods: { GET: getBlob, HEAD: getBlob } },
-  { path: /^\/v2\/(.+)\/manifests\/([^/]+)$/, methods: { GET: getManifest, HEAD: getManifest, PUT: putManifest } },
-  { path: /^\/v2\/(.+)\/tags\/list$/, methods: { GET: listTags } },
+  { path: /^\/v2\/(.+)\/blobs\/uploads\/?$/, methods: { POST: ['InitiateLayerUpload', startUpload] } },
+  {
+    path: /^\/v2\/(.+)\/blobs\/uploads\/([0-9a-f-]{36})$/,
+    methods: {
+      GET: ['GetLayerUpload', uploadStatus],
+      PATCH: ['UploadLayerPart', patchUpload],
+      PUT: ['CompleteLayerUpload', finishUpload],
+      DELETE: ['CancelLayerUpload', cancelUpload],
+    },
+  },
+  { path: /^\/v2\/(.+)\/blobs\/([^/]+)$/, methods: { GET: ['GetDownloadUrlForLayer', getBlob], HEAD: ['BatchCheckLayerAvailability', getBlob] } },
+  {
+    path: /^\/v2\/(.+)\/manifests\/([^/]+)$/,
+    methods: { GET: ['BatchGetImage', getManifest], HEAD: ['BatchGetImage', getManifest], PUT: ['PutImage', putManifest] },
+  },
+  { path: /^\/v2\/(.+)\/tags\/list$/, methods: { GET: ['ListImages', listTags] } },
 ];
 
 /**
  * @param options.dir the sandbox's folder
  * @param options.regions all regions there are; the one that gave out the caller's token is the one whose repositories it sees
+ * @param options.log takes every call to a repository, once it is answered
  */
-export function makeRegistry({ dir, regions }: { dir: string; regions: () => Iterable<Region> }): RegistryHandler {
+export function makeRegistry({ dir, regions, log }: RegistryOptions): RegistryHandler {
   const blobs = makeBlobStore(dir);
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -41,7 +69,11 @@ export function makeRegistry({ dir, regions }: { dir: string; regions: () => Ite
     const region = authorize(request, response, regions());
     if (url.pathname === '/v2/' || url.pathname === '/v2') return sendJson(response, 200, {});
 
-    const { handler, name, reference } = route(request.method ?? 'GET', url.pathname);
+    const { operation, handler, name, reference } = route(request.method ?? 'GET', url.pathname);
+    response.once('finish', () => {
+      const { statusCode: status } = response;
+      log({ region: region.name, operation, status, code: status < 400 ? null : (response.statusMessage || String(status)) });
+    });
     const repository = requireRepository(region, name);
     const exchange: Exchange = { request, response, query: url.searchParams, region, repository, reference, blobs };
     await handler(exchange);
@@ -59,13 +91,13 @@ export function makeRegistry({ dir, regions }: { dir: string; regions: () => Ite
   };
 }
 
-function route(method: string, path: string): { handler: Handler; name: string; reference: string } {
+function route(method: string, path: string): { operation: string; handler: Handler; name: string; reference: string } {
   for (const { path: pattern, methods } of ROUTES) {
     const match = pattern.exec(path);
     if (!match) continue;
-    const handler = Object.hasOwn(methods, method) ? methods[method] : undefined;
-    if (!handler) break;
-    return { handler, name: match[1] ?? '', reference: decodeURIComponent(match[2] ?? '') };
+    const [operation, handler] = (Object.hasOwn(methods, method) ? methods[method] : undefined) ?? [];
+    if (!operation || !handler) break;
+    return { operation, handler, name: match[1] ?? '', reference: decodeURIComponent(match[2] ?? '') };
   }
   throw new RegistryError(405, 'UNSUPPORTED', 'The operation is unsupported.');
 }
