@@ -187,8 +187,10 @@ wait_for_cli() { # SECONDS
 
 prepare_call() { # COMMAND LINE
   CALLS=$((CALLS + 1)) COMMAND=$1
-  printf -v OUT '%s/calls/%03d.out' "$WORK" "$CALLS"
-  printf -v ERR '%s/calls/%03d.err' "$WORK" "$CALLS"
+  local verbose=''
+  [[ " $1 " != *' --verbose '* ]] || verbose=-verbose # may print more, see finish
+  printf -v OUT '%s/calls/%03d%s.out' "$WORK" "$CALLS" "$verbose"
+  printf -v ERR '%s/calls/%03d%s.err' "$WORK" "$CALLS" "$verbose"
 }
 
 must() { # a command that only prepares the test
@@ -570,7 +572,7 @@ finish() {
   local seen
   seen=$(grep -lE $'\x1b|\r' "$WORK"/calls/* | head -n 3)
   check 'section 3: on a pipe no colour and no redrawn line, in any output' 'no ESC, no CR' "${seen:+$(head -c 200 "${seen%%$'\n'*}" | cat -v)}" test -z "$seen"
-  seen=$(grep -hE -m 1 '^ +at .+[(:]|node:internal' "$WORK"/calls/* | head -n 1)
+  seen=$(grep -hE -m 1 '^ +at .+[(:]|node:internal' "$WORK"/calls/[0-9][0-9][0-9].* | head -n 1)
   check 'section 5: no stack trace in any output' none "$seen" test -z "$seen"
   printf '%s checks passed, %s failed\n' "$PASSED" "$FAILED"
   ((FAILED == 0)) || exit 1

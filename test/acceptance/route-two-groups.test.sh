@@ -22,12 +22,16 @@ alone() { # ARGUMENT…
 }
 SETTLING=() OTHER=''
 
-alone --canary 40 # settles for the default 15 s, because nothing at all is set
+alone --canary 0 # is so already, so that nobody has to wait for the default SETTLE of 15 s
 expect_exit 0 'section 2: route by ARNs, with only a region and credentials'
+expect_line 'Modified 0 listener rules' 'section 2: finds the rules of the pair, and that they need no change'
+
+SETTLING=(SETTLE=1s POLL_INTERVAL=0.2)
+alone --canary 40
+expect_exit 0 'section 2: route by ARNs'
 expect_lines_in_order 'section 3: the lines of a route' 'Updating traffic route' 'Routing 40% of traffic to the new service' 'Modified [1-9][0-9]* listener rules?'
 expect_status 'section 2: the weights are as asked' 'o.rules.every((x) => x.weights[o.canary.colour] === 40 && x.weights[o.primary.colour] === 60)'
 
-SETTLING=(SETTLE=1s POLL_INTERVAL=0.2)
 alone --primary 60
 expect_exit 0 'section 3: route by ARNs that changes nothing'
 expect_line 'Modified 0 listener rules' 'section 3: says so'
