@@ -1,3 +1,6 @@
+// Node 20 still serves; the SDK would say ten lines about it in every test file.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
+
 /** @type {import('jest').Config} */
 export default {
   testEnvironment: 'node',

@@ -63,30 +63,29 @@ async function writeUp(rules: readonly ListenerRule[], step: SetWeights, run: Ru
     await confirm(rules, step, run);
     return touched.map(({ arn }) => arn);
   } catch (error) {
-    throw touched.length === 0 ? error : await undo(touched, step, run, error);
+    // Whoever took the pair over decides about its weights now: an undo would write over theirs.
+    const overtaken = error instanceof CanaryError && error.exitCode === ExitCode.locked;
+    throw overtaken || touched.length === 0 ? error : await undo(touched, step, run, error);
   }
 }
 
 /** @returns the error to throw: what happened, and whether all rules are as they were. */
 async function undo(touched: readonly ListenerRule[], step: SetWeights, run: Run, cause: unknown): Promise<unknown> {
-  const stuck: string[] = [];
-  for (const before of touched.toReversed()) {
-    const percent = share(before, step.pair.canary);
-    const undone = await untilDeadline(run, async () => {
-      const fresh = await freshRule(run.aws, before, step.pair);
-      if (!fresh || has(fresh, step.pair, percent)) return;
-      await run.aws.loadBalancing.setWeights(fresh, originalWeights(before));
-      throw new Error('written, not read back yet');
-    });
-    if (!undone) stuck.push(before.arn);
-  }
+  let moved = false;
+  const stuck = await untilDeadline(touched.toReversed(), run, async (before) => {
+    const fresh = await freshRule(run.aws, before, step.pair);
+    if (!fresh || has(fresh, step.pair, share(before, step.pair.canary))) return true;
+    moved = true;
+    await run.aws.loadBalancing.setWeights(fresh, originalWeights(before));
+    return false;
+  });
   const message = `The weights could not be set: ${cause instanceof Error ? cause.message : String(cause)}`;
   if (stuck.length > 0) return cannotPutRight(message, stuck, step.pair, run.aws);
   return new CanaryError({
-    code: 'undone',
+    code: moved ? 'undone' : 'not-written',
     message,
-    exitCode: ExitCode.rolledBack,
-    usersAre: 'on the weights they had before: what was written was put back.',
+    exitCode: moved ? ExitCode.rolledBack : ExitCode.failed,
+    usersAre: `on the weights they had before: ${moved ? 'what was written was put back' : 'nothing was changed'}.`,
     next: 'ecs-canary status',
     cause,
   });
@@ -95,33 +94,38 @@ async function undo(touched: readonly ListenerRule[], step: SetWeights, run: Run
 /** What moved stays moved, and the rest is tried again until the deadline. */
 async function writeBack(rules: readonly ListenerRule[], step: SetWeights, run: Run): Promise<Modified> {
   const modified = new Set<string>();
-  const stuck: string[] = [];
-  for (const rule of rules) {
-    const done = await untilDeadline(run, async () => {
-      const fresh = await freshRule(run.aws, rule, step.pair);
-      if (!fresh || has(fresh, step.pair, step.percent)) return;
-      modified.add(rule.arn);
-      await run.aws.loadBalancing.setWeights(fresh, weights(step.pair, step.percent));
-      throw new Error('written, not read back yet');
-    });
-    if (!done) stuck.push(rule.arn);
-  }
+  const stuck = await untilDeadline(rules, run, async (rule) => {
+    const fresh = await freshRule(run.aws, rule, step.pair);
+    if (!fresh || has(fresh, step.pair, step.percent)) return true;
+    modified.add(rule.arn);
+    await run.aws.loadBalancing.setWeights(fresh, weights(step.pair, step.percent));
+    return false;
+  });
   if (stuck.length > 0) throw await cannotPutRight('Not all traffic could be moved.', stuck, step.pair, run.aws);
   return [...modified];
 }
 
-/** Tries until `attempt` does not throw; false when the deadline came first. Even a late run gets the time to read back. */
-async function untilDeadline(run: Run, attempt: () => Promise<void>): Promise<boolean> {
+/**
+ * Tries every rule until `attempt` reads the right weights there; one that fails holds up no other. Even a late run gets the
+ * time to read back.
+ * @returns the rules that are still wrong at the deadline.
+ */
+async function untilDeadline(
+  rules: readonly ListenerRule[],
+  run: Run,
+  attempt: (rule: ListenerRule) => Promise<boolean>,
+): Promise<readonly ListenerRule[]> {
   const { clock, pollInterval } = run.wait;
   const deadline = Math.max(run.wait.deadline, clock.now() + READ_BACK);
+  let wrong = rules;
   for (let pause = 50; ; pause = Math.min(2 * pause, pollInterval)) {
-    try {
-      await attempt();
-      return true;
-    } catch {
-      // Whatever it was: another attempt is the best that can be done for the users.
+    const still: ListenerRule[] = [];
+    for (const rule of wrong) {
+      // Whatever it was that failed: another attempt is the best that can be done for the users.
+      if (!(await attempt(rule).catch(() => false))) still.push(rule);
     }
-    if (clock.now() >= deadline) return false;
+    wrong = still;
+    if (wrong.length === 0 || clock.now() >= deadline) return wrong;
     await clock.sleep(pause);
   }
 }
@@ -157,9 +161,9 @@ function originalWeights(rule: ListenerRule): ReadonlyMap<string, number> {
   return new Map((rule.forward ?? []).map(({ arn, weight }) => [arn, weight]));
 }
 
-async function cannotPutRight(what: string, stuck: readonly string[], pair: Pair, aws: Aws): Promise<CanaryError> {
+async function cannotPutRight(what: string, stuck: readonly ListenerRule[], pair: Pair, aws: Aws): Promise<CanaryError> {
   const now = await observeTraffic(aws, pair).then(({ rules }) => rules, () => []);
-  const lines = stuck.map((arn) => {
+  const lines = stuck.map(({ arn }) => {
     const rule = now.find((candidate) => candidate.arn === arn);
     return `  ${arn}: ${rule ? `${Math.round(share(rule, pair.canary))}% to ${pair.canary}` : 'its weights cannot be read'}`;
   });

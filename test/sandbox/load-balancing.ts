@@ -11,12 +11,13 @@ import {
   ElasticLoadBalancingV2,
   type TargetHealth,
 } from '@aws-sdk/client-elastic-load-balancing-v2';
-import { type SandboxOptions, startSandbox } from '../../src/sandbox/index.ts';
+import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/index.ts';
 
 const REGION = 'eu-central-1';
 const TARGET_PORT = 8080;
 
 export interface Lab {
+  readonly sandbox: Sandbox;
   readonly elb: ElasticLoadBalancingV2;
   /** Base URL of the load balancer that `listener` opens. */
   readonly url: string;
@@ -26,7 +27,7 @@ export interface Lab {
   /** A listener on the lab's port. */
   listener(loadBalancerArn: string, defaultActions: Action[]): Promise<string>;
   /** A listener that listens nowhere, so that any number of them can be made. */
-  quietListener(loadBalancerArn: string, defaultActions?: Action[]): Promise<string>;
+  quietListener(loadBalancerArn: string, defaultActions?: Action[], port?: number): Promise<string>;
   /** Starts a server, gives it a VPC address and registers it. */
   target(targetGroupArn: string, answer: RequestListener): Promise<Target>;
   health(targetGroupArn: string, target?: Target): Promise<TargetHealth | undefined>;
@@ -63,6 +64,9 @@ export async function openLab(options: Omit<SandboxOptions, 'dir'> = {}): Promis
   };
 
   return {
+    get sandbox() {
+      return running.sandbox;
+    },
     get elb() {
       return running.elb;
     },
@@ -94,9 +98,9 @@ export async function openLab(options: Omit<SandboxOptions, 'dir'> = {}): Promis
       return created.Listeners?.[0]?.ListenerArn ?? '';
     },
 
-    async quietListener(LoadBalancerArn, DefaultActions = [FIXED]) {
+    async quietListener(LoadBalancerArn, DefaultActions = [FIXED], Port = 443) {
       const Certificates = [{ CertificateArn: 'arn:aws:acm:eu-central-1:000000000000:certificate/1' }];
-      const created = await running.elb.createListener({ LoadBalancerArn, Protocol: 'HTTPS', Port: 443, Certificates, DefaultActions });
+      const created = await running.elb.createListener({ LoadBalancerArn, Protocol: 'HTTPS', Port, Certificates, DefaultActions });
       return created.Listeners?.[0]?.ListenerArn ?? '';
     },
 

@@ -1,0 +1,115 @@
+/** An HTTP proxy between the SDK's clients and the sandbox, in which a test makes AWS misbehave. */
+import http from 'node:http';
+import { buffer } from 'node:stream/consumers';
+
+/** What befalls a call. A function runs first, and the call then goes on as usual. */
+export type Fault =
+  /** Answered with this error code, without reaching the sandbox. The SDK repeats no call for the codes that tests use. */
+  | { readonly error: string }
+  /** The connection breaks before, or after, the call took effect. */
+  | 'cut-before'
+  | 'cut-after'
+  | (() => Promise<unknown>);
+
+export interface Which {
+  /** Counting from 1, and only the calls that are about `about`. */
+  readonly from?: number;
+  readonly times?: number;
+  /** Something that stands in the call, such as an ARN. */
+  readonly about?: string;
+}
+
+export interface Call {
+  readonly operation: string;
+  /** As it came, percent signs decoded. */
+  readonly body: string;
+  /** Of the answer; 0 while there is none, and for a broken connection. */
+  status: number;
+}
+
+export interface FaultyEndpoint {
+  readonly url: string;
+  /** In the order in which they came; the SDK's own repetitions are calls of their own. */
+  readonly calls: Call[];
+  order(operation: string, fault: Fault, which?: Which): void;
+  close(): Promise<void>;
+}
+
+/** A connection that breaks as often as this is not repaired by the SDK. */
+export const ALL_ATTEMPTS = 6;
+
+interface Order extends Required<Which> {
+  readonly operation: string;
+  readonly fault: Fault;
+  seen: number;
+}
+
+export async function faultyEndpoint(sandboxUrl: string): Promise<FaultyEndpoint> {
+  const orders: Order[] = [];
+  const calls: Call[] = [];
+  const agent = new http.Agent({ keepAlive: true });
+
+  function faultFor({ operation, body }: Call): Fault | undefined {
+    const due = orders
+      .filter((order) => order.operation === operation && body.includes(order.about))
+      .filter((order) => ++order.seen >= order.from && order.seen < order.from + order.times);
+    return due[0]?.fault;
+  }
+
+  async function answer(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+    const body = await buffer(request);
+    const call: Call = { operation: operationOf(request, body), body: decodeURIComponent(body.toString()), status: 0 };
+    calls.push(call);
+    const fault = faultFor(call);
+    if (fault === 'cut-before') return void request.socket.destroy();
+    if (typeof fault === 'object') return refuse(call, fault.error, request, response);
+    if (typeof fault === 'function') await fault();
+    const passed = await pass(request, body);
+    if (fault === 'cut-after') return void request.socket.destroy();
+    call.status = passed.status;
+    response.writeHead(passed.status, passed.headers).end(passed.body);
+  }
+
+  function pass({ method, url, headers }: http.IncomingMessage, body: Buffer) {
+    return new Promise<{ status: number; headers: http.IncomingHttpHeaders; body: Buffer }>((resolve, reject) => {
+      const onward = http.request(new URL(url ?? '/', sandboxUrl), { method, headers, agent }, (response) => {
+        buffer(response).then((text) => resolve({ status: response.statusCode ?? 0, headers: response.headers, body: text }), reject);
+      });
+      onward.on('error', reject).end(body);
+    });
+  }
+
+  const server = http.createServer({ keepAliveTimeout: 65_000 }, (request, response) => {
+    answer(request, response).catch((error: Error) => response.destroy(error));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  return {
+    url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`,
+    calls,
+    order: (operation, fault, { from = 1, times = 1, about = '' } = {}) => orders.push({ operation, fault, from, times, about, seen: 0 }),
+    close: () =>
+      new Promise((resolve) => {
+        agent.destroy();
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+/** JSON services name it in a header, query services in the body. */
+function operationOf({ headers }: http.IncomingMessage, body: Buffer): string {
+  const target = headers['x-amz-target'];
+  return typeof target === 'string' ? target.slice(target.lastIndexOf('.') + 1) : (new URLSearchParams(body.toString()).get('Action') ?? '');
+}
+
+function refuse(call: Call, code: string, { headers }: http.IncomingMessage, response: http.ServerResponse): void {
+  const message = `${call.operation} was refused by the test`;
+  call.status = 400;
+  if (headers['x-amz-target']) {
+    response.writeHead(400, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify({ __type: code, message }));
+    return;
+  }
+  const error = `<Error><Type>Sender</Type><Code>${code}</Code><Message>${message}</Message></Error>`;
+  response.writeHead(400, { 'content-type': 'text/xml' }).end(`<ErrorResponse>${error}<RequestId>1</RequestId></ErrorResponse>`);
+}

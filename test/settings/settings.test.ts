@@ -1,0 +1,168 @@
+/** Every setting: its default, what it takes, and what a reader is told about a value that it does not take. */
+import { CanaryError, ExitCode } from '../../src/errors.ts';
+import { readConnection } from '../../src/settings/connection.ts';
+import { readSettings, type ServiceSettings, type Settings, type Variables } from '../../src/settings/settings.ts';
+
+const REQUIRED = { PROJECT_NAME: 'echo', AWS_DEFAULT_REGION: 'eu-west-1', AWS_ACCOUNT_ID: '123456789012' };
+const read = (variables: Variables = {}) => readSettings({ ...REQUIRED, ...variables });
+
+/** The error's lines, one a problem. */
+function problems(action: () => unknown): string[] {
+  try {
+    action();
+  } catch (error) {
+    if (!(error instanceof CanaryError)) throw error;
+    expect(error).toMatchObject({ exitCode: ExitCode.usage, next: expect.stringContaining('.env') });
+    return error.message.split('\n');
+  }
+  return [];
+}
+
+test('with only the required three, everything else has its default', () => {
+  expect(read()).toEqual({
+    project: 'echo',
+    region: 'eu-west-1',
+    account: '123456789012',
+    endpointUrl: undefined,
+    services: [SERVER],
+    service: SERVER,
+    listenerPort: 80,
+    internalListenerPort: 8_443,
+    bastion: undefined,
+    pollInterval: 2_000,
+    settle: 15_000,
+    steps: [50, 100],
+    hold: 15_000,
+  });
+});
+
+const SERVER: ServiceSettings = {
+  name: 'server',
+  expose: 'public',
+  protocol: 'http',
+  pathPattern: '/*',
+  hostHeader: undefined,
+  containerPort: 8_080,
+  desiredCount: 2,
+  cpu: '256',
+  memory: 512,
+  cpuArchitecture: 'X86_64',
+  healthCheck: { path: '/', interval: 5, timeout: 2, healthyThreshold: 2, unhealthyThreshold: 2, gracePeriod: 60 },
+  deregistrationDelay: 30,
+  builder: 'pack',
+};
+
+/** A good value with what becomes of it, and a bad one with what it should have been. */
+const PROJECT_TABLE: [name: string, good: string, becomes: Partial<Settings>, bad: string, expected: string][] = [
+  ['PROJECT_NAME', 'my-app2', { project: 'my-app2' }, 'My_App', '2 to 32 lower-case letters, digits and hyphens, beginning with a letter, such as echo'],
+  ['AWS_ACCOUNT_ID', '000000000001', { account: '000000000001' }, '12345', 'the 12 digits of your AWS account, such as 123456789012'],
+  ['AWS_DEFAULT_REGION', 'us-gov-west-1', { region: 'us-gov-west-1' }, 'Frankfurt', 'a region such as ap-northeast-1'],
+  ['AWS_ENDPOINT_URL', 'http://127.0.0.1:4566', { endpointUrl: 'http://127.0.0.1:4566' }, '127.0.0.1', 'a URL such as http://127.0.0.1:4566'],
+  ['LISTENER_PORT', '65535', { listenerPort: 65_535 }, '65536', 'a whole number from 1 to 65535'],
+  ['INTERNAL_LISTENER_PORT', '1', { internalListenerPort: 1 }, '0', 'a whole number from 1 to 65535'],
+  ['POLL_INTERVAL', '500ms', { pollInterval: 500 }, 'often', 'a duration such as 15s, 2m or 500ms'],
+  ['SETTLE', '0', { settle: 0 }, '-1s', 'a duration such as 15s, 2m or 500ms'],
+  ['HOLD', '1m30s', { hold: 90_000 }, '2 minutes', 'a duration such as 15s, 2m or 500ms'],
+  ['STEPS', '5, 25%,50,100', { steps: [5, 25, 50, 100] }, '50,25,100', 'rising percentages that end with 100, such as 5,25,50,100'],
+  ['STEPS', '100', { steps: [100] }, '5,50', 'rising percentages that end with 100, such as 5,25,50,100'],
+  ['STEPS', '1,100', { steps: [1, 100] }, '0,100', 'rising percentages that end with 100, such as 5,25,50,100'],
+];
+
+test.each(PROJECT_TABLE)('%s takes %s and refuses what is not so', (name, good, becomes, bad, expected) => {
+  expect(read({ [name]: good })).toMatchObject(becomes);
+  expect(problems(() => read({ [name]: bad }))).toEqual([`${name} is "${bad}": it should be ${expected}.`]);
+});
+
+const health = (change: Partial<ServiceSettings['healthCheck']>) => ({ healthCheck: { ...SERVER.healthCheck, ...change } });
+const SERVICE_TABLE: [name: string, good: string, becomes: Partial<ServiceSettings>, bad: string, expected: string][] = [
+  ['EXPOSE', 'internal', { expose: 'internal' }, 'private', 'public or internal'],
+  ['PROTOCOL', 'http', { protocol: 'http' }, 'grpc', 'http (grpc is not supported yet)'],
+  ['PATH_PATTERN', '/api/*', { pathPattern: '/api/*' }, 'api', 'a path pattern of the load balancer, such as /* or /api/*'],
+  ['HOST_HEADER', '*.example.com', { hostHeader: '*.example.com' }, 'a b', 'a host name, such as api.example.com'],
+  ['CONTAINER_PORT', '9000', { containerPort: 9_000 }, 'http', 'a whole number from 1 to 65535'],
+  ['DESIRED_COUNT', '1', { desiredCount: 1 }, '0', 'a whole number from 1 to 5000'],
+  ['CPU', '1024', { cpu: '1024' }, '300', 'a Fargate size: 256, 512, 1024, 2048, 4096, 8192 or 16384'],
+  ['MEMORY', '2048', { memory: 2_048 }, '511', 'a whole number from 512 to 122880'],
+  ['CPU_ARCHITECTURE', 'ARM64', { cpuArchitecture: 'ARM64' }, 'arm', 'X86_64 or ARM64'],
+  ['HEALTH_CHECK_PATH', '/ping?deep=1', health({ path: '/ping?deep=1' }), 'ping', 'a path such as /ping'],
+  ['HEALTH_CHECK_INTERVAL', '300', health({ interval: 300 }), '4', 'a whole number from 5 to 300'],
+  ['HEALTH_CHECK_TIMEOUT', '4', health({ timeout: 4 }), '1', 'a whole number from 2 to 120'],
+  ['HEALTHY_THRESHOLD', '10', health({ healthyThreshold: 10 }), '11', 'a whole number from 2 to 10'],
+  ['UNHEALTHY_THRESHOLD', '3', health({ unhealthyThreshold: 3 }), '1', 'a whole number from 2 to 10'],
+  ['HEALTH_CHECK_GRACE_PERIOD', '0', health({ gracePeriod: 0 }), '1.5', 'a whole number from 0 to 2147483647'],
+  ['DEREGISTRATION_DELAY', '3600', { deregistrationDelay: 3_600 }, '3601', 'a whole number from 0 to 3600'],
+  ['BUILDER', 'pack', { builder: 'pack' }, 'docker', 'pack (the only builder so far)'],
+];
+
+test.each(SERVICE_TABLE)('%s takes %s and refuses what is not so', (name, good, becomes, bad, expected) => {
+  expect(read({ [name]: good }).service).toEqual({ ...SERVER, ...becomes });
+  expect(problems(() => read({ [name]: bad }))).toEqual([`${name} is "${bad}": it should be ${expected}.`]);
+});
+
+test.each(SERVICE_TABLE)('SERVER_%s beats it for the one service, and is named as it was given', (name, good, becomes, bad, expected) => {
+  const two = { SERVICES: 'server,back-end', [name]: good };
+  expect(read({ [`SERVER_${name}`]: good }).service).toMatchObject(becomes);
+  expect(problems(() => read({ ...two, [`BACK_END_${name}`]: bad }))).toEqual([`BACK_END_${name} is "${bad}": it should be ${expected}.`]);
+});
+
+test('several services: the first is public and the others internal, each with its own settings', () => {
+  const { services, service } = read({ SERVICES: ' client , back-end', CONTAINER_PORT: '9000', BACK_END_CONTAINER_PORT: '9001', SERVICE_NAME: 'back-end' });
+  expect(services).toEqual([
+    { ...SERVER, name: 'client', containerPort: 9_000 },
+    { ...SERVER, name: 'back-end', containerPort: 9_001, expose: 'internal' },
+  ]);
+  expect(service).toBe(services[1]);
+  expect(read({ SERVICES: 'client,back-end' }).service.name).toBe('client');
+  expect(problems(() => read({ SERVICES: 'client,back-end', SERVICE_NAME: 'server' }))).toEqual(['SERVICE_NAME is server, which is not in SERVICES (client,back-end).']);
+  expect(problems(() => read({ SERVICES: 'client,Back' }))).toEqual(['SERVICES is "client,Back": it should be service names with commas between them, such as client,server.']);
+});
+
+test('a bastion needs its key pair and who may reach it', () => {
+  expect(read({ KEY_PAIR: 'harbour', BASTION_CIDR: '203.0.113.4/32' }).bastion).toEqual({ keyPair: 'harbour', cidr: '203.0.113.4/32' });
+  expect(problems(() => read({ KEY_PAIR: 'harbour' }))).toEqual([expect.stringMatching(/^BASTION_CIDR is missing: .*such as 203\.0\.113\.4\/32\.$/)]);
+  expect(problems(() => read({ BASTION_CIDR: 'home' }))).toEqual(['BASTION_CIDR is "home": it should be an address range such as 203.0.113.4/32.']);
+});
+
+test('all problems are named at once, those of the connection, the project and the services', () => {
+  expect(problems(() => readSettings({ AWS_ACCOUNT_ID: '1', LISTENER_PORT: 'many', DESIRED_COUNT: 'two' }))).toEqual([
+    'AWS_DEFAULT_REGION is missing: it should be a region such as ap-northeast-1.',
+    'PROJECT_NAME is missing: it should be a name such as echo.',
+    'AWS_ACCOUNT_ID is "1": it should be the 12 digits of your AWS account, such as 123456789012.',
+    'LISTENER_PORT is "many": it should be a whole number from 1 to 65535.',
+    'DESIRED_COUNT is "two": it should be a whole number from 1 to 5000.',
+  ]);
+});
+
+test('a setting that is malformed for two services is named once', () => {
+  expect(problems(() => read({ SERVICES: 'client,server', CPU: '1' }))).toHaveLength(1);
+});
+
+test('an empty variable counts as absent, and spaces around a value as nothing', () => {
+  expect(read({ STEPS: '', CPU: ' 512 ', SERVER_CPU: '' })).toMatchObject({ steps: [50, 100], service: { cpu: '512' } });
+  expect(problems(() => read({ PROJECT_NAME: '  ' }))).toEqual(['PROJECT_NAME is missing: it should be a name such as echo.']);
+});
+
+test('a health check must end before the next begins', () => {
+  expect(problems(() => read({ HEALTH_CHECK_TIMEOUT: '5' }))).toEqual(['HEALTH_CHECK_TIMEOUT should be less than HEALTH_CHECK_INTERVAL.']);
+});
+
+test('what A needed and we do not is read without a word', () => {
+  expect(read({ ENVOY_IMAGE: '840364872350.dkr.ecr.us-west-2.amazonaws.com/aws-appmesh-envoy:v1.11.1.1-prod' })).toEqual(read());
+});
+
+describe('the region', () => {
+  test.each([
+    [{ AWS_DEFAULT_REGION: 'eu-west-1' }],
+    [{ AWS_REGION: 'eu-west-1' }],
+    [{ AWS_REGION: 'eu-west-1', AWS_DEFAULT_REGION: 'eu-west-1' }],
+    [{ AWS_REGION: '', AWS_DEFAULT_REGION: 'eu-west-1' }],
+  ])('is eu-west-1 with %j', (variables) => {
+    expect(readConnection(variables)).toEqual({ region: 'eu-west-1', endpointUrl: undefined });
+  });
+
+  test('is not guessed from two variables that differ', () => {
+    expect(problems(() => readConnection({ AWS_REGION: 'us-east-1', AWS_DEFAULT_REGION: 'eu-west-1' }))).toEqual([
+      'AWS_REGION is us-east-1 and AWS_DEFAULT_REGION is eu-west-1: unset one of them, or give --region.',
+    ]);
+  });
+});
