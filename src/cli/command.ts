@@ -44,7 +44,10 @@ export function textOf(values: Values, name: string): string | undefined {
 }
 
 export function isSet(values: Values, name: string): boolean {
-  const value = values[name];
-  // A switch by its variable: commander takes any value for yes, which `=0` and `=false` in a Makefile do not mean.
-  return value === true || (typeof value === 'string' && !['', '0', 'false', 'no'].includes(value.toLowerCase()));
+  return values[name] === true;
+}
+
+/** Whether the variable of a switch says yes: `=0` and `=false` in a Makefile do not. */
+export function saysYes(value: string | undefined): boolean {
+  return value !== undefined && !['', '0', 'false', 'no'].includes(value.toLowerCase());
 }

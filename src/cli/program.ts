@@ -4,7 +4,7 @@ import { CanaryError, ExitCode, usageError } from '../errors.ts';
 import type { Variables } from '../settings/connection.ts';
 import { loadVariables } from './variables.ts';
 import type { Command, Values } from './command.ts';
-import { isSet } from './command.ts';
+import { isSet, saysYes } from './command.ts';
 import { commands } from './commands.ts';
 import type { Context, Terminal } from './context.ts';
 import { globalOptions, timeoutOf } from './global-options.ts';
@@ -13,7 +13,6 @@ import { interruptible } from './signals.ts';
 
 /** Runs the command line (without Node's own part). Never throws; never ends the process. */
 export async function runProgram(args: readonly string[], terminal: Terminal, version: string): Promise<number> {
-  const seen = { json: args.includes('--json'), verbose: args.includes('--verbose') || args.includes('-v') };
   try {
     const variables = loadVariables(args, terminal.env);
     let exitCode: number = ExitCode.done;
@@ -23,7 +22,10 @@ export async function runProgram(args: readonly string[], terminal: Terminal, ve
     await parser.parseAsync([...args], { from: 'user' });
     return exitCode;
   } catch (error) {
-    return reportError(asUsage(error, args), terminal, seen);
+    // The parser may have stopped before it came to these.
+    const json = args.includes('--json') || saysYes(terminal.env['ECS_CANARY_JSON']);
+    const verbose = args.includes('--verbose') || args.includes('-v') || saysYes(terminal.env['ECS_CANARY_VERBOSE']);
+    return reportError(asUsage(error, args), terminal, { json, verbose });
   }
 }
 
@@ -46,15 +48,15 @@ function makeParser(terminal: Terminal, version: string, handle: Handler): Parse
     })
     .addHelpText('after', '\nEvery option has a variable as well: --task-definition is ECS_CANARY_TASK_DEFINITION.')
     .exitOverride();
-  addOptions(parser, globalOptions());
+  addOptions(parser, globalOptions(), terminal);
   for (const [path, command] of commands) {
     const group = path.slice(0, -1).reduce((at, name) => at.commands.find((known) => known.name() === name) ?? subgroup(at, name), parser);
     const sub = group.command(command.name).summary(command.summary).description(sentence(command.summary));
     if (command.argument) sub.argument(command.argument.name, command.argument.description);
     sub.optionsGroup('Options:');
-    addOptions(sub, command.options);
+    addOptions(sub, command.options, terminal);
     sub.optionsGroup('Global options:');
-    addOptions(sub, globalOptions());
+    addOptions(sub, globalOptions(), terminal);
     sub.addHelpText('after', ['', 'Examples:', ...command.examples.map((line) => `  $ ${line}`)].join('\n'));
     sub.action(async (...received: unknown[]) => {
       const argument = command.argument && typeof received[0] === 'string' ? received[0] : undefined;
@@ -69,8 +71,13 @@ function subgroup(parent: Parser, name: string): Parser {
   return parent.command(name).description('the local AWS: a whole ECS on this machine, to rehearse on').helpCommand(false);
 }
 
-function addOptions(parser: Parser, options: readonly Option[]): void {
-  for (const option of options) parser.addOption(option);
+function addOptions(parser: Parser, options: readonly Option[], { env }: Terminal): void {
+  for (const option of options) {
+    const isSwitch = !option.required && !option.optional;
+    // The parser takes a switch whose variable is there for on, whatever the variable says.
+    if (isSwitch && option.envVar && !saysYes(env[option.envVar])) delete env[option.envVar];
+    parser.addOption(option);
+  }
 }
 
 function sentence(summary: string): string {

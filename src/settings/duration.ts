@@ -16,9 +16,10 @@ export function parseDuration(text: string): number | undefined {
 
 /** A duration for people: `15s`, `2m`, `1m 30s`, `0.2s`. */
 export function formatDuration(ms: number): string {
-  const seconds = ms / 1_000;
-  if (seconds < 60) return `${Number(seconds.toFixed(1))}s`;
+  const tenths = Math.round(ms / 100);
+  if (tenths < 600) return `${tenths / 10}s`;
+  const seconds = Math.round(ms / 1_000);
   const minutes = Math.floor(seconds / 60);
-  const rest = Math.round(seconds % 60);
+  const rest = seconds % 60;
   return rest === 0 ? `${minutes}m` : `${minutes}m ${rest}s`;
 }

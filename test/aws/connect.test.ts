@@ -1,0 +1,80 @@
+/** What a user is told when AWS cannot be reached, or says no: which call it was, and what to do. */
+import { connectAws } from '../../src/aws/aws.ts';
+import { allPages, isAws, once, unexpected } from '../../src/aws/connect.ts';
+import { CanaryError, ExitCode } from '../../src/errors.ts';
+import { faultyEndpoint, type FaultyEndpoint } from '../faulty-endpoint.ts';
+import { start } from '../sandbox/running.ts';
+
+const GROUP = 'arn:aws:elasticloadbalancing:eu-central-1:000000000000:targetgroup/one/0123456789abcdef';
+const connect = (endpointUrl: string) => connectAws({ region: 'eu-central-1', endpointUrl });
+
+beforeAll(() => {
+  process.env['AWS_ACCESS_KEY_ID'] = 'test';
+  process.env['AWS_SECRET_ACCESS_KEY'] = 'test';
+  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
+});
+
+describe('an error of AWS', () => {
+  let endpoint: FaultyEndpoint;
+  beforeEach(async () => {
+    endpoint = await faultyEndpoint((await start()).url);
+  });
+  afterEach(() => endpoint.close());
+
+  test.each([
+    ['AccessDenied', 'access-denied', ExitCode.failed, /^AWS denied sts:GetCallerIdentity: .*refused by the test/, /^allow sts:GetCallerIdentity for this identity/],
+    ['ExpiredToken', 'bad-credentials', ExitCode.failed, /^AWS refused the credentials \(ExpiredToken\)/, /aws sso login/],
+    ['InvalidClientTokenId', 'bad-credentials', ExitCode.failed, /^AWS refused the credentials \(InvalidClientTokenId\)/, /renew the credentials/],
+  ])('%s says what to do', async (error, code, exitCode, message, next) => {
+    endpoint.order('GetCallerIdentity', { error });
+    await expect(connect(endpoint.url).identity.account()).rejects.toMatchObject({
+      name: 'CanaryError', code, exitCode, message: expect.stringMatching(message), next: expect.stringMatching(next), cause: expect.any(Error),
+    });
+  });
+
+  test('names the call of a JSON service as IAM does', async () => {
+    endpoint.order('PutParameter', { error: 'AccessDeniedException' });
+    await expect(connect(endpoint.url).parameters.create('/a/1', 'x', '')).rejects.toThrow(/^AWS denied ssm:PutParameter/);
+    endpoint.order('DescribeRules', { error: 'AccessDenied' });
+    await expect(connect(endpoint.url).loadBalancing.rules(['arn'])).rejects.toThrow(/^AWS denied elasticloadbalancing:DescribeRules/);
+  });
+
+  test('that only the caller can judge stays AWS’s own', async () => {
+    endpoint.order('DescribeTargetGroups', { error: 'ValidationError' });
+    const error: unknown = await connect(endpoint.url).loadBalancing.targetGroups([GROUP]).catch((thrown: unknown) => thrown);
+    expect(isAws(error, 'ValidationError')).toBe(true);
+    expect(unexpected(error)).toMatchObject({ code: 'aws-error', message: 'AWS answered ValidationError: DescribeTargetGroups was refused by the test' });
+  });
+
+  test('that means "not there" is an answer', async () => {
+    const { loadBalancing } = connect(endpoint.url);
+    expect(await loadBalancing.targetGroups([GROUP])).toEqual([]);
+    expect(await loadBalancing.targetHealth(GROUP)).toEqual([]);
+  });
+
+  test('of the network is tried again', async () => {
+    endpoint.order('GetCallerIdentity', 'cut-before', { times: 2 });
+    expect(await connect(endpoint.url).identity.account()).toBe('000000000000');
+    expect(endpoint.calls).toHaveLength(3);
+  });
+});
+
+test('errors of ours, and defects, are not dressed up as AWS’s', () => {
+  const ours = new CanaryError({ code: 'no-canary', message: 'There is no canary.' });
+  const defect = new TypeError('x is not a function');
+  expect(unexpected(ours)).toBe(ours);
+  expect(unexpected(defect)).toBe(defect);
+  expect(unexpected('thrown text')).toBe('thrown text');
+});
+
+test('a listing is read to its last page', async () => {
+  const pages: Record<string, readonly [number[], string | undefined]> = { first: [[1, 2], 'b'], b: [[], 'c'], c: [[3], ''] };
+  expect(await allPages(async (token = 'first') => pages[token] ?? [[], undefined])).toEqual([1, 2, 3]);
+});
+
+test('a client is made on first use, and once', async () => {
+  let made = 0;
+  const make = once(async () => ++made);
+  expect(made).toBe(0);
+  expect(await Promise.all([make(), make()])).toEqual([1, 1]);
+});

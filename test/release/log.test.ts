@@ -1,0 +1,126 @@
+/** The release log in a real parameter store: who holds the pair, and what is kept. */
+import { connectAws } from '../../src/aws/aws.ts';
+import type { Parameters } from '../../src/aws/ssm.ts';
+import { ExitCode } from '../../src/errors.ts';
+import { type LogEntry, type NewEntry, parse, serialize, VALUE_LIMIT } from '../../src/release/log-entry.ts';
+import { logPath, logWriter, readLog } from '../../src/release/log.ts';
+import { start } from '../sandbox/running.ts';
+
+const pair = { primary: 'arn:aws:elasticloadbalancing:eu-central-1:000000000000:targetgroup/blue/1', canary: 'arn:aws:elasticloadbalancing:eu-central-1:000000000000:targetgroup/green/2' };
+const swapped = { primary: pair.canary, canary: pair.primary };
+const author = { by: 'someone@here', command: 'route --canary 50' };
+
+const ruleArn = (index: number, listener = 'aaaaaaaaaaaaaaaa') =>
+  `arn:aws:elasticloadbalancing:eu-central-1:000000000000:listener-rule/app/echo-public-load-balancer/0123456789abcdef/${listener}/${String(index).padStart(16, '0')}`;
+const entry = (percent: number, rules = 1): NewEntry => ({
+  primary: pair.primary,
+  other: { targetGroup: pair.canary, role: 'canary', version: '1.0' },
+  percent,
+  tasks: 2,
+  before: Object.fromEntries(Array.from({ length: rules }, (_, index) => [ruleArn(index), [100, 0] as const])),
+});
+
+let parameters: Parameters;
+beforeEach(async () => {
+  process.env['AWS_ACCESS_KEY_ID'] = 'test';
+  process.env['AWS_SECRET_ACCESS_KEY'] = 'test';
+  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
+  ({ parameters } = connectAws({ region: 'eu-central-1', endpointUrl: (await start()).url }));
+});
+
+const writer = (newest: number, by = author.by) => logWriter(parameters, pair, { ...author, by }, newest);
+
+test('what is written is read back, oldest first, beyond nine and beyond one page', async () => {
+  const log = writer(0);
+  for (let percent = 1; percent <= 12; percent++) await log.append(entry(percent, 2));
+  const found = await readLog(parameters, pair);
+  expect(found.map(({ number, percent }) => [number, percent])).toEqual(Array.from({ length: 12 }, (_, index) => [index + 1, index + 1]));
+  expect(found[0]).toEqual({ ...entry(1, 2), ...author, number: 1, at: expect.stringMatching(/^\d{4}-\d\d-\d\dT/) });
+});
+
+test('the log is the pair’s, whichever of its groups is the primary, and no other pair’s', async () => {
+  await writer(0).append(entry(50));
+  expect(logPath(swapped)).toBe(logPath(pair));
+  expect(await readLog(parameters, swapped)).toHaveLength(1);
+  expect(await readLog(parameters, { ...pair, canary: `${pair.canary}0` })).toEqual([]);
+});
+
+test('of two runs that know the same log, the first one has the pair, and the second is told who', async () => {
+  const [first, second] = [writer(0, 'first@here'), writer(0, 'second@there')];
+  await first.append(entry(5));
+  await expect(second.append(entry(50))).rejects.toMatchObject({
+    code: 'locked',
+    exitCode: ExitCode.locked,
+    message: expect.stringMatching(/^Another run is changing this pair: first@here holds it with "route --canary 50" since \d{4}-/),
+  });
+  await first.append(entry(10));
+});
+
+test('of many at the same moment exactly one has it', async () => {
+  const runs = Array.from({ length: 8 }, (_, index) => writer(0, `run-${index}@here`).append(entry(index)));
+  const results = await Promise.allSettled(runs);
+  expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+  expect(await readLog(parameters, pair)).toHaveLength(1);
+});
+
+test('a run learns before each of its writes that it was overtaken', async () => {
+  const [held, emergency] = [writer(0), writer(0, 'emergency@there')];
+  await held.append(entry(50));
+  await held.ensureNewest();
+  expect(await emergency.takeOver(entry(0))).toBeUndefined();
+  await expect(held.ensureNewest()).rejects.toMatchObject({ exitCode: ExitCode.locked, message: expect.stringContaining('emergency@there') });
+  await emergency.ensureNewest();
+});
+
+test('20 entries are kept, and the newest are among them', async () => {
+  const log = writer(0);
+  for (let percent = 1; percent <= 23; percent++) await log.append(entry(percent));
+  expect((await readLog(parameters, pair)).map(({ number }) => number)).toEqual(Array.from({ length: 20 }, (_, index) => index + 4));
+});
+
+test('entries that are damaged, of another kind or of a later schema are passed over', async () => {
+  const log = writer(0);
+  await log.append(entry(5));
+  const whole = JSON.parse(serialize({ ...entry(10), ...author, number: 2, at: 'now' }));
+  for (const [name, value] of [
+    ['2', '{"schemaVersion":1,"at":"20'],
+    ['3', 'null'],
+    ['4', JSON.stringify({ ...whole, schemaVersion: 2 })],
+    ['5', JSON.stringify({ ...whole, percent: '10' })],
+    ['6', JSON.stringify({ ...whole, before: { x: { y: [1] } } })],
+  ] as const) {
+    await parameters.create(`${logPath(pair)}/${name}`, value, '');
+  }
+  expect((await readLog(parameters, pair)).map(({ number }) => number)).toEqual([1]);
+  await parameters.create(`${logPath(pair)}/7`, JSON.stringify(whole), '');
+  expect((await readLog(parameters, pair)).map(({ number }) => number)).toEqual([1, 7]);
+});
+
+test('an emergency run gets past entries that nobody can read', async () => {
+  await writer(0).append(entry(5));
+  await parameters.create(`${logPath(pair)}/2`, 'damaged', '');
+  expect(await writer(1).takeOver(entry(0))).toBeUndefined();
+  expect((await readLog(parameters, pair)).map(({ number, percent }) => [number, percent])).toEqual([[1, 5], [3, 0]]);
+});
+
+describe('an entry', () => {
+  const full = (rules: number): LogEntry => ({ ...entry(50, rules), ...author, number: 7, at: new Date().toISOString() });
+
+  test('is the same after the way through text, with and without another version', () => {
+    expect(parse(7, serialize(full(3)))).toEqual(full(3));
+    const first = { ...full(1), other: undefined };
+    expect(parse(7, serialize(first))).toEqual(first);
+  });
+
+  test('holds the 100 rules that a listener has, within the store’s limit', async () => {
+    expect(Buffer.byteLength(serialize(full(101)))).toBeLessThan(VALUE_LIMIT);
+    await writer(0).append(entry(50, 101));
+    expect(Object.keys((await readLog(parameters, pair))[0]?.before ?? {})).toHaveLength(101);
+  });
+
+  test('that is too large is refused before anything is written; an emergency run goes on without', async () => {
+    await expect(writer(0).append(entry(50, 200))).rejects.toMatchObject({ code: 'entry-too-large', exitCode: ExitCode.failed, message: expect.stringContaining('200 listener rules') });
+    expect(await writer(0).takeOver(entry(0, 200))).toMatch(/^The release log could not be written: /);
+    expect(await readLog(parameters, pair)).toEqual([]);
+  });
+});

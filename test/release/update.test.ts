@@ -1,0 +1,78 @@
+/** The whole way of a version, with tasks that are real processes behind a real load balancer. */
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ExitCode } from '../../src/errors.ts';
+import { packImage } from '../../src/image/pack.ts';
+import { pushImage } from '../../src/image/registry-client.ts';
+import { buildInfra } from '../../src/infra/build-infra.ts';
+import { describePlace } from '../../src/infra/describe-infra.ts';
+import type { ProgressEvent } from '../../src/progress/events.ts';
+import type { Version } from '../../src/release/model.ts';
+import { observe } from '../../src/release/observe.ts';
+import type { Release } from '../../src/release/operations.ts';
+import { statusOf } from '../../src/release/status.ts';
+import { update } from '../../src/release/update.ts';
+import { versionOf } from '../../src/release/versions.ts';
+import { withFolder } from '../folder.ts';
+import { type Project, withProject } from '../infra/project.ts';
+
+const HOLD = 20_000;
+const OPTIONS = { definition: undefined, replace: false, keepOld: false, destroyOld: false, hold: 0, steps: [50, 100] };
+/** Processes start no faster with the sandbox's clock; they get the time they need. */
+const SETTINGS = { DESIRED_COUNT: '2', HEALTH_CHECK_PATH: '/ping', HEALTH_CHECK_GRACE_PERIOD: '2000', SETTLE: '0', HOLD: '0' };
+
+/** Answers its version, and its health checks well until the file is there. */
+const server = (version: string, sickWhen: string) => `
+  const { createServer } = require('node:http');
+  const { existsSync } = require('node:fs');
+  const server = createServer((request, response) => {
+    response.writeHead(request.url === '/ping' && existsSync(${JSON.stringify(sickWhen)}) ? 503 : 200).end('Version ${version}');
+  }).listen(process.env.PORT, process.env.HOST);
+  process.on('SIGTERM', () => { server.closeAllConnections(); server.close(() => process.exit(0)); });
+`;
+
+async function openRelease({ session, aws }: Project, onEvent: (event: ProgressEvent) => void): Promise<Release> {
+  const { session: infra, settings } = session(SETTINGS);
+  await buildInfra(infra);
+  const place = await describePlace(aws, settings, settings.service.name);
+  return { ...infra, place, progress: onEvent, author: { by: 'someone@here', command: 'update' } };
+}
+
+async function push({ aws, place }: Release, version: string, sickWhen: string): Promise<Version> {
+  const files = { Dockerfile: 'FROM node:22-alpine\nWORKDIR /app\nCOPY . .\nCMD ["node", "index.js"]\n', 'index.js': server(version, sickWhen) };
+  const image = await withFolder(files, (dir) => packImage(dir, { cpuArchitecture: 'X86_64' }));
+  const digest = await pushImage(image, { ...(await aws.registry.signIn()), repository: place.repositoryName, tag: version });
+  return versionOf(place.repositoryUri, version, digest);
+}
+
+test('a canary that loses its health while it has traffic is taken back at once: exit 3, everybody on the old version', () =>
+  withFolder({}, (dir) =>
+    withProject(async (project) => {
+      const sick = join(dir, 'sick');
+      const events: ProgressEvent[] = [];
+      const release = await openRelease(project, (event) => {
+        events.push(event);
+        if (event.type === 'route-updated' && event.percent === 50) writeFileSync(sick, '');
+      });
+      const good = await push(release, '0.9', join(dir, 'never'));
+      expect(await update(release, good, OPTIONS)).toMatchObject({ outcome: 'first' });
+
+      const bad = await push(release, '1.0', sick);
+      const begin = Date.now();
+      await expect(update(release, bad, { ...OPTIONS, hold: HOLD })).rejects.toMatchObject({
+        code: 'canary-unhealthy',
+        exitCode: ExitCode.rolledBack,
+        message: expect.stringMatching(/^At 50% the canary needs 1 healthy targets? and has 0\.$/),
+        usersAre: 'on 0.9 with 100% of the traffic.',
+      });
+      expect(existsSync(sick)).toBe(true);
+      expect(Date.now() - begin).toBeLessThan(HOLD);
+      expect(events.flatMap((event) => (event.type === 'route-updated' ? event.percent : []))).toEqual([50, 0]);
+      expect(events).toContainEqual({ type: 'warning', text: expect.stringMatching(/^At 50% .* Going back\.$/) });
+
+      const status = statusOf(await observe(release.aws, release.place));
+      expect(status).toMatchObject({ state: 'primary+old', contradiction: null, primary: { version: '0.9', weight: 100 }, old: { version: '1.0', weight: 0, rolledBack: true } });
+      const answers = await Promise.all(Array.from({ length: 20 }, async () => (await fetch(`http://127.0.0.1:${project.ports[0]}/`)).text()));
+      expect(new Set(answers)).toEqual(new Set(['Version 0.9']));
+    }),
+  ));
