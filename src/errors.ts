@@ -33,6 +33,9 @@ export interface ErrorDetails {
   cause?: unknown;
 }
 
+/** State of users when nothing was written. */
+export const UNCHANGED = 'where they were before; nothing was changed.';
+
 /** An error that is shown to the user as it is. Anything else that is thrown is a defect of ours. */
 export class CanaryError extends Error {
   override readonly name = 'CanaryError';

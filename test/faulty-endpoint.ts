@@ -9,6 +9,8 @@ export type Fault =
   /** The connection breaks before, or after, the call took effect. */
   | 'cut-before'
   | 'cut-after'
+  /** Answered as the same call was answered before, as if nothing had changed since. */
+  | 'stale'
   | (() => Promise<unknown>);
 
 export interface Which {
@@ -44,9 +46,16 @@ interface Order extends Required<Which> {
   seen: number;
 }
 
+interface Answer {
+  readonly status: number;
+  readonly headers: http.IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
 export async function faultyEndpoint(sandboxUrl: string): Promise<FaultyEndpoint> {
   const orders: Order[] = [];
   const calls: Call[] = [];
+  const answers = new Map<string, Answer>();
   const agent = new http.Agent({ keepAlive: true });
 
   function faultFor({ operation, body }: Call): Fault | undefined {
@@ -64,14 +73,15 @@ export async function faultyEndpoint(sandboxUrl: string): Promise<FaultyEndpoint
     if (fault === 'cut-before') return void request.socket.destroy();
     if (typeof fault === 'object') return refuse(call, fault.error, request, response);
     if (typeof fault === 'function') await fault();
-    const passed = await pass(request, body);
+    const passed = (fault === 'stale' && answers.get(call.body)) || (await pass(request, body));
+    answers.set(call.body, passed);
     if (fault === 'cut-after') return void request.socket.destroy();
     call.status = passed.status;
     response.writeHead(passed.status, passed.headers).end(passed.body);
   }
 
   function pass({ method, url, headers }: http.IncomingMessage, body: Buffer) {
-    return new Promise<{ status: number; headers: http.IncomingHttpHeaders; body: Buffer }>((resolve, reject) => {
+    return new Promise<Answer>((resolve, reject) => {
       const onward = http.request(new URL(url ?? '/', sandboxUrl), { method, headers, agent }, (response) => {
         buffer(response).then((text) => resolve({ status: response.statusCode ?? 0, headers: response.headers, body: text }), reject);
       });

@@ -2,9 +2,9 @@
 import type { Deployment, RegisterTaskDefinitionCommandInput, Service, Task } from '@aws-sdk/client-ecs';
 import type { Connection } from '../settings/connection.ts';
 import { allPages, clientOptions, explaining, isAws, once } from './connect.ts';
+import { registrable } from './registrable.ts';
 
 export interface EcsService {
-  readonly arn: string;
   readonly name: string;
   /** `ACTIVE` or `DRAINING`; an INACTIVE service counts as none. */
   readonly status: string;
@@ -18,8 +18,8 @@ export interface EcsService {
   readonly pending: number;
   readonly targetGroupArns: readonly string[];
   readonly deployment: EcsDeployment | undefined;
-  /** Newest first. */
-  readonly events: readonly ServiceEvent[];
+  /** What ECS said of it, newest first. */
+  readonly events: readonly string[];
   readonly tags: Readonly<Record<string, string>>;
 }
 
@@ -27,21 +27,14 @@ export interface EcsService {
 export interface EcsDeployment {
   /** `ecs-svc/…`; tasks name it as who started them. */
   readonly id: string;
-  readonly running: number;
-  readonly desired: number;
+  /** ms since 1970. */
+  readonly createdAt: number;
   /** `IN_PROGRESS`, `COMPLETED`, `FAILED`, or what AWS adds later. */
   readonly rolloutState: string;
   readonly rolloutStateReason: string | undefined;
 }
 
-export interface ServiceEvent {
-  readonly id: string;
-  readonly at: Date | undefined;
-  readonly message: string;
-}
-
 export interface EcsTask {
-  readonly arn: string;
   /** The last part of the ARN, by which log streams and service events name it. */
   readonly id: string;
   readonly lastStatus: string;
@@ -218,19 +211,8 @@ export function containers(connection: Connection): Containers {
         const answer = await client.send(
           new sdk.DescribeTaskDefinitionCommand({ taskDefinition: arn, include: ['TAGS'] }),
         );
-        // What DescribeTaskDefinition adds, RegisterTaskDefinition does not take.
-        const {
-          taskDefinitionArn: _arn,
-          revision: _revision,
-          status: _status,
-          requiresAttributes: _attributes,
-          compatibilities: _compatibilities,
-          registeredAt: _registeredAt,
-          registeredBy: _registeredBy,
-          deregisteredAt: _deregisteredAt,
-          ...definition
-        } = answer.taskDefinition ?? {};
-        return { definition: { family: '', containerDefinitions: [], ...definition }, tags: toRecord(answer.tags) };
+        const definition = { family: '', containerDefinitions: [], ...registrable(answer.taskDefinition ?? {}) };
+        return { definition, tags: toRecord(answer.tags) };
       } catch (error) {
         if (isAws(error, 'ClientException')) return undefined;
         throw error;
@@ -257,7 +239,6 @@ const DEPLOYMENT = {
 
 function toService(service: Service): EcsService {
   return {
-    arn: service.serviceArn ?? '',
     name: service.serviceName ?? '',
     status: service.status ?? '',
     controller: service.deploymentController?.type ?? 'ECS',
@@ -268,7 +249,7 @@ function toService(service: Service): EcsService {
     pending: service.pendingCount ?? 0,
     targetGroupArns: (service.loadBalancers ?? []).flatMap(({ targetGroupArn }) => targetGroupArn ?? []),
     deployment: service.deployments?.filter(({ status }) => status === 'PRIMARY').map(toDeployment)[0],
-    events: (service.events ?? []).map(({ id = '', createdAt, message = '' }) => ({ id, at: createdAt, message })),
+    events: (service.events ?? []).flatMap(({ message }) => message ?? []),
     tags: toRecord(service.tags),
   };
 }
@@ -276,8 +257,7 @@ function toService(service: Service): EcsService {
 function toDeployment(deployment: Deployment): EcsDeployment {
   return {
     id: deployment.id ?? '',
-    running: deployment.runningCount ?? 0,
-    desired: deployment.desiredCount ?? 0,
+    createdAt: deployment.createdAt?.getTime() ?? 0,
     rolloutState: deployment.rolloutState ?? 'IN_PROGRESS',
     rolloutStateReason: deployment.rolloutStateReason,
   };
@@ -285,7 +265,6 @@ function toDeployment(deployment: Deployment): EcsDeployment {
 
 function toTask(task: Task): EcsTask {
   return {
-    arn: task.taskArn ?? '',
     id: lastPart(task.taskArn ?? ''),
     lastStatus: task.lastStatus ?? '',
     deploymentId: task.startedBy,

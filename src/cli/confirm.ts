@@ -15,7 +15,9 @@ export async function confirm(context: Context, question: string): Promise<void>
   const { createInterface } = await import('node:readline/promises');
   const prompt = createInterface({ input: stdin, output: stderr });
   try {
-    const answer = await prompt.question(`${question} [y/N] `, { signal: context.signal });
+    // Ctrl-C and Ctrl-D at the question are a no.
+    const answer = await prompt.question(`${question} [y/N] `, { signal: context.signal }).catch(() => '');
+    context.signal.throwIfAborted();
     if (/^y(es)?$/i.test(answer.trim())) return;
   } finally {
     prompt.close();

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import * as z from 'zod';
 import type { TaskDefinition } from '../aws/ecs.ts';
+import { registrable } from '../aws/registrable.ts';
 import { usageError } from '../errors.ts';
 
 /** Only what the program itself relies on is checked; AWS judges the rest. Values are never shown: they may be secret. */
@@ -10,22 +11,11 @@ const schema = z.looseObject({
   containerDefinitions: z.array(z.looseObject({ name: z.string() })).min(1),
 });
 
-/** What DescribeTaskDefinition adds and RegisterTaskDefinition does not take. */
-const ANSWERED_ONLY = [
-  'taskDefinitionArn',
-  'revision',
-  'status',
-  'requiresAttributes',
-  'compatibilities',
-  'registeredAt',
-  'registeredBy',
-  'deregisteredAt',
-];
-
 /** @throws CanaryError `usage` for a file that cannot be read or is no task definition. */
 export function readTaskDefinition(file: string | undefined): TaskDefinition | undefined {
   if (file === undefined) return undefined;
-  const json = registrable(unwrapped(parseFile(file)));
+  const found = unwrapped(parseFile(file));
+  const json = typeof found === 'object' && found !== null ? registrable(found) : found;
   if (isTaskDefinition(json)) return json;
   const issues = schema.safeParse(json).error?.issues ?? [];
   const problems = issues.map(({ path, message }) => `${path.join('.') || 'the file'}: ${message}`).join('; ');
@@ -34,11 +24,6 @@ export function readTaskDefinition(file: string | undefined): TaskDefinition | u
 
 function isTaskDefinition(json: unknown): json is TaskDefinition {
   return schema.safeParse(json).success;
-}
-
-function registrable(json: unknown): unknown {
-  if (typeof json !== 'object' || json === null) return json;
-  return Object.fromEntries(Object.entries(json).filter(([key]) => !ANSWERED_ONLY.includes(key)));
 }
 
 /** `describe-task-definition` answers `{"taskDefinition": {…}, "tags": […]}`. */

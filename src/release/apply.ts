@@ -5,12 +5,15 @@ import { CanaryError } from '../errors.ts';
 import type { Progress } from '../progress/events.ts';
 import type { Wait } from '../time.ts';
 import type { LogWriter } from './log.ts';
-import type { Place, Version } from './model.ts';
+import { type Place, type Version, desiredTasks, healthyTargets, otherColour } from './model.ts';
 import { observe } from './observe.ts';
-import { whyNotStop } from './safety.ts';
+import { whyNotReceive, whyNotStop } from './safety.ts';
+import type { RecordEntry, SetWeights, Step, Stop, WaitStarted } from './step.ts';
 import { startVersion, stopVersion, waitStarted } from './tasks.ts';
-import type { Step, Stop } from './step.ts';
 import { type Modified, keepWeights, setWeights } from './weights.ts';
+
+/** ms that a version which did not start gets to go away. */
+const CLEAN_UP = 5 * 60_000;
 
 /** What every step may use. */
 export interface Run {
@@ -35,27 +38,48 @@ export interface ServiceRun extends Run {
 /**
  * Applies steps that only move traffic.
  * @returns the rules that were really changed.
- * @throws CanaryError with the state that users are in.
+ * @throws CanaryError
  */
 export async function applyTraffic(steps: readonly Step[], run: Run): Promise<Modified> {
-  return applyAll(steps, run, undefined);
-}
-
-/** Applies any steps. See `applyTraffic`. */
-export async function apply(steps: readonly Step[], run: ServiceRun): Promise<Modified> {
-  return applyAll(steps, run, run);
-}
-
-async function applyAll(steps: readonly Step[], run: Run, service: ServiceRun | undefined): Promise<Modified> {
   const modified: string[] = [];
   for (const step of steps) {
     run.wait.signal.throwIfAborted();
-    modified.push(...(await applyOne(step, run, service)));
+    modified.push(...(await applyToTraffic(step, run)));
   }
   return modified;
 }
 
-async function applyOne(step: Step, run: Run, service: ServiceRun | undefined): Promise<Modified> {
+/** Applies any steps. See `applyTraffic`. */
+export async function apply(steps: readonly Step[], run: ServiceRun): Promise<Modified> {
+  const modified: string[] = [];
+  let started = '';
+  for (const step of steps) {
+    run.wait.signal.throwIfAborted();
+    switch (step.do) {
+      case 'start':
+        started = await startVersion(step, run);
+        break;
+      case 'wait-started':
+        await waitOrCleanUp(step, step.deployment ?? started, run);
+        break;
+      case 'stop':
+        await stop(step, run);
+        break;
+      case 'set-weights':
+        await requireReceiver(step, run);
+        modified.push(...(await setWeights(step, run)));
+        break;
+      case 'record':
+      case 'settle':
+      case 'announce':
+        await applyToTraffic(step, run);
+        break;
+    }
+  }
+  return modified;
+}
+
+async function applyToTraffic(step: Step, run: Run): Promise<Modified> {
   switch (step.do) {
     case 'record':
       await record(step, run);
@@ -69,33 +93,56 @@ async function applyOne(step: Step, run: Run, service: ServiceRun | undefined): 
       run.progress({ type: 'old-replaced', service: step.service, version: step.version });
       return [];
     case 'start':
-      await startVersion(step, needed(service));
-      return [];
     case 'wait-started':
-      await waitStarted(step, needed(service));
-      return [];
     case 'stop':
-      await stop(step, needed(service));
-      return [];
+      throw new Error('a step about tasks needs a service of the project');
   }
 }
 
-async function record({ entry, emergency }: Extract<Step, { do: 'record' }>, run: Run): Promise<void> {
+async function record({ entry, emergency }: RecordEntry, run: Run): Promise<void> {
   if (!emergency) return run.log.append(entry);
   const warning = await run.log.takeOver(entry);
   if (warning) run.progress({ type: 'warning', text: warning });
 }
 
-async function stop(step: Stop, run: ServiceRun): Promise<void> {
-  const fresh = await observe(run.aws, run.place);
-  const reason = step.neverServed ? undefined : whyNotStop(fresh, fresh.colours[step.colour].targetGroup);
-  if (reason) {
-    throw new CanaryError({ code: 'has-weight', message: `${step.version} was not stopped: ${reason}.`, next: 'ecs-canary status' });
-  }
-  await stopVersion(step, run);
+/** Between the plan and now somebody may have told the service that is to get the traffic to stop. */
+async function requireReceiver({ pair, percent, force }: SetWeights, run: ServiceRun): Promise<void> {
+  const reason = whyNotReceive(await observe(run.aws, run.place), percent === 0 ? pair.primary : pair.canary);
+  if (!reason || force) return;
+  throw new CanaryError({ code: 'not-safe', message: `The weights were not changed: ${reason}.`, next: 'ecs-canary status' });
 }
 
-function needed(service: ServiceRun | undefined): ServiceRun {
-  if (!service) throw new Error('a step about tasks needs a service of the project');
-  return service;
+async function waitOrCleanUp(step: WaitStarted, deployment: string, run: ServiceRun): Promise<void> {
+  try {
+    await waitStarted(step, deployment, run);
+  } catch (error) {
+    // An interrupted rollout stays as it is: the same command carries on there.
+    if (step.onFailure === 'empty' && !run.wait.signal.aborted) await cleanUp(step, deployment, run);
+    throw error;
+  }
+}
+
+/** Empties the colour of a version that did not start, as long as it is still that version, and serves nobody. */
+async function cleanUp({ colour, version }: WaitStarted, deployment: string, run: ServiceRun): Promise<void> {
+  try {
+    const fresh = await observe(run.aws, run.place);
+    const { targetGroup, service } = fresh.colours[colour];
+    // A first version has weight before it ever answered; with nothing else running, nobody loses anything by its stop.
+    const first = desiredTasks(fresh.colours[otherColour(colour)]) === 0 && healthyTargets(fresh, targetGroup) === 0;
+    if (service?.deployment?.id !== deployment || (whyNotStop(fresh, targetGroup) && !first)) return;
+    await stopVersion(colour, version, { ...run, wait: { ...run.wait, deadline: run.wait.clock.now() + CLEAN_UP } });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    run.progress({ type: 'warning', text: `The tasks of ${version} in ${colour} could not be stopped: ${why}` });
+  }
+}
+
+async function stop({ colour, version, taskDefinition }: Stop, run: ServiceRun): Promise<void> {
+  const fresh = await observe(run.aws, run.place);
+  const { service, targetGroup } = fresh.colours[colour];
+  const changed = service?.taskDefinition === taskDefinition ? undefined : `${colour} runs something else by now`;
+  const reason = changed ?? whyNotStop(fresh, targetGroup);
+  if (reason) throw new CanaryError({ code: 'not-stopped', message: `${version} was not stopped: ${reason}.`, next: 'ecs-canary status' });
+  await run.log.ensureNewest();
+  await stopVersion(colour, version, run);
 }

@@ -1,32 +1,46 @@
 /** Completes an error with what only AWS knows right then: which version has how much of the traffic. */
-import { CanaryError, ExitCode } from '../errors.ts';
 import { unexpected } from '../aws/connect.ts';
-import { type State, weightOf } from './model.ts';
-import { observe } from './observe.ts';
-import type { Release } from './operations.ts';
+import { CanaryError, ExitCode } from '../errors.ts';
+import { type Pair, type State, type Traffic, tagOf, weightOf } from './model.ts';
+import { observe, observeTraffic } from './observe.ts';
+import type { Release, Session } from './operations.ts';
 import { rolesOf } from './roles.ts';
 
-/** Errors that know better what state users are in than a look at the weights. */
-const KNOW_BETTER: readonly ExitCode[] = [ExitCode.stuck, ExitCode.rolledBack];
+/** What is known of the users when an operation failed. */
+interface Whereabouts {
+  readonly usersAre: string;
+  /** Percent that a canary has; undefined where that is not known. */
+  readonly canary: number | undefined;
+  /** The command that takes them back, where there is a way back. */
+  readonly back: string | undefined;
+}
 
 /**
- * The error, with the state of users. One that would only say "failed" or "timed out" becomes "paused" (exit 4) while a
- * canary has weight.
+ * The error of an operation on a service, with the state of users.
+ * @param moves whether the operation was to move weights.
  */
-export async function explained(thrown: unknown, release: Release): Promise<unknown> {
-  const error = unexpected(thrown);
-  if (!(error instanceof CanaryError) || error.exitCode === ExitCode.usage) return error;
-  const state = await observe(release.aws, release.place).catch(() => undefined);
-  if (!state) return error;
-  const usersAre = KNOW_BETTER.includes(error.exitCode) && error.usersAre ? error.usersAre : whereUsersAre(state);
-  const again = `ecs-canary ${release.author.command}`;
-  if (error.exitCode === ExitCode.interrupted) {
-    return error.with({ usersAre, next: `${again}   (goes on)\n      ecs-canary rollback   (goes back)` });
-  }
-  if (canaryHasWeight(state) && (error.exitCode === ExitCode.failed || error.exitCode === ExitCode.timeout)) {
-    return error.with({ usersAre, exitCode: ExitCode.paused, next: error.next ?? `ecs-canary rollback, or ${again}` });
-  }
-  return error.with({ usersAre });
+export async function explained(thrown: unknown, release: Release, { moves }: { moves: boolean }): Promise<unknown> {
+  return complete(thrown, release, moves, async () => {
+    const state = await observe(release.aws, release.place);
+    const roles = rolesOf(state);
+    return {
+      usersAre: whereUsersAre(state),
+      canary: roles.phase === 'primary+canary' ? weightOf(state, roles.canary.targetGroup) : 0,
+      back: roles.phase === 'nothing' || roles.phase === 'primary' ? undefined : 'ecs-canary rollback',
+    };
+  });
+}
+
+/** The same for two target groups given by ARN. */
+export async function explainedTraffic(thrown: unknown, session: Session, pair: Pair): Promise<unknown> {
+  return complete(thrown, session, true, async () => {
+    const traffic = await observeTraffic(session.aws, pair);
+    return {
+      usersAre: shares(traffic, [[pair.primary, pair.primary], [pair.canary, pair.canary]]),
+      canary: weightOf(traffic, pair.canary),
+      back: `ecs-canary route --canary 0 --primary-target-group ${pair.primary} --canary-target-group ${pair.canary}`,
+    };
+  });
 }
 
 /** One sentence: which version has how much of the traffic. */
@@ -34,13 +48,33 @@ export function whereUsersAre(state: State): string {
   const roles = rolesOf(state);
   if (roles.phase === 'nothing') return 'not served: nothing runs.';
   const others = 'canary' in roles ? [roles.canary] : 'old' in roles ? [roles.old] : [];
-  const shares = [roles.primary, ...others]
-    .map((colour) => ({ tag: colour.version?.tag ?? colour.colour, percent: Math.round(weightOf(state, colour.targetGroup)) }))
-    .filter(({ percent }, index) => percent > 0 || index === 0);
-  return `on ${shares.map(({ tag, percent }) => `${tag} with ${percent}% of the traffic`).join(' and on ')}.`;
+  return shares(state, [roles.primary, ...others].map((colour) => [tagOf(colour), colour.targetGroup]));
 }
 
-function canaryHasWeight(state: State): boolean {
-  const roles = rolesOf(state);
-  return roles.phase === 'primary+canary' && weightOf(state, roles.canary.targetGroup) > 0;
+/** Errors that know better what state users are in than a look at the weights. */
+const KNOW_BETTER: readonly ExitCode[] = [ExitCode.stuck, ExitCode.rolledBack];
+
+/** One that would only say "failed" or "timed out" becomes "paused" (exit 4) while a canary has weight, or may have. */
+async function complete(thrown: unknown, { author }: Session, moves: boolean, look: () => Promise<Whereabouts>): Promise<unknown> {
+  const error = unexpected(thrown);
+  if (!(error instanceof CanaryError) || error.exitCode === ExitCode.usage) return error;
+  const found = await look().catch((): Whereabouts => ({ usersAre: 'where AWS would have to say, and it could not be asked.', canary: undefined, back: undefined }));
+  const usersAre = KNOW_BETTER.includes(error.exitCode) && error.usersAre ? error.usersAre : found.usersAre;
+  const again = `ecs-canary ${author.command}`;
+  if (error.exitCode === ExitCode.interrupted) {
+    const back = found.back && found.back !== again ? `\n      ${found.back}   (goes back)` : '';
+    return error.with({ usersAre, next: `${again}   (goes on)${back}` });
+  }
+  const mayHaveWeight = found.canary === undefined ? moves : found.canary > 0;
+  if (mayHaveWeight && (error.exitCode === ExitCode.failed || error.exitCode === ExitCode.timeout)) {
+    return error.with({ usersAre, exitCode: ExitCode.paused, next: error.next ?? `${found.back ?? 'ecs-canary rollback'}, or ${again}` });
+  }
+  return error.with({ usersAre });
+}
+
+function shares(traffic: Traffic, groups: readonly (readonly [name: string, targetGroup: string])[]): string {
+  const known = groups
+    .map(([name, targetGroup]) => ({ name, percent: Math.round(weightOf(traffic, targetGroup)) }))
+    .filter(({ percent }, index) => percent > 0 || index === 0);
+  return `on ${known.map(({ name, percent }) => `${name} with ${percent}% of the traffic`).join(' and on ')}.`;
 }

@@ -18,7 +18,7 @@ export async function whyStopped(service: EcsService, stopped: readonly EcsTask[
     ...(service.deployment?.rolloutState === 'FAILED' && reason ? [reason] : []),
     ...section('Stopped tasks:', [...new Set(stopped.map(describeTask))]),
     ...section('Unhealthy targets:', [...new Set(unhealthy.map(({ description = '' }) => description))]),
-    ...section('Last events of the service:', service.events.slice(0, EVENTS).map(({ message }) => message).toReversed()),
+    ...section('Last events of the service:', service.events.slice(0, EVENTS).toReversed()),
     ...section('Last lines of its log:', await lastLines(service, stopped, run)),
   ].join('\n');
 }

@@ -14,12 +14,26 @@ export function logPath(pair: Pair): string {
   return `/ecs-canary/${key.slice(0, 32)}`;
 }
 
-/** All entries, oldest first. */
+/**
+ * All entries, oldest first; a damaged one is left out.
+ * @throws CanaryError `log-damaged` when it is the newest one, which alone says who owns production.
+ */
 export async function readLog(parameters: Parameters, pair: Pair): Promise<LogEntry[]> {
   const found = await parameters.list(logPath(pair));
-  return found
-    .flatMap(({ name, value }) => parse(Number(name.slice(name.lastIndexOf('/') + 1)), value) ?? [])
-    .toSorted((a, b) => a.number - b.number);
+  const entries = found.flatMap(({ name, value }) => parse(numberOf(name), value) ?? []).toSorted((a, b) => a.number - b.number);
+  if ((entries.at(-1)?.number ?? 0) !== newestOf(found)) {
+    throw new CanaryError({ code: 'log-damaged', message: 'The newest entry of the release log cannot be read; a newer ecs-canary may have written it.' });
+  }
+  return entries;
+}
+
+function numberOf(name: string): number {
+  return Number(name.slice(name.lastIndexOf('/') + 1));
+}
+
+/** 0 for an empty log. */
+function newestOf(found: readonly { readonly name: string }[]): number {
+  return Math.max(0, ...found.map(({ name }) => numberOf(name)).filter(Number.isInteger));
 }
 
 /** The log as one run writes it. */
@@ -71,9 +85,13 @@ export function logWriter(parameters: Parameters, pair: Pair, author: Author, ne
     return (await parameters.list(path)).some((found) => found.name === name && found.value === text);
   }
 
-  async function newer(): Promise<LogEntry | undefined> {
-    const last = (await readLog(parameters, pair)).at(-1);
-    return last && last.number > known ? last : undefined;
+  /** The newest entry, as far as it can be read, when it is not this run's. */
+  async function newer(): Promise<{ number: number; entry: LogEntry | undefined } | undefined> {
+    const found = await parameters.list(path);
+    const number = newestOf(found);
+    if (number <= known) return undefined;
+    const value = found.find(({ name }) => numberOf(name) === number)?.value;
+    return { number, entry: value === undefined ? undefined : parse(number, value) };
   }
 
   /** Bookkeeping only: whatever goes wrong here is no reason to stop a release. */
@@ -85,12 +103,14 @@ export function logWriter(parameters: Parameters, pair: Pair, author: Author, ne
 
   return {
     async append(entry) {
-      if (!(await create(entry))) throw locked(await newer());
+      if (!(await create(entry))) throw locked((await newer())?.entry);
       await prune();
     },
 
     async takeOver(entry) {
       try {
+        // Looked up first, because pruned numbers below the newest one are free again.
+        known = (await newer())?.number ?? known;
         while (!(await create(entry))) known = (await newer())?.number ?? known + 1;
         return undefined;
       } catch (error) {
@@ -99,10 +119,15 @@ export function logWriter(parameters: Parameters, pair: Pair, author: Author, ne
     },
 
     async ensureNewest() {
-      const entry = await newer();
-      if (entry) throw locked(entry);
+      const found = await newer();
+      if (found) throw locked(found.entry);
     },
   };
+}
+
+/** Whether an error says that another run has the pair. */
+export function isLocked(error: unknown): boolean {
+  return error instanceof CanaryError && error.exitCode === ExitCode.locked;
 }
 
 function locked(holder: LogEntry | undefined): CanaryError {

@@ -71,6 +71,17 @@ export function desiredTasks(colour: ColourState): number {
   return colour.service?.desired ?? 0;
 }
 
+/** What people call the colour's version. */
+export function tagOf(colour: ColourState): string {
+  return colour.version?.tag ?? colour.colour;
+}
+
+/** Whether the colour runs this very version: the image decides, since a tag can move, and the tag, since two can share an image. */
+export function runs(colour: ColourState, { tag, image, digest }: Version): boolean {
+  if (colour.version?.tag !== tag) return false;
+  return colour.version.image === image || (digest !== undefined && colour.version.digest === digest);
+}
+
 export function healthyTargets(traffic: Traffic, targetGroup: string): number {
   return (traffic.targets.get(targetGroup) ?? []).filter(({ state }) => state === 'healthy').length;
 }

@@ -5,21 +5,11 @@ import type { Progress } from '../progress/events.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { Wait } from '../time.ts';
 import { type ServiceRun, apply, applyTraffic } from './apply.ts';
-import { explained } from './explain.ts';
-import { type Author, logWriter } from './log.ts';
-import { type Pair, type Place, type State, type Traffic, type Version } from './model.ts';
+import { explained, explainedTraffic } from './explain.ts';
+import { type Author, type LogWriter, logWriter } from './log.ts';
+import type { Pair, Place, State, Traffic, Version } from './model.ts';
 import { observe, observeTraffic, revisionOf } from './observe.ts';
-import {
-  type Plan,
-  type RolloutIntent,
-  planCleanUp,
-  planDestroyOld,
-  planPromote,
-  planRollback,
-  planRollout,
-  planRoute,
-  planRouteGroups,
-} from './plan.ts';
+import { type Plan, planDestroyOld, planPromote, planRollback, planRollout, planRoute, planRouteGroups } from './plan.ts';
 import { lastEntry, rolesOf } from './roles.ts';
 import { generate, withVersion } from './task-definition.ts';
 import type { Modified } from './weights.ts';
@@ -37,6 +27,8 @@ export interface Session {
 export interface Release extends Session {
   readonly place: Place;
   readonly settings: Settings;
+  /** The log as one run of several operations writes it; without it each operation knows what it observed itself. */
+  readonly log?: LogWriter;
 }
 
 /** A plan, and the way to carry it out. `--dry-run` stops here. */
@@ -68,55 +60,31 @@ export interface RouteOptions {
 
 export async function prepareRollout(release: Release, version: Version, options: RolloutOptions): Promise<Prepared<Modified>> {
   const { place, settings } = release;
+  const { definition: given, ...wanted } = options;
   const state = await observe(release.aws, place);
-  const intent: RolloutIntent = {
-    version,
-    firstTasks: settings.service.desiredCount,
-    keepOld: options.keepOld,
-    replace: options.replace,
-    settle: settings.settle,
-  };
-  const plan = planRollout(state, intent);
-  const base = options.definition ?? (await primaryDefinition(release, state));
-  const definition = async (wanted: Version): Promise<TaskDefinition> =>
-    base ? withVersion(base, place.service, wanted) : generate(settings.service, place, settings.region, wanted);
-  // What cannot be registered should fail before anything is recorded.
-  await definition(version);
-  return prepared(release, plan, async () => {
-    try {
-      return await apply(plan.steps, serviceRun(release, state, definition));
-    } catch (error) {
-      await cleanUp(release, plan, state);
-      throw error;
-    }
-  });
+  const plan = planRollout(state, { version, firstTasks: settings.service.desiredCount, settle: settings.settle, ...wanted });
+  const base = given ?? (await primaryDefinition(release, state));
+  const definition = async (of: Version): Promise<TaskDefinition> =>
+    base ? withVersion(base, place.service, of) : generate(settings.service, place, settings.region, of);
+  if (plan.steps.some((step) => step.do === 'start')) {
+    // What cannot be registered should fail before anything is recorded.
+    await definition(version);
+  } else if (given) {
+    release.progress({ type: 'warning', text: `${version.tag} runs already: the task definition given is not used.` });
+  }
+  return prepared(release, plan, () => apply(plan.steps, serviceRun(release, state, definition)));
 }
 
 export async function prepareRoute(release: Release, percent: number, options: RouteOptions): Promise<Prepared<RouteResult>> {
-  const state = await observe(release.aws, release.place);
-  const plan = planRoute(state, { percent, ...options, settle: release.settings.settle });
-  return prepared(release, plan, async () => {
-    const modified = await apply(plan.steps, serviceRun(release, state));
-    return routed(plan, release, state, percent, modified);
-  });
+  return prepareMove(release, percent, (state) => planRoute(state, { percent, ...options, settle: release.settings.settle }));
 }
 
 export async function preparePromote(release: Release, options: RouteOptions): Promise<Prepared<RouteResult>> {
-  const state = await observe(release.aws, release.place);
-  const plan = planPromote(state, { ...options, settle: release.settings.settle });
-  return prepared(release, plan, async () => {
-    const modified = await apply(plan.steps, serviceRun(release, state));
-    return routed(plan, release, state, 100, modified);
-  });
+  return prepareMove(release, 100, (state) => planPromote(state, { ...options, settle: release.settings.settle }));
 }
 
 export async function prepareRollback(release: Release, options: RouteOptions): Promise<Prepared<RouteResult>> {
-  const state = await observe(release.aws, release.place);
-  const plan = planRollback(state, { ...options, settle: release.settings.settle });
-  return prepared(release, plan, async () => {
-    const modified = await apply(plan.steps, serviceRun(release, state));
-    return routed(plan, release, state, 0, modified);
-  });
+  return prepareMove(release, 0, (state) => planRollback(state, { ...options, settle: release.settings.settle }));
 }
 
 /** @returns the version that was destroyed; undefined when there was none. */
@@ -140,18 +108,33 @@ export async function prepareRouteGroups(
   return {
     plan,
     async run() {
-      const log = logWriter(session.aws.parameters, pair, session.author, newest(traffic));
-      const modified = await applyTraffic(plan.steps, { ...session, wait: session.wait(), log });
-      return routed(plan, session, traffic, options.percent, modified);
+      try {
+        const log = logWriter(session.aws.parameters, pair, session.author, newest(traffic));
+        const modified = await applyTraffic(plan.steps, { ...session, wait: session.wait(), log });
+        return routed(plan, session, traffic, options.percent, modified);
+      } catch (error) {
+        throw await explainedTraffic(error, session, pair);
+      }
     },
   };
 }
 
-/** Percent of the traffic that a canary has now; undefined when there is none. */
-export function canaryShare(state: State): { readonly targetGroup: string; readonly tasks: number } | undefined {
+/** The log for several operations that are one run: it ends as soon as somebody else writes there. */
+export function openLog({ aws, place, author }: Release, state: State): LogWriter {
+  const pair = { primary: place.targetGroups.blue, canary: place.targetGroups.green };
+  return logWriter(aws.parameters, pair, author, newest(state));
+}
+
+async function prepareMove(release: Release, percent: number, planFor: (state: State) => Plan): Promise<Prepared<RouteResult>> {
+  const state = await observe(release.aws, release.place);
+  const plan = planFor(state);
   const roles = rolesOf(state);
-  if (roles.phase !== 'primary+canary') return undefined;
-  return { targetGroup: roles.canary.targetGroup, tasks: lastEntry(state)?.tasks ?? roles.primary.service?.desired ?? 1 };
+  // Forward moves are refused then; who goes back should know what that is based on.
+  if (roles.phase !== 'nothing' && roles.contradiction) release.progress({ type: 'warning', text: `${roles.contradiction}.` });
+  return prepared(release, plan, async () => {
+    const modified = await apply(plan.steps, serviceRun(release, state));
+    return routed(plan, release, state, percent, modified);
+  });
 }
 
 function prepared<Result>(release: Release, plan: Plan, work: () => Promise<Result>): Prepared<Result> {
@@ -161,21 +144,20 @@ function prepared<Result>(release: Release, plan: Plan, work: () => Promise<Resu
       try {
         return await work();
       } catch (error) {
-        throw await explained(error, release);
+        throw await explained(error, release, { moves: plan.steps.some((step) => step.do === 'set-weights') });
       }
     },
   };
 }
 
 function serviceRun(release: Release, state: State, definition?: ServiceRun['definition']): ServiceRun {
-  const { aws, place, progress, settings, author } = release;
-  const pair = { primary: place.targetGroups.blue, canary: place.targetGroups.green };
+  const { aws, place, progress, settings } = release;
   return {
     aws,
     place,
     progress,
     wait: release.wait(),
-    log: logWriter(aws.parameters, pair, author, newest(state)),
+    log: release.log ?? openLog(release, state),
     gracePeriod: settings.service.healthCheck.gracePeriod,
     containerPort: settings.service.containerPort,
     definition: definition ?? (() => Promise.reject(new Error('this plan starts no version'))),
@@ -193,26 +175,9 @@ async function primaryDefinition(release: Release, state: State): Promise<TaskDe
   return revision && { ...revision.definition, tags: Object.entries(revision.tags).map(([key, value]) => ({ key, value })) };
 }
 
-/** A rollout that fails leaves its colour empty. An interrupted one stays as it is: the same command carries on there. */
-async function cleanUp(release: Release, plan: Plan, before: State): Promise<void> {
-  const started = plan.steps.find((step) => step.do === 'wait-started');
-  const primary = rolesOf(before);
-  const isPrimary = primary.phase !== 'nothing' && primary.primary.colour === started?.colour;
-  if (!started || isPrimary || release.wait().signal.aborted) return;
-  try {
-    const state = await observe(release.aws, release.place);
-    const { steps } = planCleanUp(state, started.colour, primary.phase === 'nothing');
-    await apply(steps, serviceRun(release, state));
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    release.progress({ type: 'warning', text: `The tasks of ${release.place.service}-${started.colour} could not be stopped: ${why}` });
-  }
-}
-
 /** The outcome of a plan that moves weights; says so when there was nothing to move. */
 function routed(plan: Plan, session: Session, traffic: Traffic, percent: number, modified: Modified): RouteResult {
   if (!plan.steps.some((step) => step.do === 'set-weights') && !plan.note) session.progress({ type: 'rules-modified', count: 0 });
   const unchanged = traffic.rules.map(({ arn }) => arn).filter((arn) => !modified.includes(arn));
   return { canary: percent, primary: 100 - percent, modified, unchanged };
 }
-

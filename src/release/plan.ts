@@ -1,10 +1,23 @@
 /** From what AWS says now and what is wanted to the steps that lead there. Pure: no clock, no network. */
-import { CanaryError } from '../errors.ts';
 import { type NewEntry, type OtherRole, weightsBefore } from './log-entry.ts';
-import { type ColourState, type Pair, type State, type Traffic, type Version, desiredTasks, healthyTargets, otherColour, share, weightOf } from './model.ts';
+import {
+  type ColourState,
+  type Pair,
+  type State,
+  type Traffic,
+  type Version,
+  desiredTasks,
+  healthyTargets,
+  otherColour,
+  runs,
+  share,
+  tagOf,
+  weightOf,
+} from './model.ts';
+import { contradicted, noCanary, noWayBack, nothingRuns, oldInTheWay, otherCanary, refuse, refuseContradiction } from './refusals.ts';
 import { type Roles, drift, lastEntry, rolesOf } from './roles.ts';
 import { whyNoRules, whyNotOurs, whyNotReturn, whyNotStart, whyNotStop, whyNotWeight } from './safety.ts';
-import type { Step } from './step.ts';
+import type { RecordEntry, Step, Stop } from './step.ts';
 
 export interface Plan {
   readonly steps: readonly Step[];
@@ -20,6 +33,7 @@ export interface RolloutIntent {
   readonly keepOld: boolean;
   /** Take back and stop another canary first. */
   readonly replace: boolean;
+  /** ms */
   readonly settle: number;
 }
 
@@ -36,55 +50,46 @@ export interface RouteIntent {
 export function planRollout(state: State, intent: RolloutIntent): Plan {
   refuse('not-ours', whyNotOurs(state));
   const roles = rolesOf(state);
+  const { version } = intent;
   if (roles.phase === 'nothing') return planFirst(state, intent);
-
   const { primary } = roles;
-  if (runs(primary, intent.version)) return planAgain(state, roles, intent.version);
-  refuseContradiction(roles);
-  const colour = otherColour(primary.colour);
-  const target = state.colours[colour];
-  const tasks = desiredTasks(primary);
-  const start: Step[] = [
-    record(state, primary, target, { role: 'canary', version: intent.version.tag, percent: 0, tasks }),
-    { do: 'start', colour, version: intent.version, tasks },
-    { do: 'wait-started', colour, tasks },
-  ];
-  switch (roles.phase) {
-    case 'primary+canary':
-      if (runs(roles.canary, intent.version)) return { steps: [{ do: 'wait-started', colour, tasks: desiredTasks(roles.canary) }] };
-      if (!intent.replace) throw otherCanary(roles.canary, intent.version);
-      return {
-        steps: [
-          ...moveChecked(state, primary, roles.canary, { percent: 0, settle: intent.settle, force: false }, 'rolled-back'),
-          { do: 'stop', colour, version: tagOf(roles.canary), neverServed: false },
-          ...start,
-        ],
-      };
-    case 'primary+old':
-      if (intent.keepOld) throw oldInTheWay(roles.old);
-      refuse('has-weight', whyNotStop(state, target.targetGroup));
-      return { steps: [{ do: 'stop', colour, version: tagOf(roles.old), neverServed: false }, ...start] };
-    case 'primary':
-      refuse('not-empty', whyNotStart(state, colour));
-      refuse('has-weight', whyNotStop(state, target.targetGroup), 'ecs-canary route --canary 0');
-      return { steps: start };
+  if (roles.phase === 'primary+canary') {
+    const { canary } = roles;
+    if (runs(canary, version)) return { steps: [waitFor(canary, 'empty')] };
+    if (runs(primary, version) || !intent.replace) throw otherCanary(canary, version);
+    refuseContradiction(roles);
+    const move = moveSteps(state, primary, canary, { percent: 0, settle: intent.settle, force: false, role: 'rolled-back' });
+    return { steps: [...move, ...clear(state, primary, canary, 'rolled-back'), ...startCanary(state, primary, version)] };
   }
+  if (runs(primary, version)) return planAgain(state, roles, version);
+  refuseContradiction(roles);
+  if (roles.phase === 'primary+old') {
+    const { old } = roles;
+    if (intent.keepOld) throw oldInTheWay(old);
+    refuse('has-weight', whyNotStop(state, old.targetGroup));
+    return { steps: [...clear(state, primary, old, roleOfOld(roles)), ...startCanary(state, primary, version)] };
+  }
+  const empty = state.colours[otherColour(primary.colour)];
+  refuse('not-empty', whyNotStart(state, empty.colour));
+  refuse('has-weight', whyNotStop(state, empty.targetGroup), 'ecs-canary route --canary 0');
+  return { steps: startCanary(state, primary, version) };
 }
 
 /** Gives the canary its share in every rule that carries the pair. */
 export function planRoute(state: State, intent: RouteIntent): Plan {
   const roles = rolesOf(state);
   if (roles.phase === 'nothing') throw nothingRuns(state);
-  const { primary } = roles;
-  if (roles.phase !== 'primary+canary') {
-    if (intent.percent > 0) throw noCanary(state);
-    const other = state.colours[otherColour(primary.colour)];
-    refuse('no-health', weightOf(state, other.targetGroup) > 0 && !intent.force ? whyNotReturn(state, primary.targetGroup) : undefined, FORCE);
-    return { steps: move(state, primary, other, { ...intent, role: lastEntry(state)?.other?.role ?? 'rolled-back' }) };
+  if (intent.percent > 0) {
+    if (roles.phase !== 'primary+canary') throw noCanary(state);
+    refuseContradiction(roles);
   }
-  const { canary } = roles;
-  if (intent.percent > 0) refuseContradiction(roles);
-  return { steps: moveChecked(state, primary, canary, intent, 'canary') };
+  const { primary } = roles;
+  const other = state.colours[otherColour(primary.colour)];
+  const role = roles.phase === 'primary+canary' ? 'canary' : roles.phase === 'primary+old' ? roleOfOld(roles) : undefined;
+  const steps = moveSteps(state, primary, other, { ...intent, role });
+  if (steps.length > 0 || !roles.contradiction) return { steps };
+  // The weights are right already; the entry ends the disagreement.
+  return { steps: [record(state, primary, other, { role, percent: 0, emergency: true })] };
 }
 
 /** The canary gets everything and is the primary from then on. */
@@ -94,41 +99,32 @@ export function planPromote(state: State, intent: Omit<RouteIntent, 'percent'>):
   if (roles.phase !== 'primary+canary') throw noCanary(state);
   refuseContradiction(roles);
   const { primary, canary } = roles;
-  return {
-    steps: [
-      ...moveChecked(state, primary, canary, { ...intent, percent: 100 }, 'canary'),
-      record(state, canary, primary, { role: 'replaced', version: tagOf(primary), percent: 0, tasks: desiredTasks(canary) }),
-      { do: 'announce', service: state.place.service, version: tagOf(primary) },
-    ],
-  };
+  const move = moveSteps(state, primary, canary, { ...intent, percent: 100, role: 'canary' });
+  // Weights that are right already may have been written a moment ago, by a run that was cut off.
+  const steps: Step[] = move.length > 0 ? move : [{ do: 'settle', ms: intent.settle, keep: undefined }];
+  const promoted = record(state, canary, primary, { role: 'replaced', percent: 0, tasks: desiredTasks(canary), moved: true });
+  return { steps: [...steps, promoted, { do: 'announce', service: state.place.service, version: tagOf(primary) }] };
 }
 
 /** All traffic back to the version that had it, in one weight change. */
 export function planRollback(state: State, intent: Omit<RouteIntent, 'percent'>): Plan {
   const roles = rolesOf(state);
+  const back = { ...intent, percent: 0, role: 'rolled-back' } as const;
   switch (roles.phase) {
     case 'nothing':
       throw nothingRuns(state);
     case 'primary':
-      throw new CanaryError({
-        code: 'no-way-back',
-        message: `There is no version to go back to: ${tagOf(roles.primary)} is the only one that runs.`,
-        usersAre: `on ${tagOf(roles.primary)}; nothing was changed.`,
-        next: 'ecs-canary update --tag <an earlier version>',
-      });
+      throw noWayBack(roles.primary);
     case 'primary+canary': {
       const { primary, canary } = roles;
-      refuse('no-health', goesBackWithoutHealth(state, primary, canary, intent.force), FORCE);
-      const steps = move(state, primary, canary, { ...intent, percent: 0, role: 'rolled-back' });
+      const steps = moveSteps(state, primary, canary, back);
       if (steps.length > 0) return { steps };
-      const tasks = lastEntry(state)?.tasks ?? desiredTasks(primary);
-      return { steps: [record(state, primary, canary, { role: 'rolled-back', version: tagOf(canary), percent: 0, tasks, emergency: true })] };
+      return { steps: [record(state, primary, canary, { role: 'rolled-back', percent: 0, emergency: true })] };
     }
     case 'primary+old': {
       const { primary, old } = roles;
-      if (roles.rolledBack) return { steps: [], note: `${tagOf(old)} is rolled back already; ${tagOf(primary)} has all traffic.` };
-      refuse('no-health', intent.force ? undefined : whyNotReturn(state, old.targetGroup), FORCE);
-      return { steps: move(state, old, primary, { ...intent, percent: 0, role: 'rolled-back' }) };
+      if (!roles.rolledBack) return { steps: moveSteps(state, old, primary, back) };
+      return { steps: [], note: `${tagOf(old)} is rolled back already; ${tagOf(primary)} has all traffic.` };
     }
   }
 }
@@ -140,20 +136,16 @@ export function planDestroyOld(state: State): Plan {
   refuse('not-ours', whyNotOurs(state));
   refuseContradiction(roles);
   refuse('has-weight', whyNotStop(state, roles.old.targetGroup));
-  return { steps: [{ do: 'stop', colour: roles.old.colour, version: tagOf(roles.old), neverServed: false }] };
+  return { steps: clear(state, roles.primary, roles.old, roleOfOld(roles)) };
 }
 
 /** Moves weight between any two target groups, whoever made them. */
 export function planRouteGroups(traffic: Traffic, pair: Pair, intent: RouteIntent): Plan {
-  refuse('no-rules', whyNoRules(traffic, pair));
-  const back = intent.percent === 0;
-  const changed = back ? undefined : drift(traffic);
-  if (changed) throw contradicted(changed);
-  if (settled(traffic, pair, intent.percent)) return { steps: [] };
+  const disagreement = traffic.log ? drift(traffic) : 'the release log cannot be read';
+  if (intent.percent > 0 && disagreement) {
+    throw contradicted(disagreement, `ecs-canary route --canary 0 --primary-target-group ${pair.primary} --canary-target-group ${pair.canary}`);
+  }
   const tasks = healthyTargets(traffic, pair.primary);
-  const down = intent.percent < weightOf(traffic, pair.canary);
-  if (!down) refuse('no-health', whyNotWeight(traffic, pair.canary, intent.percent, tasks));
-  else if (!intent.force) refuse('no-health', whyNotReturn(traffic, pair.primary), FORCE);
   const entry: NewEntry = {
     primary: pair.primary,
     other: { targetGroup: pair.canary, role: 'canary' },
@@ -161,193 +153,129 @@ export function planRouteGroups(traffic: Traffic, pair: Pair, intent: RouteInten
     tasks,
     before: weightsBefore(traffic.rules, pair.primary, pair.canary),
   };
-  return { steps: weightSteps(traffic, pair, entry, { ...intent, newVersionPercent: intent.percent }) };
+  const steps = weightSteps(traffic, pair, entry, { ...intent, newVersionPercent: intent.percent });
+  return { steps: steps.length === 0 && disagreement ? [{ do: 'record', entry, emergency: true }] : steps };
 }
 
-/** A version that failed to start leaves its colour empty. */
-export function planCleanUp(state: State, colour: 'blue' | 'green', first: boolean): Plan {
-  const { targetGroup, version } = state.colours[colour];
-  if (desiredTasks(state.colours[colour]) === 0) return { steps: [] };
-  // A first version has weight before it has ever answered: nobody loses anything by its stop.
-  if (!first && whyNotStop(state, targetGroup)) return { steps: [] };
-  return { steps: [{ do: 'stop', colour, version: version?.tag ?? 'the failed version', neverServed: first }] };
-}
-
-const FORCE = 'add --force to send the traffic there all the same';
-
-function planFirst(state: State, intent: RolloutIntent): Plan {
-  const pair = pairOf(state.colours.blue, state.colours.green);
-  refuse('no-rules', whyNoRules(state, pair));
-  const colour = weightOf(state, pair.canary) > weightOf(state, pair.primary) ? 'green' : 'blue';
-  refuse('not-empty', whyNotStart(state, colour));
-  const primary = state.colours[colour];
-  const other = state.colours[otherColour(colour)];
-  const tasks = intent.firstTasks;
-  const steps: Step[] = [
-    { do: 'start', colour, version: intent.version, tasks },
-    { do: 'wait-started', colour, tasks },
-  ];
-  if (settled(state, pairOf(primary, other), 0)) return { steps: [...steps, record(state, primary, other, { percent: 0, tasks })] };
-  const { entry } = record(state, primary, other, { percent: 0, tasks });
-  return { steps: [...steps, ...weightSteps(state, pairOf(primary, other), entry, { percent: 0, newVersionPercent: 100, settle: intent.settle, force: false })] };
+/** Nothing runs yet: the version starts where the weight is, and becomes the primary. */
+function planFirst(state: State, { version, firstTasks: tasks, settle }: RolloutIntent): Plan {
+  refuse('log-unreadable', state.log ? undefined : 'the release log cannot be read');
+  const { blue, green } = state.colours;
+  refuse('no-rules', whyNoRules(state, pairOf(blue, green)));
+  const [primary, other] = weightOf(state, green.targetGroup) > weightOf(state, blue.targetGroup) ? [green, blue] : [blue, green];
+  refuse('not-empty', whyNotStart(state, primary.colour));
+  const { colour } = primary;
+  const first = record(state, primary, other, { percent: 0, tasks });
+  const entry: NewEntry = { ...first.entry, before: weightsBefore(state.rules, primary.targetGroup, other.targetGroup) };
+  return {
+    steps: [
+      first,
+      { do: 'start', colour, version, tasks },
+      { do: 'wait-started', colour, version: version.tag, tasks, deployment: undefined, onFailure: 'empty' },
+      // Rules that sent a share to the empty colour, from a time before; its tasks are healthy only now.
+      ...weightSteps(state, pairOf(primary, other), entry, { percent: 0, newVersionPercent: 100, settle, force: true }),
+    ],
+  };
 }
 
 /** The version is the primary already; a run that was cut off while it started is completed. */
-function planAgain(state: State, roles: Exclude<Roles, { phase: 'nothing' }>, version: Version): Plan {
-  const { primary } = roles;
+function planAgain(state: State, { primary }: Exclude<Roles, { phase: 'nothing' }>, { tag }: Version): Plan {
+  const note = `${tag} is the primary already.`;
   const tasks = desiredTasks(primary);
-  const steps: Step[] = healthyTargets(state, primary.targetGroup) < tasks ? [{ do: 'wait-started', colour: primary.colour, tasks }] : [];
-  if (roles.phase === 'primary' && state.log?.length === 0) {
-    steps.push(record(state, primary, state.colours[otherColour(primary.colour)], { percent: 0, tasks }));
-  }
-  return { steps, note: `${version.tag} is the primary already.` };
+  if (healthyTargets(state, primary.targetGroup) >= tasks) return { steps: [], note };
+  return { steps: [waitFor(primary, 'keep')], note };
+}
+
+/** Waits for a deployment that an earlier run began. */
+function waitFor(colour: ColourState, onFailure: 'empty' | 'keep'): Step {
+  const deployment = colour.service?.deployment?.id;
+  return { do: 'wait-started', colour: colour.colour, version: tagOf(colour), tasks: desiredTasks(colour), deployment, onFailure };
+}
+
+/** The empty colour gets the version, and as many tasks as the primary has. */
+function startCanary(state: State, primary: ColourState, version: Version): Step[] {
+  const target = state.colours[otherColour(primary.colour)];
+  const tasks = desiredTasks(primary);
+  const { colour } = target;
+  const entry = record(state, primary, { ...target, version }, { role: 'canary', percent: 0, tasks, moved: true });
+  return [
+    entry,
+    { do: 'start', colour, version, tasks },
+    { do: 'wait-started', colour, version: version.tag, tasks, deployment: undefined, onFailure: 'empty' },
+  ];
+}
+
+/** Takes the pair, then stops what runs in the colour: whoever wants it back meanwhile writes a newer entry. */
+function clear(state: State, primary: ColourState, other: ColourState, role: OtherRole): Step[] {
+  const stop: Stop = {
+    do: 'stop',
+    colour: other.colour,
+    version: tagOf(other),
+    taskDefinition: other.service?.taskDefinition ?? '',
+  };
+  return [record(state, primary, other, { role, percent: 0, moved: true }), stop];
 }
 
 interface Move extends RouteIntent {
-  readonly role: OtherRole;
+  readonly role: OtherRole | undefined;
 }
 
-/** The steps that give `other` its share. Nothing to change: no steps. */
-function move(state: State, primary: ColourState, other: ColourState, { role, ...intent }: Move): Step[] {
-  const { percent } = intent;
-  const pair = pairOf(primary, other);
-  refuse('no-rules', whyNoRules(state, pair));
-  if (settled(state, pair, percent)) return [];
-  const tasks = lastEntry(state)?.tasks ?? desiredTasks(primary);
-  const { entry } = record(state, primary, other, { role, version: tagOf(other), percent, tasks });
-  return weightSteps(state, pair, entry, { ...intent, newVersionPercent: percent });
+/** The steps that give `other` its share; none where every rule gives it that already. */
+function moveSteps(state: State, primary: ColourState, other: ColourState, { role, ...intent }: Move): Step[] {
+  const { entry } = record(state, primary, other, { role, percent: intent.percent });
+  return weightSteps(state, pairOf(primary, other), entry, { ...intent, newVersionPercent: intent.percent });
 }
 
-/** `move`, once the safety rules agree. */
-function moveChecked(state: State, primary: ColourState, canary: ColourState, intent: RouteIntent, role: OtherRole): Step[] {
-  const steps = move(state, primary, canary, { ...intent, role });
-  if (steps.length === 0) return steps;
-  const tasks = lastEntry(state)?.tasks ?? desiredTasks(primary);
-  if (intent.percent < weightOf(state, canary.targetGroup)) {
-    refuse('no-health', goesBackWithoutHealth(state, primary, canary, intent.force), FORCE);
-  } else {
-    refuse('no-health', whyNotWeight(state, canary.targetGroup, intent.percent, tasks), 'ecs-canary status');
-  }
-  return steps;
-}
-
-function weightSteps(
-  traffic: Traffic,
-  pair: Pair,
-  entry: NewEntry,
-  { percent, newVersionPercent, settle, force }: RouteIntent & { newVersionPercent: number },
-): Step[] {
-  const back = percent === 0 || percent < weightOf(traffic, pair.canary);
+/** @throws CanaryError when there is no rule to write, or a group that would get more has not enough healthy targets. */
+function weightSteps(traffic: Traffic, pair: Pair, entry: NewEntry, intent: RouteIntent & { newVersionPercent: number }): Step[] {
+  const { percent, newVersionPercent, settle, force } = intent;
+  refuse('no-rules', whyNoRules(traffic, pair));
   const rules = traffic.rules
     .map((rule) => ({ arn: rule.arn, before: share(rule, pair.canary) }))
-    .filter(({ before }) => !same(before, percent));
-  const setWeights: Step = { do: 'set-weights', pair, percent, newVersionPercent, tasks: entry.tasks, back, force, rules };
+    .filter(({ before }) => Math.abs(before - percent) > 1e-9);
+  if (rules.length === 0) return [];
+  if (rules.some(({ before }) => before < percent)) {
+    refuse('no-health', whyNotWeight(traffic, pair.canary, percent, entry.tasks), 'ecs-canary status');
+  }
+  if (!force && rules.some(({ before }) => before > percent)) {
+    refuse('no-health', whyNotReturn(traffic, pair.primary), 'ecs-canary route --canary 0 --force   (all the same)');
+  }
+  const setWeights = { do: 'set-weights', pair, percent, newVersionPercent, tasks: entry.tasks, force, rules } as const;
+  const emergency = percent === 0;
   return [
-    { do: 'record', entry, emergency: percent === 0 },
+    { do: 'record', entry, emergency },
     setWeights,
-    { do: 'settle', ms: settle, keep: percent === 0 ? setWeights : undefined },
+    { do: 'settle', ms: settle, keep: emergency ? setWeights : undefined },
   ];
 }
 
 interface Recorded {
   readonly role?: OtherRole;
-  readonly version?: string;
   readonly percent: number;
-  readonly tasks: number;
+  /** Tasks of the primary when the release began; by default what the log says of it. */
+  readonly tasks?: number;
   readonly emergency?: boolean;
+  /** The weights stand as `percent` says by then: there is no "before" that they may still have. */
+  readonly moved?: boolean;
 }
 
-function record(state: State, primary: ColourState, other: ColourState, { role, version, percent, tasks, emergency = false }: Recorded) {
+function record(state: State, primary: ColourState, other: ColourState, recorded: Recorded): RecordEntry {
+  const { role, percent, emergency = false, moved = false } = recorded;
   const pair = pairOf(primary, other);
   const entry: NewEntry = {
     primary: pair.primary,
-    other: role && { targetGroup: pair.canary, role, version },
+    other: role && { targetGroup: pair.canary, role, version: tagOf(other) },
     percent,
-    tasks,
-    before: weightsBefore(state.rules, pair.primary, pair.canary),
+    tasks: recorded.tasks ?? lastEntry(state)?.tasks ?? desiredTasks(primary),
+    before: moved ? {} : weightsBefore(state.rules, pair.primary, pair.canary),
   };
-  return { do: 'record', entry, emergency } as const;
+  return { do: 'record', entry, emergency };
 }
 
 function pairOf(primary: ColourState, canary: ColourState): Pair {
   return { primary: primary.targetGroup, canary: canary.targetGroup };
 }
 
-/** Whether every rule gives the canary this share already. */
-function settled(traffic: Traffic, pair: Pair, percent: number): boolean {
-  return traffic.rules.every((rule) => same(share(rule, pair.canary), percent));
-}
-
-function same(a: number, b: number): boolean {
-  return Math.abs(a - b) < 1e-9;
-}
-
-function goesBackWithoutHealth(state: State, primary: ColourState, canary: ColourState, force: boolean): string | undefined {
-  return force || weightOf(state, canary.targetGroup) === 0 ? undefined : whyNotReturn(state, primary.targetGroup);
-}
-
-function runs(colour: ColourState, version: Version): boolean {
-  return colour.version?.image === version.image || (version.digest !== undefined && colour.version?.digest === version.digest && colour.version.tag === version.tag);
-}
-
-function tagOf(colour: ColourState): string {
-  return colour.version?.tag ?? colour.colour;
-}
-
-function refuse(code: string, reason: string | undefined, next?: string): void {
-  if (reason) throw new CanaryError({ code, message: capitalised(reason), usersAre: UNCHANGED, next });
-}
-
-function capitalised(reason: string): string {
-  return `${reason.charAt(0).toUpperCase()}${reason.slice(1)}${reason.endsWith('.') ? '' : '.'}`;
-}
-
-const UNCHANGED = 'where they were before; nothing was changed.';
-
-function refuseContradiction(roles: Roles): void {
-  if (roles.phase !== 'nothing' && roles.contradiction) throw contradicted(roles.contradiction);
-}
-
-function contradicted(reason: string): CanaryError {
-  return new CanaryError({
-    code: 'drift',
-    message: `The weights are not what the last run left: ${reason}.`,
-    usersAre: UNCHANGED,
-    next: 'ecs-canary status, then ecs-canary route --canary 0 or ecs-canary rollback to begin from a known state',
-  });
-}
-
-function nothingRuns(state: State): CanaryError {
-  return new CanaryError({
-    code: 'nothing-runs',
-    message: `Nothing runs as ${state.place.service} of ${state.place.project} yet.`,
-    next: 'ecs-canary update --tag <version>',
-  });
-}
-
-function noCanary(state: State): CanaryError {
-  return new CanaryError({
-    code: 'no-canary',
-    message: `There is no canary of ${state.place.service}.`,
-    usersAre: UNCHANGED,
-    next: 'ecs-canary rollout --tag <version>',
-  });
-}
-
-function otherCanary(canary: ColourState, version: Version): CanaryError {
-  return new CanaryError({
-    code: 'other-canary',
-    message: `${tagOf(canary)} is being tried already, so ${version.tag} cannot start beside it.`,
-    usersAre: UNCHANGED,
-    next: `ecs-canary promote, or ecs-canary rollback, or ecs-canary rollout --tag ${version.tag} --replace`,
-  });
-}
-
-function oldInTheWay(old: ColourState): CanaryError {
-  return new CanaryError({
-    code: 'old-in-the-way',
-    message: `${tagOf(old)} still runs where the new version would start, and --keep-old says to keep it.`,
-    usersAre: UNCHANGED,
-    next: 'ecs-canary destroy-old, or leave out --keep-old',
-  });
+function roleOfOld({ rolledBack }: Extract<Roles, { phase: 'primary+old' }>): OtherRole {
+  return rolledBack ? 'rolled-back' : 'replaced';
 }

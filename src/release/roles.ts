@@ -27,23 +27,21 @@ export function lastEntry(traffic: Traffic): LogEntry | undefined {
 }
 
 /**
- * Who is what. Where the log is missing or contradicts the weights, the colour with more weight counts as primary, and
- * `contradiction` says so: only moves towards that colour are safe then.
+ * Who is what. The log's primary stays the primary as long as it wants tasks, whatever became of the weights: it had
+ * production, and that is where a rollback goes. Without a log the colour with more weight counts. Where log and weights
+ * disagree, `contradiction` says so: only moves towards the primary are safe then.
  */
 export function rolesOf(state: State): Roles {
   const occupied = COLOURS.filter((colour) => desiredTasks(state.colours[colour]) > 0);
-  if (occupied.length === 0) return { phase: 'nothing' };
+  const [only] = occupied;
+  if (only === undefined) return { phase: 'nothing' };
 
   const entry = lastEntry(state);
-  const contradiction = drift(state) ?? missingLog(state, occupied.length);
-  const primaryColour = (contradiction ? undefined : colourOf(state, entry?.primary)) ?? heavier(state, occupied);
-  const primary = state.colours[primaryColour];
-  const other = state.colours[otherColour(primaryColour)];
-  if (desiredTasks(primary) === 0) {
-    const text = `${primaryColour} owns production but wants no tasks, while ${other.colour} does`;
-    return { phase: 'primary', primary: other, contradiction: contradiction ?? text };
-  }
-  if (desiredTasks(other) === 0) return { phase: 'primary', primary, contradiction };
+  const logged = colourOf(state, entry?.primary);
+  const contradiction = missingLog(state, occupied.length) ?? drift(state) ?? emptyPrimary(state, logged);
+  const primary = state.colours[occupied.length === 1 ? only : (logged ?? heavier(state))];
+  const other = state.colours[otherColour(primary.colour)];
+  if (occupied.length === 1) return { phase: 'primary', primary, contradiction };
 
   const role = entry?.other?.targetGroup === other.targetGroup ? entry.other.role : 'canary';
   if (role === 'canary' || weightOf(state, other.targetGroup) > 0) {
@@ -75,19 +73,25 @@ function round(percent: number): string {
   return String(Number(percent.toFixed(1)));
 }
 
-/** One occupied colour needs no log to be known as the primary; of two, only the log knows. */
+/** One occupied colour needs no log entry to be known as the primary; of two, only the log knows. */
 function missingLog(state: State, occupied: number): string | undefined {
-  if (lastEntry(state) || occupied < 2) return undefined;
-  return state.log ? 'there is no release log' : 'the release log cannot be read';
+  if (!state.log) return 'the release log cannot be read';
+  return lastEntry(state) || occupied < 2 ? undefined : 'there is no release log';
+}
+
+function emptyPrimary(state: State, logged: Colour | undefined): string | undefined {
+  if (!logged || desiredTasks(state.colours[logged]) > 0) return undefined;
+  return `${logged} owns production but wants no tasks, while ${otherColour(logged)} does`;
 }
 
 function colourOf(state: State, targetGroup: string | undefined): Colour | undefined {
   return COLOURS.find((colour) => state.colours[colour].targetGroup === targetGroup);
 }
 
-/** The colour with more weight; of equal ones, the log's primary, then the one that has tasks. */
-function heavier(state: State, occupied: readonly Colour[]): Colour {
-  const [blue, green] = COLOURS.map((colour) => weightOf(state, state.colours[colour].targetGroup));
+/** The colour with more weight; of equal ones, the one whose deployment is older: a canary comes later than its primary. */
+function heavier({ colours, ...traffic }: State): Colour {
+  const [blue, green] = COLOURS.map((colour) => weightOf(traffic, colours[colour].targetGroup));
   if (blue !== green) return (blue ?? 0) > (green ?? 0) ? 'blue' : 'green';
-  return colourOf(state, lastEntry(state)?.primary) ?? occupied[0] ?? 'blue';
+  const since = (colour: Colour) => colours[colour].service?.deployment?.createdAt ?? 0;
+  return since('blue') <= since('green') ? 'blue' : 'green';
 }

@@ -26,6 +26,12 @@ export function whyNotReturn(traffic: Traffic, targetGroup: string): string | un
   return healthyTargets(traffic, targetGroup) > 0 ? undefined : 'it has no healthy target';
 }
 
+/** Traffic goes only where tasks are wanted: targets of a service that was just told to stop look healthy for a moment. */
+export function whyNotReceive(state: State, targetGroup: string): string | undefined {
+  const colour = Object.values(state.colours).find((candidate) => candidate.targetGroup === targetGroup);
+  return colour && desiredTasks(colour) === 0 ? `${colour.colour} wants no tasks` : undefined;
+}
+
 /** No rule, nothing to move: never "success, nothing moved". */
 export function whyNoRules(traffic: Traffic, pair: Pair): string | undefined {
   if (traffic.rules.length > 0) return undefined;
@@ -54,8 +60,9 @@ export function whyNotStop(traffic: Traffic, targetGroup: string): string | unde
 
 /** Services that ECS or another program steers are not ours to change. */
 export function whyNotOurs(state: State): string | undefined {
-  for (const { service } of Object.values(state.colours)) {
+  for (const { service, targetGroup } of Object.values(state.colours)) {
     if (!service) continue;
+    if (service.targetGroupArns.some((arn) => arn !== targetGroup)) return `${service.name} registers in another target group than its own`;
     if (service.controller !== 'ECS') return `${service.name} is steered by the ${service.controller} deployment controller`;
     if (service.strategy !== 'ROLLING') return `${service.name} has the ${service.strategy} deployment strategy of ECS's own`;
     if (service.tags['ecs-canary:project'] !== state.place.project) {

@@ -3,16 +3,15 @@ import { formatDuration } from '../settings/duration.ts';
 import type { NewEntry } from './log-entry.ts';
 import type { Colour, Pair, Version } from './model.ts';
 
-export type Step =
-  /** Makes durable who owns production and what a rollback needs. */
-  | { readonly do: 'record'; readonly entry: NewEntry; readonly emergency: boolean }
-  | Start
-  | WaitStarted
-  | SetWeights
-  | Settle
-  | Stop
-  /** Says that the replaced version may go. */
-  | { readonly do: 'announce'; readonly service: string; readonly version: string };
+export type Step = RecordEntry | Start | WaitStarted | SetWeights | Settle | Stop | Announce;
+
+/** Makes durable who owns production and what a rollback needs; from then on the pair is this run's. */
+export interface RecordEntry {
+  readonly do: 'record';
+  readonly entry: NewEntry;
+  /** Whatever others wrote meanwhile, and also when the log can't be written. */
+  readonly emergency: boolean;
+}
 
 /** Registers a task definition and has the colour's service run it. */
 export interface Start {
@@ -26,14 +25,34 @@ export interface Start {
 export interface WaitStarted {
   readonly do: 'wait-started';
   readonly colour: Colour;
+  readonly version: string;
   readonly tasks: number;
+  /** The deployment that is waited for; undefined for the one that this run starts. */
+  readonly deployment: string | undefined;
+  /** `empty`: a version that does not start leaves its colour empty. `keep`: it has production. */
+  readonly onFailure: 'empty' | 'keep';
+}
+
+export interface SetWeights {
+  readonly do: 'set-weights';
+  readonly pair: Pair;
+  /** Percent for the pair's canary; the primary gets the rest. 0 is the emergency exit. */
+  readonly percent: number;
+  /** Percent that the new version has then, as users are told it. */
+  readonly newVersionPercent: number;
+  /** Tasks that the primary had when the release began: what the share of healthy targets is measured by. */
+  readonly tasks: number;
+  /** Go back also to a group without a healthy target. */
+  readonly force: boolean;
+  /** Rules that will change, with the canary's percent as planned from. */
+  readonly rules: readonly { readonly arn: string; readonly before: number }[];
 }
 
 /** Gives the load balancer's nodes the time to take the weights up. */
 export interface Settle {
   readonly do: 'settle';
   readonly ms: number;
-  /** On the way back, weights that a run which was taken over writes meanwhile are put right again. */
+  /** On the emergency exit, weights that a run which was taken over writes meanwhile are put right again. */
   readonly keep: SetWeights | undefined;
 }
 
@@ -42,32 +61,22 @@ export interface Stop {
   readonly do: 'stop';
   readonly colour: Colour;
   readonly version: string;
-  /** A first version that did not start has weight all the same; it never answered anybody. */
-  readonly neverServed: boolean;
+  /** What is to be stopped; anything else that runs there by then is left alone. */
+  readonly taskDefinition: string;
 }
 
-export interface SetWeights {
-  readonly do: 'set-weights';
-  readonly pair: Pair;
-  /** Percent for the pair's canary; the primary gets the rest. */
-  readonly percent: number;
-  /** Percent that the new version has then, as users are told it. */
-  readonly newVersionPercent: number;
-  /** Tasks that the primary had when the release began: what the share of healthy targets is measured by. */
-  readonly tasks: number;
-  /** Towards the version that has production: never undone, each rule retried until the deadline. */
-  readonly back: boolean;
-  /** Go back also to a group without a healthy target. */
-  readonly force: boolean;
-  /** Rules that carry the pair, with percent for the canary as planned from. */
-  readonly rules: readonly { readonly arn: string; readonly before: number }[];
+/** Says that the replaced version may go. */
+export interface Announce {
+  readonly do: 'announce';
+  readonly service: string;
+  readonly version: string;
 }
 
-/** The step in one line, for `--dry-run`. */
+/** The step in words, for `--dry-run`. */
 export function describe(step: Step): string {
   switch (step.do) {
     case 'record':
-      return `record who owns production and the weights of ${Object.keys(step.entry.before).length} listener rules`;
+      return `record who owns production, and the weights of ${Object.keys(step.entry.before).length} listener rules`;
     case 'start':
       return `start ${step.version.tag} in ${step.colour} with ${step.tasks} tasks`;
     case 'wait-started':
@@ -84,9 +93,4 @@ export function describe(step: Step): string {
     case 'announce':
       return `say that ${step.version} can be destroyed`;
   }
-}
-
-/** Whether the step changes something in AWS. */
-export function writes(step: Step): boolean {
-  return step.do === 'record' || step.do === 'start' || step.do === 'set-weights' || step.do === 'stop';
 }

@@ -1,13 +1,14 @@
 /** Starting and stopping a colour's tasks, and waiting for them. */
 import type { EcsService, EcsTask } from '../aws/ecs.ts';
 import { isAws } from '../aws/connect.ts';
-import { CanaryError } from '../errors.ts';
+import { CanaryError, ExitCode } from '../errors.ts';
 import { poll } from '../time.ts';
 import type { ServiceRun } from './apply.ts';
 import { whyStopped } from './failure-report.ts';
+import type { Colour } from './model.ts';
 import { observe, VERSION_TAG } from './observe.ts';
 import { whyNotOurs, whyNotStart } from './safety.ts';
-import type { Start, Stop, WaitStarted } from './step.ts';
+import type { Start, WaitStarted } from './step.ts';
 import { mainContainer } from './task-definition.ts';
 
 /** So many stopped tasks of one deployment are no accident: the version does not start. */
@@ -15,9 +16,10 @@ const STOPPED_TASKS = 3;
 
 /**
  * Registers the version's task definition and has the colour's service run it; the service is created when it is missing.
- * @throws CanaryError when the colour is not empty (any more), or AWS refuses.
+ * @returns the id of the deployment that brings it.
+ * @throws CanaryError when the colour is not empty (any more), another run has the pair, or AWS refuses.
  */
-export async function startVersion({ colour, version, tasks }: Start, run: ServiceRun): Promise<void> {
+export async function startVersion({ colour, version, tasks }: Start, run: ServiceRun): Promise<string> {
   const { place, aws } = run;
   const state = await observe(aws, place);
   const reason = whyNotOurs(state) ?? whyNotStart(state, colour);
@@ -31,11 +33,12 @@ export async function startVersion({ colour, version, tasks }: Start, run: Servi
   const container = mainContainer(definition, place.service);
   try {
     const taskDefinition = await aws.containers.registerTaskDefinition({ ...definition, tags: [...kept, ...tags] });
+    await run.log.ensureNewest();
     if (state.colours[colour].service) {
-      await aws.containers.updateService(place.cluster, name, { taskDefinition, desired: tasks, gracePeriod: run.gracePeriod });
-      return;
+      const change = { taskDefinition, desired: tasks, gracePeriod: run.gracePeriod };
+      return deploymentOf(await aws.containers.updateService(place.cluster, name, change));
     }
-    await aws.containers.createService({
+    const service = await aws.containers.createService({
       cluster: place.cluster,
       name,
       taskDefinition,
@@ -48,6 +51,7 @@ export async function startVersion({ colour, version, tasks }: Start, run: Servi
       gracePeriod: run.gracePeriod,
       tags: { ...labels, 'ecs-canary:colour': colour },
     });
+    return deploymentOf(service);
   } catch (error) {
     if (!isAws(error, 'ClientException', 'InvalidParameterException', 'PlatformUnknownException')) throw error;
     const said = error instanceof Error ? error.message : String(error);
@@ -56,17 +60,24 @@ export async function startVersion({ colour, version, tasks }: Start, run: Servi
 }
 
 /**
- * Waits until the colour's own tasks run and their targets are healthy.
- * @throws CanaryError `not-started` when the deployment failed or tasks keep stopping, with the reasons; `timeout`.
+ * Waits until the deployment's own tasks run and their targets are healthy.
+ * @throws CanaryError `not-started` when the deployment failed or its tasks keep stopping, with the reasons; `locked` when
+ *   another deployment took its place; `timeout`.
  */
-export async function waitStarted({ colour, tasks }: WaitStarted, run: ServiceRun): Promise<void> {
+export async function waitStarted({ colour, tasks }: WaitStarted, deployment: string, run: ServiceRun): Promise<void> {
   const { place, aws } = run;
   const name = `${place.service}-${colour}`;
+  let seen = false;
   let shown = -1;
   run.progress({ type: 'tasks-waiting' });
   await poll(`${name} to have ${tasks} healthy tasks`, run.wait, async () => {
     const [service] = await aws.containers.describeServices(place.cluster, [name]);
-    if (!service?.deployment) throw new CanaryError({ code: 'not-started', message: `The ECS service ${name} is gone.` });
+    if (service?.deployment?.id !== deployment) {
+      if (seen) throw replaced(name);
+      // AWS may not answer yet with what it was just told.
+      return undefined;
+    }
+    seen = true;
     const own = ofDeployment(await aws.containers.tasks(place.cluster, name, 'RUNNING'), service);
     const running = own.filter(({ lastStatus }) => lastStatus === 'RUNNING');
     const count = Math.min(running.length, tasks);
@@ -80,7 +91,7 @@ export async function waitStarted({ colour, tasks }: WaitStarted, run: ServiceRu
 }
 
 /** Has the colour's service want no tasks and waits until nothing of it is left. The service itself stays. */
-export async function stopVersion({ colour, version }: Stop, run: ServiceRun): Promise<void> {
+export async function stopVersion(colour: Colour, version: string, run: ServiceRun): Promise<void> {
   const { place, aws } = run;
   const name = `${place.service}-${colour}`;
   await aws.containers.updateService(place.cluster, name, { desired: 0 });
@@ -95,14 +106,27 @@ export async function stopVersion({ colour, version }: Stop, run: ServiceRun): P
   });
 }
 
+function deploymentOf(service: EcsService): string {
+  return service.deployment?.id ?? '';
+}
+
+function replaced(name: string): CanaryError {
+  return new CanaryError({
+    code: 'locked',
+    message: `Another run has given ${name} something else to start.`,
+    exitCode: ExitCode.locked,
+    next: 'ecs-canary status',
+  });
+}
+
 /** Healthy targets that are these tasks, and not what is left of others in the same group. */
-async function healthyOf(tasks: readonly EcsTask[], run: ServiceRun, colour: Start['colour']): Promise<number> {
+async function healthyOf(tasks: readonly EcsTask[], run: ServiceRun, colour: Colour): Promise<number> {
   const addresses = new Set(tasks.flatMap((task) => task.addresses));
   const targets = await run.aws.loadBalancing.targetHealth(run.place.targetGroups[colour]);
   return targets.filter(({ id, state }) => state === 'healthy' && addresses.has(id)).length;
 }
 
-async function failIfHopeless(service: EcsService, run: ServiceRun, colour: Start['colour']): Promise<void> {
+async function failIfHopeless(service: EcsService, run: ServiceRun, colour: Colour): Promise<void> {
   const stopped = ofDeployment(await run.aws.containers.tasks(run.place.cluster, service.name, 'STOPPED'), service);
   if (service.deployment?.rolloutState !== 'FAILED' && stopped.length < STOPPED_TASKS) return;
   throw new CanaryError({ code: 'not-started', message: await whyStopped(service, stopped, run, colour) });

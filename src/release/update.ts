@@ -1,20 +1,21 @@
 /** The whole way of one version: rollout, the steps with a hold after each, promotion. A composition of the other plans. */
 import { CanaryError, ExitCode } from '../errors.ts';
 import { explained, whereUsersAre } from './explain.ts';
-import { type State, type Version, weightOf } from './model.ts';
+import { isLocked } from './log.ts';
+import { type State, type Version, desiredTasks, runs, weightOf } from './model.ts';
 import { observe } from './observe.ts';
 import {
   type Release,
   type RolloutOptions,
-  canaryShare,
+  openLog,
   prepareDestroyOld,
   preparePromote,
   prepareRollback,
   prepareRollout,
   prepareRoute,
 } from './operations.ts';
-import { rolesOf } from './roles.ts';
-import { requiredTargets } from './safety.ts';
+import { lastEntry, rolesOf } from './roles.ts';
+import { whyNotWeight } from './safety.ts';
 
 export interface UpdateOptions extends RolloutOptions {
   /** Rising percentages; the last one is 100. */
@@ -37,23 +38,28 @@ const BAD_CANARY = ['not-safe', 'no-health', 'canary-unhealthy'];
 
 /**
  * Brings a pushed version to 100 %. Run again after it was cut off, it carries on where the weights stand.
- * @throws CanaryError: exit 1 when the version never had weight, 3 when it had and users were taken back.
+ * @throws CanaryError: exit 1 when the version never had weight, 3 when it had and users were taken back, 6 when another run
+ *   took the pair on the way.
  */
-export async function update(release: Release, version: Version, options: UpdateOptions): Promise<UpdateResult> {
+export async function update(session: Release, version: Version, options: UpdateOptions): Promise<UpdateResult> {
+  const release: Release = { ...session, log: openLog(session, await observe(session.aws, session.place)) };
   const rollout = await prepareRollout(release, version, options);
   await rollout.run();
   const state = await observe(release.aws, release.place);
-  if (rolesOf(state).phase !== 'primary+canary') {
-    const destroyed = options.destroyOld ? await (await prepareDestroyOld(release)).run() : undefined;
-    return { version: version.tag, outcome: rollout.plan.note ? 'already' : 'first', destroyed };
-  }
-  try {
-    await climb(release, state, options);
-  } catch (error) {
-    throw await takenBack(release, error);
+  const roles = rolesOf(state);
+  let outcome: UpdateResult['outcome'] = rollout.plan.note ? 'already' : 'first';
+  if (roles.phase === 'primary+canary' && runs(roles.canary, version)) {
+    try {
+      await climb(release, state, options);
+    } catch (error) {
+      throw await takenBack(release, error);
+    }
+    outcome = 'promoted';
+  } else if (roles.phase === 'nothing' || !runs(roles.primary, version)) {
+    throw await explained(goneMeanwhile(version), release, { moves: false });
   }
   const destroyed = options.destroyOld ? await (await prepareDestroyOld(release)).run() : undefined;
-  return { version: version.tag, outcome: 'promoted', destroyed };
+  return { version: version.tag, outcome, destroyed };
 }
 
 /** The percentages on the way to 100 that the canary has not gone beyond yet. */
@@ -71,41 +77,57 @@ async function climb(release: Release, state: State, { steps, hold }: UpdateOpti
   await (await preparePromote(release, { force: false })).run();
 }
 
-/** Stays at a step, and leaves it early when the canary has not enough healthy targets for its share any more. */
+/** Stays at a step; leaves it early when the canary loses the health its share needs, or somebody else takes the pair. */
 async function watch(release: Release, percent: number, hold: number): Promise<void> {
-  const canary = canaryShare(await observe(release.aws, release.place));
-  if (!canary) return;
+  const state = await observe(release.aws, release.place);
+  const roles = rolesOf(state);
+  if (roles.phase !== 'primary+canary') return;
+  const { targetGroup } = roles.canary;
+  const tasks = lastEntry(state)?.tasks ?? desiredTasks(roles.primary);
   const { clock, signal, pollInterval } = release.wait();
   const end = clock.now() + hold;
-  const required = requiredTargets(percent, canary.tasks);
   while (clock.now() < end) {
     await clock.sleep(Math.min(pollInterval, end - clock.now()), signal);
-    const targets = await release.aws.loadBalancing.targetHealth(canary.targetGroup);
-    const healthy = targets.filter((target) => target.state === 'healthy').length;
-    if (healthy < required) {
-      throw new CanaryError({
-        code: 'canary-unhealthy',
-        message: `At ${percent}% the canary needs ${required} healthy targets and has ${healthy}.`,
-      });
-    }
+    await release.log?.ensureNewest();
+    // Only what may have changed is read again: the account's load balancer calls are few.
+    const targets = new Map([[targetGroup, await release.aws.loadBalancing.targetHealth(targetGroup)]]);
+    const reason = whyNotWeight({ ...state, targets }, targetGroup, percent, tasks);
+    if (reason) throw new CanaryError({ code: 'canary-unhealthy', message: `The canary lost its health: ${reason}.` });
   }
 }
 
-/** @returns the error to throw once the users are back on the version that had production. */
+/** @returns the error to throw, once the users are back on the version that had production where the canary is to blame. */
 async function takenBack(release: Release, error: unknown): Promise<unknown> {
-  if (!(error instanceof CanaryError) || !BAD_CANARY.includes(error.code)) return explained(error, release);
+  if (isLocked(error) || !(error instanceof CanaryError) || !BAD_CANARY.includes(error.code)) {
+    return explained(error, release, { moves: true });
+  }
   release.progress({ type: 'warning', text: `${error.message} Going back.` });
-  const had = (await shareOfCanary(release)) > 0;
-  await (await prepareRollback(release, { force: false })).run();
-  return error.with({
-    exitCode: had ? ExitCode.rolledBack : ExitCode.failed,
-    usersAre: whereUsersAre(await observe(release.aws, release.place)),
-    next: 'ecs-canary status',
-  });
+  try {
+    const { modified } = await (await prepareRollback(release, { force: false })).run();
+    const state = await observe(release.aws, release.place).catch(() => undefined);
+    return error.with({
+      exitCode: modified.length > 0 ? ExitCode.rolledBack : ExitCode.failed,
+      usersAre: state ? whereUsersAre(state) : 'back on the version that had production.',
+      next: 'ecs-canary status',
+    });
+  } catch (failure) {
+    const why = failure instanceof Error ? failure.message : String(failure);
+    const stuck = new CanaryError({
+      code: 'stuck',
+      message: `${error.message}\nThe way back failed as well: ${why}`,
+      exitCode: ExitCode.stuck,
+      next: 'ecs-canary rollback --force',
+      cause: failure,
+    });
+    return explained(stuck, release, { moves: true });
+  }
 }
 
-async function shareOfCanary(release: Release): Promise<number> {
-  const state = await observe(release.aws, release.place);
-  const canary = canaryShare(state);
-  return canary ? weightOf(state, canary.targetGroup) : 0;
+function goneMeanwhile({ tag }: Version): CanaryError {
+  return new CanaryError({
+    code: 'locked',
+    message: `Another run has taken ${tag} out of use while it started.`,
+    exitCode: ExitCode.locked,
+    next: 'ecs-canary status',
+  });
 }

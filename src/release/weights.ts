@@ -4,6 +4,7 @@ import type { ListenerRule } from '../aws/elbv2.ts';
 import { CanaryError, ExitCode } from '../errors.ts';
 import { poll } from '../time.ts';
 import type { Run } from './apply.ts';
+import { isLocked } from './log.ts';
 import { type Pair, share } from './model.ts';
 import { holdsExactly, observeTraffic } from './observe.ts';
 import { whyNoRules, whyNotReturn, whyNotWeight } from './safety.ts';
@@ -17,39 +18,54 @@ const READ_BACK = 30_000;
 
 /**
  * Gives the pair's canary its percentage in every rule that carries the pair, one rule after the other, and reads it back.
+ * On the way up what was written is undone when the rest fails. On the way down what moved stays moved, and each rule is
+ * tried again until the deadline. The way to 0 asks nobody; every other one stops when another run has taken the pair.
  * @throws CanaryError, exit 1: nothing was written; 3: what was written is undone; 5: the rules listed could not be put
- *   right. A change that has begun is not interrupted by a signal.
+ *   right; 6: another run has the pair. A change that has begun is not interrupted by a signal.
  */
 export async function setWeights(step: SetWeights, run: Run): Promise<Modified> {
-  const traffic = await observeTraffic(run.aws, step.pair);
-  const reason = step.back
-    ? whyNoRules(traffic, step.pair) ?? (step.force ? undefined : whyNotReturn(traffic, step.pair.primary))
-    : whyNoRules(traffic, step.pair) ?? whyNotWeight(traffic, step.pair.canary, step.percent, step.tasks);
+  const { pair, percent } = step;
+  const traffic = await observeTraffic(run.aws, pair);
+  const up = traffic.rules.some((rule) => share(rule, pair.canary) < percent);
+  const down = traffic.rules.some((rule) => share(rule, pair.canary) > percent);
+  const reason =
+    whyNoRules(traffic, pair) ??
+    (up ? whyNotWeight(traffic, pair.canary, percent, step.tasks) : undefined) ??
+    (down && !step.force ? whyNotReturn(traffic, pair.primary) : undefined);
   if (reason) {
     throw new CanaryError({ code: 'not-safe', message: `The weights were not changed: ${reason}.`, next: 'ecs-canary status' });
   }
   run.progress({ type: 'route-updating' });
-  const modified = step.back ? await writeBack(traffic.rules, step, run) : await writeUp(traffic.rules, step, run);
+  const modified = up ? await writeUp(traffic.rules, step, run) : await writeDown(traffic.rules, step, run);
   run.progress({ type: 'route-updated', percent: step.newVersionPercent });
   run.progress({ type: 'rules-modified', count: modified.length });
   return modified;
 }
 
-/** Waits; see `Settle`. */
+/** Waits; see `Settle`. Whoever wrote a newer log entry meanwhile decides about the weights from then on. */
 export async function keepWeights({ ms, keep }: Settle, run: Run): Promise<void> {
   const { clock, signal, pollInterval } = run.wait;
   const end = clock.now() + ms;
+  if (!keep) return clock.sleep(ms, signal);
   do {
-    await clock.sleep(Math.min(keep ? pollInterval : ms, Math.max(0, end - clock.now())), signal);
-    if (!keep) continue;
-    const { rules } = await observeTraffic(run.aws, keep.pair);
-    const put = await writeBack(rules, keep, run);
-    for (const arn of put) run.progress({ type: 'warning', text: `Another run had changed ${arn}: its weights were put right again.` });
+    await clock.sleep(Math.min(pollInterval, Math.max(0, end - clock.now())), signal);
+    try {
+      await run.log.ensureNewest().catch(failedUnlessLocked);
+      const { rules } = await observeTraffic(run.aws, keep.pair);
+      const put = await writeDown(rules, keep, run);
+      for (const arn of put) run.progress({ type: 'warning', text: `Another run had changed ${arn}: its weights were put right again.` });
+    } catch (error) {
+      if (error instanceof CanaryError && error.exitCode === ExitCode.stuck) throw error;
+      if (!isLocked(error)) continue; // All weights were right before: a look that fails is no failure.
+      run.progress({ type: 'warning', text: `${messageOf(error)} Its weights are left as they are.` });
+      return;
+    }
   } while (clock.now() < end);
 }
 
 async function writeUp(rules: readonly ListenerRule[], step: SetWeights, run: Run): Promise<Modified> {
   const touched: ListenerRule[] = [];
+  const taken = new Set<string>();
   try {
     for (const rule of rules) {
       await run.log.ensureNewest();
@@ -59,27 +75,32 @@ async function writeUp(rules: readonly ListenerRule[], step: SetWeights, run: Ru
       // Before the answer: a write whose answer is lost may have taken effect.
       touched.push(fresh);
       await run.aws.loadBalancing.setWeights(fresh, weights(step.pair, step.percent));
+      taken.add(fresh.arn);
     }
     await confirm(rules, step, run);
     return touched.map(({ arn }) => arn);
   } catch (error) {
     // Whoever took the pair over decides about its weights now: an undo would write over theirs.
-    const overtaken = error instanceof CanaryError && error.exitCode === ExitCode.locked;
-    throw overtaken || touched.length === 0 ? error : await undo(touched, step, run, error);
+    throw isLocked(error) || touched.length === 0 ? error : await undo(touched, taken, step, run, error);
   }
 }
 
-/** @returns the error to throw: what happened, and whether all rules are as they were. */
-async function undo(touched: readonly ListenerRule[], step: SetWeights, run: Run, cause: unknown): Promise<unknown> {
+/**
+ * @param taken ARNs of the touched rules whose write AWS answered: a read may be older than that, so they are written in any case.
+ * @returns the error to throw: what happened, and whether all rules are as they were.
+ */
+async function undo(touched: readonly ListenerRule[], taken: Set<string>, step: SetWeights, run: Run, cause: unknown): Promise<unknown> {
   let moved = false;
   const stuck = await untilDeadline(touched.toReversed(), run, async (before) => {
+    await run.log.ensureNewest();
     const fresh = await freshRule(run.aws, before, step.pair);
-    if (!fresh || has(fresh, step.pair, share(before, step.pair.canary))) return true;
+    if (!fresh || (!taken.has(before.arn) && has(fresh, step.pair, share(before, step.pair.canary)))) return true;
     moved = true;
     await run.aws.loadBalancing.setWeights(fresh, originalWeights(before));
+    taken.delete(before.arn);
     return false;
   });
-  const message = `The weights could not be set: ${cause instanceof Error ? cause.message : String(cause)}`;
+  const message = `The weights could not be set: ${messageOf(cause)}`;
   if (stuck.length > 0) return cannotPutRight(message, stuck, step.pair, run.aws);
   return new CanaryError({
     code: moved ? 'undone' : 'not-written',
@@ -92,9 +113,10 @@ async function undo(touched: readonly ListenerRule[], step: SetWeights, run: Run
 }
 
 /** What moved stays moved, and the rest is tried again until the deadline. */
-async function writeBack(rules: readonly ListenerRule[], step: SetWeights, run: Run): Promise<Modified> {
+async function writeDown(rules: readonly ListenerRule[], step: SetWeights, run: Run): Promise<Modified> {
   const modified = new Set<string>();
   const stuck = await untilDeadline(rules, run, async (rule) => {
+    if (step.percent > 0) await run.log.ensureNewest();
     const fresh = await freshRule(run.aws, rule, step.pair);
     if (!fresh || has(fresh, step.pair, step.percent)) return true;
     modified.add(rule.arn);
@@ -109,6 +131,7 @@ async function writeBack(rules: readonly ListenerRule[], step: SetWeights, run: 
  * Tries every rule until `attempt` reads the right weights there; one that fails holds up no other. Even a late run gets the
  * time to read back.
  * @returns the rules that are still wrong at the deadline.
+ * @throws CanaryError `locked` as soon as an attempt does.
  */
 async function untilDeadline(
   rules: readonly ListenerRule[],
@@ -121,8 +144,7 @@ async function untilDeadline(
   for (let pause = 50; ; pause = Math.min(2 * pause, pollInterval)) {
     const still: ListenerRule[] = [];
     for (const rule of wrong) {
-      // Whatever it was that failed: another attempt is the best that can be done for the users.
-      if (!(await attempt(rule).catch(() => false))) still.push(rule);
+      if (!(await attempt(rule).catch(failedUnlessLocked))) still.push(rule);
     }
     wrong = still;
     if (wrong.length === 0 || clock.now() >= deadline) return wrong;
@@ -130,10 +152,17 @@ async function untilDeadline(
   }
 }
 
+/** Whatever it was that failed: another attempt is the best that can be done for the users. */
+function failedUnlessLocked(error: unknown): false {
+  if (isLocked(error)) throw error;
+  return false;
+}
+
 async function confirm(rules: readonly ListenerRule[], step: SetWeights, run: Run): Promise<void> {
   const wait = { ...run.wait, signal: new AbortController().signal, deadline: run.wait.clock.now() + READ_BACK };
   for (const rule of rules) {
     await poll(`${rule.arn} to be read back with its new weights`, wait, async () => {
+      await run.log.ensureNewest();
       const fresh = await freshRule(run.aws, rule, step.pair);
       return fresh && has(fresh, step.pair, step.percent) ? true : undefined;
     });
@@ -174,4 +203,8 @@ async function cannotPutRight(what: string, stuck: readonly ListenerRule[], pair
     usersAre: 'partly on the version that they should not be on.',
     next: 'ecs-canary rollback, and if that fails too, change the rules listed in the AWS console',
   });
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

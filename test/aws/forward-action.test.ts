@@ -7,13 +7,16 @@ const forward = (...groups: [arn: string, weight?: number][]): Action => ({
   ForwardConfig: { TargetGroups: groups.map(([TargetGroupArn, Weight]) => ({ TargetGroupArn, Weight })) },
 });
 
+/** Actions as they come over the wire: the SDK's types do not bind what AWS answers later. */
+const answered = (actions: readonly object[]): Action[] => JSON.parse(JSON.stringify(actions));
+
 describe('the target groups of actions', () => {
   test.each<[string, Action[], ReturnType<typeof forwardOf>]>([
     ['two groups', [forward(['blue', 90], ['green', 10])], [{ arn: 'blue', weight: 90 }, { arn: 'green', weight: 10 }]],
     ['a group without a weight', [forward(['blue'])], [{ arn: 'blue', weight: 1 }]],
     ['the short form', [{ Type: 'forward', TargetGroupArn: 'blue' }], [{ arn: 'blue', weight: 1 }]],
     ['both forms at once', [{ ...forward(['blue', 7]), TargetGroupArn: 'blue' }], [{ arn: 'blue', weight: 7 }]],
-    ['a forward after a sign-in', [{ Type: 'authenticate-cognito' } as Action, forward(['blue', 1])], [{ arn: 'blue', weight: 1 }]],
+    ['a forward after a sign-in', [{ Type: 'authenticate-cognito' }, forward(['blue', 1])], [{ arn: 'blue', weight: 1 }]],
     ['a forward to nowhere', [{ Type: 'forward' }], []],
     ['no forward', [{ Type: 'redirect', RedirectConfig: { StatusCode: 'HTTP_301' } }], undefined],
     ['no action', [], undefined],
@@ -53,12 +56,12 @@ describe('with other weights', () => {
   });
 
   test('every other action is sent back as it came, also with types and members that nobody here knows', () => {
-    const unknown = [
+    const unknown = answered([
       { Type: 'jwt-validation', JwtValidationConfig: { JwksEndpoint: 'https://id.example/keys' }, Order: 1 },
       { Type: 'teleport', TeleportConfig: { Where: 'there' } },
-    ] as unknown as Action[];
+    ]);
     const group = { TargetGroupArn: 'blue', Weight: 1, Zone: 'a' };
-    const future = [{ Type: 'forward', Later: true, ForwardConfig: { TargetGroups: [group], Shadow: 'on' } }] as unknown as Action[];
+    const future = answered([{ Type: 'forward', Later: true, ForwardConfig: { TargetGroups: [group], Shadow: 'on' } }]);
     expect(withWeights(unknown, weights)).toEqual(unknown);
     expect(withWeights(future, weights)).toEqual([{ Type: 'forward', Later: true, ForwardConfig: { TargetGroups: [{ ...group, Weight: 25 }], Shadow: 'on' } }]);
   });

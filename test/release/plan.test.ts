@@ -128,7 +128,7 @@ describe('the whole way', () => {
   const first = walk(start, rolloutOf('0.9')(start), () => undefined);
 
   test('a first version becomes the primary without a weight being written', () => {
-    expect(rolloutOf('0.9')(start).steps.map((step) => step.do)).toEqual(['start', 'wait-started', 'record']);
+    expect(rolloutOf('0.9')(start).steps.map((step) => step.do)).toEqual(['record', 'start', 'wait-started']);
     expect(rolesOf(first)).toMatchObject({ phase: 'primary', primary: { colour: 'blue', version: { tag: '0.9' } } });
   });
 
@@ -153,7 +153,7 @@ describe('the whole way', () => {
       rules: [[0, 100]],
       log: [{ primary: groups.green, other: { targetGroup: groups.blue, role: 'replaced' }, percent: 0, tasks: 2 }],
     });
-    expect(rolloutOf('1.1')(old).steps.map((step) => step.do)).toEqual(['stop', 'record', 'start', 'wait-started']);
+    expect(rolloutOf('1.1')(old).steps.map((step) => step.do)).toEqual(['record', 'stop', 'record', 'start', 'wait-started']);
     expect(() => planRollout(old, { version: version('1.1'), firstTasks: 2, keepOld: true, replace: false, settle })).toThrow(/--keep-old/);
   });
 

@@ -70,7 +70,6 @@ export const groups = { blue: arn('blue'), green: arn('green') };
 
 function service(colour: Colour, desired: number): EcsService {
   return {
-    arn: `arn:aws:ecs:eu-west-1:123456789012:service/echo/server-${colour}`,
     name: `server-${colour}`,
     status: 'ACTIVE',
     controller: 'ECS',

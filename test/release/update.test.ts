@@ -62,13 +62,13 @@ test('a canary that loses its health while it has traffic is taken back at once:
       await expect(update(release, bad, { ...OPTIONS, hold: HOLD })).rejects.toMatchObject({
         code: 'canary-unhealthy',
         exitCode: ExitCode.rolledBack,
-        message: expect.stringMatching(/^At 50% the canary needs 1 healthy targets? and has 0\.$/),
+        message: expect.stringMatching(/^The canary lost its health: 50% needs 1 healthy target, and there are 0\.$/),
         usersAre: 'on 0.9 with 100% of the traffic.',
       });
       expect(existsSync(sick)).toBe(true);
       expect(Date.now() - begin).toBeLessThan(HOLD);
       expect(events.flatMap((event) => (event.type === 'route-updated' ? event.percent : []))).toEqual([50, 0]);
-      expect(events).toContainEqual({ type: 'warning', text: expect.stringMatching(/^At 50% .* Going back\.$/) });
+      expect(events).toContainEqual({ type: 'warning', text: expect.stringMatching(/^The canary lost its health: .* Going back\.$/) });
 
       const status = statusOf(await observe(release.aws, release.place));
       expect(status).toMatchObject({ state: 'primary+old', contradiction: null, primary: { version: '0.9', weight: 100 }, old: { version: '1.0', weight: 0, rolledBack: true } });

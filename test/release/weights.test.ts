@@ -161,6 +161,13 @@ describe('on the way up', () => {
     expect(await traffic.rules()).toEqual(before);
   });
 
+  test('a write that AWS does not read back yet is undone all the same', async () => {
+    traffic.endpoint.order('DescribeRules', 'stale', { about: traffic.paired['signed-in'], from: 2, times: 2 });
+    traffic.endpoint.order('ModifyRule', DENIED, { about: traffic.paired.plain });
+    expect(await traffic.failure(40)).toMatchObject({ code: 'undone', exitCode: ExitCode.rolledBack });
+    expect(await traffic.canary()).toEqual([0, 0, 0]);
+  });
+
   test('an answer that is lost once is asked for again, and the change stands', async () => {
     traffic.endpoint.order('ModifyRule', 'cut-after');
     await traffic.route(40);
@@ -276,6 +283,14 @@ describe('on the way to 0', () => {
     expect(late).toBe(true);
     expect(await traffic.canary()).toEqual([0, 0, 0]);
     expect(traffic.events.at(-1)).toEqual({ type: 'warning', text: expect.stringContaining(traffic.paired.plain) });
+  });
+
+  test('a look that fails while the weights settle does not make a failure of what is done', async () => {
+    const clock = fakeClock(() => {
+      if (traffic.events.some(({ type }) => type === 'rules-modified')) traffic.endpoint.order('DescribeTargetGroups', DENIED);
+    });
+    expect(await traffic.route(0, { settle: 15_000, clock })).toMatchObject({ canary: 0 });
+    expect(await traffic.canary()).toEqual([0, 0, 0]);
   });
 
   test('without a healthy target to go back to it needs --force', async () => {

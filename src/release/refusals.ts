@@ -1,0 +1,65 @@
+/** What the planner refuses, in words for the user. Nothing was changed when one of these is thrown. */
+import { CanaryError, UNCHANGED } from '../errors.ts';
+import { type ColourState, type State, type Version, tagOf } from './model.ts';
+import type { Roles } from './roles.ts';
+
+/** Throws what a safety rule says, if it says anything. */
+export function refuse(code: string, reason: string | undefined, next?: string): void {
+  if (!reason) return;
+  const message = `${reason.charAt(0).toUpperCase()}${reason.slice(1)}${reason.endsWith('.') ? '' : '.'}`;
+  throw new CanaryError({ code, message, usersAre: UNCHANGED, next });
+}
+
+/** Only moves towards the primary are safe while log and weights disagree. */
+export function refuseContradiction(roles: Roles): void {
+  if (roles.phase === 'nothing' || !roles.contradiction) return;
+  throw contradicted(roles.contradiction, 'ecs-canary route --canary 0   (all traffic to the primary, from where it is known again)');
+}
+
+export function contradicted(reason: string, next: string): CanaryError {
+  return new CanaryError({ code: 'drift', message: `It is not certain what runs where: ${reason}.`, usersAre: UNCHANGED, next });
+}
+
+export function nothingRuns(state: State): CanaryError {
+  return new CanaryError({
+    code: 'nothing-runs',
+    message: `Nothing runs as ${state.place.service} of ${state.place.project} yet.`,
+    next: 'ecs-canary update --tag <version>',
+  });
+}
+
+export function noCanary(state: State): CanaryError {
+  return new CanaryError({
+    code: 'no-canary',
+    message: `There is no canary of ${state.place.service}.`,
+    usersAre: UNCHANGED,
+    next: 'ecs-canary rollout --tag <version>',
+  });
+}
+
+export function noWayBack(primary: ColourState): CanaryError {
+  return new CanaryError({
+    code: 'no-way-back',
+    message: `There is no version to go back to: ${tagOf(primary)} is the only one that runs.`,
+    usersAre: `on ${tagOf(primary)}; nothing was changed.`,
+    next: 'ecs-canary update --tag <an earlier version>',
+  });
+}
+
+export function otherCanary(canary: ColourState, version: Version): CanaryError {
+  return new CanaryError({
+    code: 'other-canary',
+    message: `${tagOf(canary)} is being tried already, so ${version.tag} cannot start beside it.`,
+    usersAre: UNCHANGED,
+    next: `ecs-canary promote, or ecs-canary rollback, or ecs-canary rollout --tag ${version.tag} --replace`,
+  });
+}
+
+export function oldInTheWay(old: ColourState): CanaryError {
+  return new CanaryError({
+    code: 'old-in-the-way',
+    message: `${tagOf(old)} still runs where the new version would start, and --keep-old says to keep it.`,
+    usersAre: UNCHANGED,
+    next: 'ecs-canary destroy-old, or leave out --keep-old',
+  });
+}
