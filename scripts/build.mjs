@@ -1,13 +1,10 @@
-// Bundles src/ into dist/: one small entry, and a chunk for each command, so that a command loads only what it needs.
+// Bundles src/ into dist/: a chunk for each command, so that a command loads only what it needs.
 import { build } from 'esbuild';
 import { readFileSync, rmSync } from 'node:fs';
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
 
-rmSync('dist', { recursive: true, force: true });
-await build({
-  entryPoints: { cli: 'src/cli/main.ts' },
-  outdir: 'dist',
+const shared = {
   bundle: true,
   splitting: true,
   platform: 'node',
@@ -21,4 +18,16 @@ await build({
   // Some dependencies are CommonJS and call require for Node's own modules; ESM output has none of its own.
   banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
   logLevel: 'warning',
-});
+};
+
+/** The sandbox needs the whole of every SDK client, the commands a few calls of each: in one bundle they would share the whole. */
+const sandboxApart = {
+  name: 'sandbox-apart',
+  setup: ({ onResolve }) => onResolve({ filter: /\/sandbox\/control\.ts$/ }, () => ({ path: './sandbox/control.js', external: true })),
+};
+
+rmSync('dist', { recursive: true, force: true });
+await Promise.all([
+  build({ ...shared, entryPoints: { cli: 'src/cli/main.ts' }, outdir: 'dist', plugins: [sandboxApart] }),
+  build({ ...shared, entryPoints: { control: 'src/sandbox/control.ts' }, outdir: 'dist/sandbox' }),
+]);

@@ -56,7 +56,7 @@ export interface Stacks {
 
 export function stacks(connection: Connection): Stacks {
   const connect = once(async () => {
-    const sdk = await import('@aws-sdk/client-cloudformation');
+    const sdk = await import('./sdk/cloudformation.ts');
     return { sdk, client: explaining('cloudformation', new sdk.CloudFormationClient(clientOptions(connection))) };
   });
 

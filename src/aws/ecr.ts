@@ -34,7 +34,7 @@ const DELETE_AT_ONCE = 100;
 
 export function registry(connection: Connection): Registry {
   const connect = once(async () => {
-    const sdk = await import('@aws-sdk/client-ecr');
+    const sdk = await import('./sdk/ecr.ts');
     return { sdk, client: explaining('ecr', new sdk.ECRClient(clientOptions(connection))) };
   });
 

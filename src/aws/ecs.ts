@@ -94,7 +94,7 @@ const TASKS_AT_ONCE = 100;
 
 export function containers(connection: Connection): Containers {
   const connect = once(async () => {
-    const sdk = await import('@aws-sdk/client-ecs');
+    const sdk = await import('./sdk/ecs.ts');
     return { sdk, client: explaining('ecs', new sdk.ECSClient(clientOptions(connection))) };
   });
 

@@ -32,7 +32,6 @@ export interface ListenerRule {
 
 export interface TargetGroup {
   readonly arn: string;
-  readonly name: string;
   /** Empty while no rule names the group. */
   readonly loadBalancerArns: readonly string[];
 }
@@ -40,7 +39,6 @@ export interface TargetGroup {
 export interface Target {
   readonly id: string;
   readonly port: number;
-  readonly zone: string | undefined;
   /** `initial`, `healthy`, `unhealthy`, `unused`, `draining`, `unavailable`, or what AWS adds later. */
   readonly state: string;
   readonly reason: string | undefined;
@@ -68,8 +66,6 @@ export interface LoadBalancing {
   setWeights(rule: ListenerRule, weights: ReadonlyMap<string, number>): Promise<void>;
   /** Targets of a group; empty when the group does not exist. */
   targetHealth(targetGroupArn: string): Promise<Target[]>;
-  /** Seconds. */
-  deregistrationDelay(targetGroupArn: string): Promise<number>;
   createRule(rule: NewRule): Promise<string>;
   deleteRule(arn: string): Promise<void>;
   tagsOf(arns: readonly string[]): Promise<Map<string, Record<string, string>>>;
@@ -80,7 +76,7 @@ const TAGS_AT_ONCE = 20;
 
 export function loadBalancing(connection: Connection): LoadBalancing {
   const connect = once(async () => {
-    const sdk = await import('@aws-sdk/client-elastic-load-balancing-v2');
+    const sdk = await import('./sdk/elbv2.ts');
     return { sdk, client: explaining('elasticloadbalancing', new sdk.ElasticLoadBalancingV2Client(clientOptions(connection))) };
   });
 
@@ -92,7 +88,6 @@ export function loadBalancing(connection: Connection): LoadBalancing {
           const answer = await client.send(new sdk.DescribeTargetGroupsCommand({ TargetGroupArns: [arn] }));
           return (answer.TargetGroups ?? []).map((group) => ({
             arn: group.TargetGroupArn ?? arn,
-            name: group.TargetGroupName ?? arn,
             loadBalancerArns: group.LoadBalancerArns ?? [],
           }));
         } catch (error) {
@@ -144,7 +139,6 @@ export function loadBalancing(connection: Connection): LoadBalancing {
         return (answer.TargetHealthDescriptions ?? []).map(({ Target: target, TargetHealth: health }) => ({
           id: target?.Id ?? '',
           port: target?.Port ?? 0,
-          zone: target?.AvailabilityZone,
           state: health?.State ?? 'unavailable',
           reason: health?.Reason,
           description: health?.Description,
@@ -153,13 +147,6 @@ export function loadBalancing(connection: Connection): LoadBalancing {
         if (isAws(error, 'TargetGroupNotFoundException')) return [];
         throw error;
       }
-    },
-
-    async deregistrationDelay(targetGroupArn) {
-      const { sdk, client } = await connect();
-      const answer = await client.send(new sdk.DescribeTargetGroupAttributesCommand({ TargetGroupArn: targetGroupArn }));
-      const attribute = answer.Attributes?.find(({ Key }) => Key === 'deregistration_delay.timeout_seconds');
-      return Number(attribute?.Value ?? 300);
     },
 
     async createRule({ listenerArn, priority, conditions, groups, tags }) {

@@ -9,7 +9,7 @@ export interface Logs {
 
 export function logs(connection: Connection): Logs {
   const connect = once(async () => {
-    const sdk = await import('@aws-sdk/client-cloudwatch-logs');
+    const sdk = await import('./sdk/logs.ts');
     return { sdk, client: explaining('logs', new sdk.CloudWatchLogsClient(clientOptions(connection))) };
   });
   return {

@@ -22,7 +22,7 @@ const DELETE_AT_ONCE = 10;
 
 export function parameters(connection: Connection): Parameters {
   const connect = once(async () => {
-    const sdk = await import('@aws-sdk/client-ssm');
+    const sdk = await import('./sdk/ssm.ts');
     return { sdk, client: explaining('ssm', new sdk.SSMClient(clientOptions(connection))) };
   });
   return {

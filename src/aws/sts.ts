@@ -9,7 +9,7 @@ export interface Identity {
 
 export function identity(connection: Connection): Identity {
   const connect = once(async () => {
-    const sdk = await import('@aws-sdk/client-sts');
+    const sdk = await import('./sdk/sts.ts');
     return { sdk, client: explaining('sts', new sdk.STSClient(clientOptions(connection))) };
   });
   return {

@@ -1,9 +1,14 @@
 /** What a command is: a plain object with its words, its options and its handler. */
 import { Option } from 'commander';
+import type { ExitCode } from '../errors.ts';
+import type { Variables } from '../settings/connection.ts';
 import type { Context } from './context.ts';
 
 /** Options as commander hands them over: text for those that take a value, true for switches. */
 export type Values = Readonly<Record<string, string | boolean | undefined>>;
+
+/** What `--json` prints, and the exit code where it is not 0. */
+export type Outcome = object & { readonly exitCode?: ExitCode };
 
 export interface Command {
   readonly name: string;
@@ -15,17 +20,34 @@ export interface Command {
   readonly examples: readonly string[];
   /** Whether it changes something in AWS: it then first says where, and takes `--dry-run`. */
   readonly writes: boolean;
+  /** A command to this machine, not to AWS: nothing of it can be shown without being done. */
+  readonly local?: true;
   /**
    * Does the work.
-   * @returns what `--json` prints.
+   * @throws CanaryError
    */
-  run(context: Context, values: Values, argument: string | undefined): Promise<object>;
+  run(context: Context, values: Values, argument: string | undefined): Promise<Outcome>;
 }
 
 /** An option that also has its environment variable, `ECS_CANARY_<OPTION>`. */
 export function option(flags: string, description: string): Option {
   const made = new Option(flags, description);
-  return made.env(variableOf(made));
+  // commander would take any value for yes, which `=0` and `=false` in a Makefile do not mean: see `switchedOn`.
+  return takesValue(made) ? made.env(variableOf(made)) : made;
+}
+
+/** Whether a switch is on by its variable. */
+export function switchedOn(made: Option, variables: Variables): boolean {
+  return !takesValue(made) && isOn(variables[variableOf(made)]);
+}
+
+/** Whether the text of a variable means yes. */
+export function isOn(text: string | undefined): boolean {
+  return text !== undefined && !['', '0', 'false', 'no', 'off'].includes(text.toLowerCase());
+}
+
+function takesValue(made: Option): boolean {
+  return made.required || made.optional;
 }
 
 /** An option whose variable is a setting of its own. */
@@ -45,9 +67,4 @@ export function textOf(values: Values, name: string): string | undefined {
 
 export function isSet(values: Values, name: string): boolean {
   return values[name] === true;
-}
-
-/** Whether the variable of a switch says yes: `=0` and `=false` in a Makefile do not. */
-export function saysYes(value: string | undefined): boolean {
-  return value !== undefined && !['', '0', 'false', 'no'].includes(value.toLowerCase());
 }

@@ -10,7 +10,7 @@ export async function confirm(context: Context, question: string): Promise<void>
   const { stdin, stdout, stderr } = context.terminal;
   if (context.yes) return;
   if (!stdin.isTTY || !stdout.isTTY) {
-    throw usageError(`${question} Without a terminal this needs --yes.`, `ecs-canary ${context.commandLine} --yes`);
+    throw usageError(`${question} Without a terminal this needs --yes.`, `ecs-canary ${context.commandLine.command} --yes`);
   }
   const { createInterface } = await import('node:readline/promises');
   const prompt = createInterface({ input: stdin, output: stderr });

@@ -1,5 +1,6 @@
 /** What a command is handed: its streams, its settings, its way to tell how it goes. No global state. */
 import type { Progress } from '../progress/events.ts';
+import type { CommandLine } from './command-line.ts';
 import type { Variables } from '../settings/connection.ts';
 
 /** The parts of Node's process that the program uses. */
@@ -12,20 +13,23 @@ export interface Terminal {
 
 export interface Context {
   readonly terminal: Terminal;
-  /** The environment with `.env` below it and the flags above it. */
-  readonly variables: Variables;
+  /**
+   * The environment with `.env` below it and the flags above it.
+   * @throws CanaryError `usage` for a settings file that cannot be read: of no matter to a command that never asks.
+   */
+  variables(): Variables;
   readonly progress: Progress;
-  /** Prints a line of the answer: to stdout, or to stderr with `--json`; nowhere with `--quiet`. */
+  /** Prints a line of the answer: to stdout, or to stderr with `--json`. */
   readonly print: (line: string) => void;
-  /** Prints a line that is not part of the answer, to stderr. */
+  /** Prints a line that is not part of the answer to stderr, unless `--quiet`. */
   readonly say: (line: string) => void;
   /** Aborted by the first Ctrl-C or SIGTERM. */
   readonly signal: AbortSignal;
   readonly json: boolean;
   readonly dryRun: boolean;
   readonly yes: boolean;
-  /** ms that a command's waits may take together. */
+  /** ms that each wait may take. */
   readonly timeout: number;
-  /** The command as typed, without the program's name. */
-  readonly commandLine: string;
+  /** What was typed, without the program's name. */
+  readonly commandLine: CommandLine;
 }

@@ -1,10 +1,10 @@
 /** The program: reads the command line, runs one command, shows its outcome, and returns the exit code. */
 import { CommanderError, Command as Parser, type Option } from 'commander';
 import { CanaryError, ExitCode, usageError } from '../errors.ts';
-import type { Variables } from '../settings/connection.ts';
 import { loadVariables } from './variables.ts';
+import { type CommandLine, splitCommandLine } from './command-line.ts';
 import type { Command, Values } from './command.ts';
-import { isSet, saysYes } from './command.ts';
+import { isOn, isSet, switchedOn } from './command.ts';
 import { commands } from './commands.ts';
 import type { Context, Terminal } from './context.ts';
 import { globalOptions, timeoutOf } from './global-options.ts';
@@ -13,19 +13,20 @@ import { interruptible } from './signals.ts';
 
 /** Runs the command line (without Node's own part). Never throws; never ends the process. */
 export async function runProgram(args: readonly string[], terminal: Terminal, version: string): Promise<number> {
+  const commandLine = splitCommandLine(args);
+  const problem = loadVariables(args, terminal.env);
   try {
-    const variables = loadVariables(args, terminal.env);
     let exitCode: number = ExitCode.done;
     const parser = makeParser(terminal, version, async (command, values, argument) => {
-      exitCode = await runCommand(command, values, argument, args, terminal, variables);
+      exitCode = await runCommand(command, values, argument, { terminal, commandLine, problem });
     });
     await parser.parseAsync([...args], { from: 'user' });
     return exitCode;
   } catch (error) {
     // The parser may have stopped before it came to these.
-    const json = args.includes('--json') || saysYes(terminal.env['ECS_CANARY_JSON']);
-    const verbose = args.includes('--verbose') || args.includes('-v') || saysYes(terminal.env['ECS_CANARY_VERBOSE']);
-    return reportError(asUsage(error, args), terminal, { json, verbose });
+    const json = args.includes('--json') || isOn(terminal.env['ECS_CANARY_JSON']);
+    const verbose = args.includes('--verbose') || args.includes('-v') || isOn(terminal.env['ECS_CANARY_VERBOSE']);
+    return reportError(asUsage(error, args), terminal, { json, verbose, commandLine });
   }
 }
 
@@ -60,10 +61,16 @@ function makeParser(terminal: Terminal, version: string, handle: Handler): Parse
     sub.addHelpText('after', ['', 'Examples:', ...command.examples.map((line) => `  $ ${line}`)].join('\n'));
     sub.action(async (...received: unknown[]) => {
       const argument = command.argument && typeof received[0] === 'string' ? received[0] : undefined;
-      await handle(command, sub.optsWithGlobals<Values>(), argument);
+      await handle(command, { ...given(parser), ...given(sub) }, argument);
     });
   }
   return parser;
+}
+
+/** What was really said: the default of a parent's option must not hide what its command was told. */
+function given(parser: Parser): Values {
+  const values: Values = parser.opts();
+  return Object.fromEntries(Object.entries(values).filter(([name]) => parser.getOptionValueSource(name) !== 'default'));
 }
 
 /** Only `sandbox` has commands of its own. */
@@ -73,10 +80,8 @@ function subgroup(parent: Parser, name: string): Parser {
 
 function addOptions(parser: Parser, options: readonly Option[], { env }: Terminal): void {
   for (const option of options) {
-    const isSwitch = !option.required && !option.optional;
-    // The parser takes a switch whose variable is there for on, whatever the variable says.
-    if (isSwitch && option.envVar && !saysYes(env[option.envVar])) delete env[option.envVar];
     parser.addOption(option);
+    if (switchedOn(option, env)) parser.setOptionValueWithSource(option.attributeName(), !option.negate, 'env');
   }
 }
 
@@ -84,55 +89,59 @@ function sentence(summary: string): string {
   return `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`;
 }
 
-async function runCommand(
-  command: Command,
-  values: Values,
-  argument: string | undefined,
-  args: readonly string[],
-  terminal: Terminal,
-  variables: Variables,
-): Promise<number> {
+interface Surroundings {
+  readonly terminal: Terminal;
+  readonly commandLine: CommandLine;
+  /** Why the settings file could not be read. */
+  readonly problem: CanaryError | undefined;
+}
+
+async function runCommand(command: Command, values: Values, argument: string | undefined, surroundings: Surroundings): Promise<number> {
+  const { terminal, commandLine, problem } = surroundings;
   const json = isSet(values, 'json');
   const verbose = isSet(values, 'verbose');
   const out = json ? terminal.stderr : terminal.stdout;
   const quiet = isSet(values, 'quiet');
-  const shown = await makeProgress(terminal, values, variables);
+  const shown = await makeProgress(terminal, values);
   const interrupt = interruptible();
   try {
     const context: Context = {
       terminal,
-      variables,
+      variables() {
+        if (problem) throw problem;
+        return terminal.env;
+      },
       progress: shown.progress,
-      print: (line) => quiet || out.write(`${line}\n`),
+      print: (line) => out.write(`${line}\n`),
       say: (line) => quiet || terminal.stderr.write(`${line}\n`),
       signal: interrupt.signal,
       json,
       dryRun: isSet(values, 'dryRun'),
       yes: isSet(values, 'yes'),
       timeout: timeoutOf(values),
-      commandLine: args.join(' '),
+      commandLine,
     };
-    if (context.dryRun && !command.writes) throw usageError(`${command.name} changes nothing, so it takes no --dry-run.`);
-    const result = await command.run(context, values, argument);
+    if (context.dryRun && command.local) throw usageError(`sandbox ${command.name} takes no --dry-run: it is no command to AWS.`);
+    const { exitCode = ExitCode.done, ...result } = await command.run(context, values, argument);
     shown.end();
     if (json) terminal.stdout.write(`${JSON.stringify({ schemaVersion: 1, ...result })}\n`);
-    return 'exitCode' in result && typeof result.exitCode === 'number' ? result.exitCode : ExitCode.done;
+    return exitCode;
   } catch (error) {
     shown.end();
-    return reportError(error, terminal, { json, verbose });
+    return reportError(error, terminal, { json, verbose, commandLine });
   } finally {
     interrupt.end();
   }
 }
 
 /** Spinners and colours only where somebody watches: standard output is a terminal, and nobody asked for less. */
-async function makeProgress(terminal: Terminal, values: Values, variables: Variables) {
+async function makeProgress(terminal: Terminal, values: Values) {
   const json = isSet(values, 'json');
   const quiet = isSet(values, 'quiet');
-  const watched = terminal.stdout.isTTY === true && !json && !quiet && variables['TERM'] !== 'dumb' && !variables['CI'];
+  const watched = terminal.stdout.isTTY === true && !json && !quiet && terminal.env['TERM'] !== 'dumb' && !terminal.env['CI'];
   if (watched) {
     const [{ terminalProgress }, { colours }] = await Promise.all([import('../progress/terminal.ts'), import('./colours.ts')]);
-    return terminalProgress(terminal.stdout, colours(terminal, values, variables));
+    return terminalProgress({ out: terminal.stdout, err: terminal.stderr }, colours(terminal, values));
   }
   const { plainProgress } = await import('../progress/plain.ts');
   const streams = { out: json ? terminal.stderr : terminal.stdout, err: terminal.stderr };

@@ -1,12 +1,20 @@
 /** Shows an error in one place: what happened, what state users are in, what to type next. */
 import { CanaryError, ExitCode } from '../errors.ts';
+import { type CommandLine, withWhere } from './command-line.ts';
 import type { Terminal } from './context.ts';
 
+export interface Reporting {
+  readonly json: boolean;
+  readonly verbose: boolean;
+  readonly commandLine: CommandLine;
+}
+
 /** @returns the exit code. */
-export function reportError(thrown: unknown, terminal: Terminal, { json, verbose }: { json: boolean; verbose: boolean }): number {
+export function reportError(thrown: unknown, terminal: Terminal, { json, verbose, commandLine }: Reporting): number {
   const error = asCanaryError(thrown);
   if (error.exitCode === ExitCode.done) return error.exitCode;
-  const { code, message, usersAre, next } = error;
+  const { code, message, usersAre } = error;
+  const next = error.next === undefined ? undefined : withWhere(error.next, commandLine);
   const lines = [`Error: ${message}`];
   if (usersAre) lines.push(`Users are ${usersAre}`);
   if (next) lines.push(`Next: ${next}`);

@@ -24,7 +24,7 @@ export interface ProjectSession extends Session {
 export async function openProject(context: Context): Promise<ProjectSession> {
   // Loaded late: `--help` and `--version` check no settings.
   const { readSettings } = await import('../settings/settings.ts');
-  const settings = readSettings(context.variables);
+  const settings = readSettings(context.variables());
   const session = await openSession(context, settings, settings.pollInterval);
   const account = await session.aws.identity.account();
   if (account !== settings.account) {
@@ -59,6 +59,6 @@ function sessionWith(context: Context, aws: Aws, pollInterval: number): Session 
     aws,
     progress: context.progress,
     wait: () => ({ clock: systemClock, signal: context.signal, deadline: systemClock.now() + context.timeout, pollInterval }),
-    author: { by: author(context.variables), command: context.commandLine },
+    author: { by: author(context.variables()), command: context.commandLine.command },
   };
 }

@@ -12,8 +12,6 @@ export type ProgressEvent =
   | { type: 'rules-modified'; count: number }
   /** The old version has no traffic any more and may go. */
   | { type: 'old-replaced'; service: string; version: string }
-  /** One line of what is going on, for which no script will ever look. */
-  | { type: 'note'; text: string }
   | { type: 'warning'; text: string }
   /** A wait that may take long: shown as a spinner where there is a terminal, otherwise once. */
   | { type: 'waiting'; text: string }

@@ -18,8 +18,6 @@ export function lineOf(event: ProgressEvent): string | undefined {
       return `Modified ${event.count} listener rules`;
     case 'old-replaced':
       return `The ${capitalised(event.service)} ${event.version} can now be safely destroyed.`;
-    case 'note':
-      return event.text;
     case 'warning':
       return `warning: ${event.text}`;
     case 'waiting':

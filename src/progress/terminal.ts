@@ -3,6 +3,7 @@ import type { ChalkInstance } from 'chalk';
 import ora from 'ora';
 import type { Progress } from './events.ts';
 import { lineOf } from './lines.ts';
+import type { Streams } from './plain.ts';
 
 export interface TerminalProgress {
   readonly progress: Progress;
@@ -10,8 +11,8 @@ export interface TerminalProgress {
   end(): void;
 }
 
-export function terminalProgress(stream: NodeJS.WritableStream, chalk: ChalkInstance): TerminalProgress {
-  const spinner = ora({ stream, isEnabled: true, discardStdin: false, hideCursor: false });
+export function terminalProgress({ out, err }: Streams, chalk: ChalkInstance): TerminalProgress {
+  const spinner = ora({ stream: out, isEnabled: true, discardStdin: false, hideCursor: false });
   const spin = (text: string) => (spinner.isSpinning ? (spinner.text = text) : spinner.start(text));
   const keep = (symbol: string, text: string) => spinner.stopAndPersist({ symbol, text });
 
@@ -41,10 +42,10 @@ export function terminalProgress(stream: NodeJS.WritableStream, chalk: ChalkInst
           keep(chalk.green('✔'), chalk.bold(line));
           break;
         case 'warning':
-          keep(chalk.yellow('!'), chalk.yellow(line));
+          if (spinner.isSpinning) spinner.stop();
+          err.write(`${chalk.yellow(line)}\n`);
           break;
         case 'rules-modified':
-        case 'note':
           keep(' ', line);
           break;
       }

@@ -107,9 +107,15 @@ async function record({ entry, emergency }: RecordEntry, run: Run): Promise<void
 
 /** Between the plan and now somebody may have told the service that is to get the traffic to stop. */
 async function requireReceiver({ pair, percent, force }: SetWeights, run: ServiceRun): Promise<void> {
-  const reason = whyNotReceive(await observe(run.aws, run.place), percent === 0 ? pair.primary : pair.canary);
-  if (!reason || force) return;
-  throw new CanaryError({ code: 'not-safe', message: `The weights were not changed: ${reason}.`, next: 'ecs-canary status' });
+  if (force) return;
+  const emergency = percent === 0;
+  const fresh = await observe(run.aws, run.place).catch((error: unknown) => {
+    // The emergency exit goes on with what it knew a moment ago.
+    if (emergency) return undefined;
+    throw error;
+  });
+  const reason = fresh && whyNotReceive(fresh, emergency ? pair.primary : pair.canary);
+  if (reason) throw new CanaryError({ code: 'not-safe', message: `The weights were not changed: ${reason}.` });
 }
 
 async function waitOrCleanUp(step: WaitStarted, deployment: string, run: ServiceRun): Promise<void> {
@@ -142,7 +148,7 @@ async function stop({ colour, version, taskDefinition }: Stop, run: ServiceRun):
   const { service, targetGroup } = fresh.colours[colour];
   const changed = service?.taskDefinition === taskDefinition ? undefined : `${colour} runs something else by now`;
   const reason = changed ?? whyNotStop(fresh, targetGroup);
-  if (reason) throw new CanaryError({ code: 'not-stopped', message: `${version} was not stopped: ${reason}.`, next: 'ecs-canary status' });
+  if (reason) throw new CanaryError({ code: 'not-stopped', message: `${version} was not stopped: ${reason}.` });
   await run.log.ensureNewest();
   await stopVersion(colour, version, run);
 }

@@ -13,6 +13,8 @@ interface Whereabouts {
   readonly canary: number | undefined;
   /** The command that takes them back, where there is a way back. */
   readonly back: string | undefined;
+  /** The command that shows more. */
+  readonly more: string | undefined;
 }
 
 /**
@@ -27,6 +29,7 @@ export async function explained(thrown: unknown, release: Release, { moves }: { 
       usersAre: whereUsersAre(state),
       canary: roles.phase === 'primary+canary' ? weightOf(state, roles.canary.targetGroup) : 0,
       back: roles.phase === 'nothing' || roles.phase === 'primary' ? undefined : 'ecs-canary rollback',
+      more: 'ecs-canary status',
     };
   });
 }
@@ -39,6 +42,7 @@ export async function explainedTraffic(thrown: unknown, session: Session, pair: 
       usersAre: shares(traffic, [[pair.primary, pair.primary], [pair.canary, pair.canary]]),
       canary: weightOf(traffic, pair.canary),
       back: `ecs-canary route --canary 0 --primary-target-group ${pair.primary} --canary-target-group ${pair.canary}`,
+      more: undefined,
     };
   });
 }
@@ -54,22 +58,33 @@ export function whereUsersAre(state: State): string {
 /** Errors that know better what state users are in than a look at the weights. */
 const KNOW_BETTER: readonly ExitCode[] = [ExitCode.stuck, ExitCode.rolledBack];
 
+const UNKNOWN: Whereabouts = {
+  usersAre: 'where AWS would have to say, and it could not be asked.',
+  canary: undefined,
+  back: undefined,
+  more: undefined,
+};
+
 /** One that would only say "failed" or "timed out" becomes "paused" (exit 4) while a canary has weight, or may have. */
 async function complete(thrown: unknown, { author }: Session, moves: boolean, look: () => Promise<Whereabouts>): Promise<unknown> {
   const error = unexpected(thrown);
   if (!(error instanceof CanaryError) || error.exitCode === ExitCode.usage) return error;
-  const found = await look().catch((): Whereabouts => ({ usersAre: 'where AWS would have to say, and it could not be asked.', canary: undefined, back: undefined }));
+  const found = await look().catch(() => UNKNOWN);
   const usersAre = KNOW_BETTER.includes(error.exitCode) && error.usersAre ? error.usersAre : found.usersAre;
   const again = `ecs-canary ${author.command}`;
   if (error.exitCode === ExitCode.interrupted) {
     const back = found.back && found.back !== again ? `\n      ${found.back}   (goes back)` : '';
     return error.with({ usersAre, next: `${again}   (goes on)${back}` });
   }
+  if (error.exitCode === ExitCode.stuck) {
+    const back = found.back ?? 'ecs-canary rollback';
+    return error.with({ usersAre, next: error.next ?? `${back}; if that fails too, change the rules listed in the AWS console` });
+  }
   const mayHaveWeight = found.canary === undefined ? moves : found.canary > 0;
   if (mayHaveWeight && (error.exitCode === ExitCode.failed || error.exitCode === ExitCode.timeout)) {
     return error.with({ usersAre, exitCode: ExitCode.paused, next: error.next ?? `${found.back ?? 'ecs-canary rollback'}, or ${again}` });
   }
-  return error.with({ usersAre });
+  return error.with({ usersAre, next: error.next ?? found.more });
 }
 
 function shares(traffic: Traffic, groups: readonly (readonly [name: string, targetGroup: string])[]): string {

@@ -23,7 +23,7 @@ export async function startVersion({ colour, version, tasks }: Start, run: Servi
   const { place, aws } = run;
   const state = await observe(aws, place);
   const reason = whyNotOurs(state) ?? whyNotStart(state, colour);
-  if (reason) throw new CanaryError({ code: 'not-empty', message: `${version.tag} was not started: ${reason}.`, next: 'ecs-canary status' });
+  if (reason) throw new CanaryError({ code: 'not-empty', message: `${version.tag} was not started: ${reason}.` });
 
   const name = `${place.service}-${colour}`;
   const labels = { 'ecs-canary:project': place.project, 'ecs-canary:service': place.service };
@@ -115,7 +115,6 @@ function replaced(name: string): CanaryError {
     code: 'locked',
     message: `Another run has given ${name} something else to start.`,
     exitCode: ExitCode.locked,
-    next: 'ecs-canary status',
   });
 }
 

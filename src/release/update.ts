@@ -128,6 +128,5 @@ function goneMeanwhile({ tag }: Version): CanaryError {
     code: 'locked',
     message: `Another run has taken ${tag} out of use while it started.`,
     exitCode: ExitCode.locked,
-    next: 'ecs-canary status',
   });
 }

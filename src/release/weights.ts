@@ -5,7 +5,7 @@ import { CanaryError, ExitCode } from '../errors.ts';
 import { poll } from '../time.ts';
 import type { Run } from './apply.ts';
 import { isLocked } from './log.ts';
-import { type Pair, share } from './model.ts';
+import { type Pair, type Traffic, share } from './model.ts';
 import { holdsExactly, observeTraffic } from './observe.ts';
 import { whyNoRules, whyNotReturn, whyNotWeight } from './safety.ts';
 import type { SetWeights, Settle } from './step.ts';
@@ -25,7 +25,7 @@ const READ_BACK = 30_000;
  */
 export async function setWeights(step: SetWeights, run: Run): Promise<Modified> {
   const { pair, percent } = step;
-  const traffic = await observeTraffic(run.aws, pair);
+  const traffic = percent === 0 ? await insist(step, run) : await observeTraffic(run.aws, pair);
   const up = traffic.rules.some((rule) => share(rule, pair.canary) < percent);
   const down = traffic.rules.some((rule) => share(rule, pair.canary) > percent);
   const reason =
@@ -33,13 +33,25 @@ export async function setWeights(step: SetWeights, run: Run): Promise<Modified> 
     (up ? whyNotWeight(traffic, pair.canary, percent, step.tasks) : undefined) ??
     (down && !step.force ? whyNotReturn(traffic, pair.primary) : undefined);
   if (reason) {
-    throw new CanaryError({ code: 'not-safe', message: `The weights were not changed: ${reason}.`, next: 'ecs-canary status' });
+    throw new CanaryError({ code: 'not-safe', message: `The weights were not changed: ${reason}.` });
   }
   run.progress({ type: 'route-updating' });
   const modified = up ? await writeUp(traffic.rules, step, run) : await writeDown(traffic.rules, step, run);
   run.progress({ type: 'route-updated', percent: step.newVersionPercent });
   run.progress({ type: 'rules-modified', count: modified.length });
   return modified;
+}
+
+/** The emergency exit does not give up because a look failed. */
+function insist({ pair }: SetWeights, run: Run): Promise<Traffic> {
+  return poll('the listener rules to be read', run.wait, async () => {
+    try {
+      return await observeTraffic(run.aws, pair);
+    } catch (error) {
+      if (error instanceof CanaryError && error.code !== 'no-network') throw error;
+      return undefined;
+    }
+  });
 }
 
 /** Waits; see `Settle`. Whoever wrote a newer log entry meanwhile decides about the weights from then on. */
@@ -92,7 +104,8 @@ async function writeUp(rules: readonly ListenerRule[], step: SetWeights, run: Ru
 async function undo(touched: readonly ListenerRule[], taken: Set<string>, step: SetWeights, run: Run, cause: unknown): Promise<unknown> {
   let moved = false;
   const stuck = await untilDeadline(touched.toReversed(), run, async (before) => {
-    await run.log.ensureNewest();
+    // A log that cannot be read is no reason to leave the users between two weights.
+    await run.log.ensureNewest().catch(failedUnlessLocked);
     const fresh = await freshRule(run.aws, before, step.pair);
     if (!fresh || (!taken.has(before.arn) && has(fresh, step.pair, share(before, step.pair.canary)))) return true;
     moved = true;
@@ -107,7 +120,7 @@ async function undo(touched: readonly ListenerRule[], taken: Set<string>, step: 
     message,
     exitCode: moved ? ExitCode.rolledBack : ExitCode.failed,
     usersAre: `on the weights they had before: ${moved ? 'what was written was put back' : 'nothing was changed'}.`,
-    next: 'ecs-canary status',
+    next: cause instanceof CanaryError ? cause.next : undefined,
     cause,
   });
 }
@@ -116,7 +129,7 @@ async function undo(touched: readonly ListenerRule[], taken: Set<string>, step: 
 async function writeDown(rules: readonly ListenerRule[], step: SetWeights, run: Run): Promise<Modified> {
   const modified = new Set<string>();
   const stuck = await untilDeadline(rules, run, async (rule) => {
-    if (step.percent > 0) await run.log.ensureNewest();
+    if (step.percent > 0) await run.log.ensureNewest().catch(failedUnlessLocked);
     const fresh = await freshRule(run.aws, rule, step.pair);
     if (!fresh || has(fresh, step.pair, step.percent)) return true;
     modified.add(rule.arn);
@@ -201,7 +214,6 @@ async function cannotPutRight(what: string, stuck: readonly ListenerRule[], pair
     message: `${what}\nThese listener rules still have the wrong weights:\n${lines.join('\n')}`,
     exitCode: ExitCode.stuck,
     usersAre: 'partly on the version that they should not be on.',
-    next: 'ecs-canary rollback, and if that fails too, change the rules listed in the AWS console',
   });
 }
 

@@ -43,5 +43,5 @@ export function connectionOf(variables: Variables, problems: string[]): Connecti
 
 /** @throws CanaryError `usage` that names all problems at once. */
 export function throwProblems(problems: readonly string[]): void {
-  if (problems.length > 0) throw usageError(problems.join('\n'), 'cp .env-sample .env, fill it in, and run the same command again');
+  if (problems.length > 0) throw usageError(problems.join('\n'), 'correct the settings (.env-sample shows them), and run the same command again');
 }

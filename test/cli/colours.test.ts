@@ -2,7 +2,7 @@
 import { PassThrough } from 'node:stream';
 import { colours } from '../../src/cli/colours.ts';
 
-const terminal = (isTTY: boolean) => ({ stdin: new PassThrough(), stdout: Object.assign(new PassThrough(), { isTTY }), stderr: new PassThrough(), env: {} });
+const terminal = (isTTY: boolean, env: NodeJS.ProcessEnv) => ({ stdin: new PassThrough(), stdout: Object.assign(new PassThrough(), { isTTY }), stderr: new PassThrough(), env });
 
 test.each([
   ['a terminal', true, {}, {}, true],
@@ -15,5 +15,5 @@ test.each([
   ['NO_COLOR, which is set but empty', true, {}, { NO_COLOR: '' }, true],
   ['a terminal that is dumb', true, {}, { TERM: 'dumb' }, false],
 ])('%s', (_what, isTTY, values, variables, coloured) => {
-  expect(colours(terminal(isTTY), values, variables).green('done')).toBe(coloured ? '\u001B[32mdone\u001B[39m' : 'done');
+  expect(colours(terminal(isTTY, variables), values).green('done')).toBe(coloured ? '\u001B[32mdone\u001B[39m' : 'done');
 });

@@ -56,7 +56,7 @@ describe('wrong usage ends 2 with one message on stderr, before any setting or A
     ['a tag that no registry takes', ['push', '--tag', 'a/b'], /--tag is "a\/b"/],
     ['a task definition that is not there', ['rollout', '--task-definition', '/nowhere.json'], /\/nowhere\.json cannot be read: ENOENT/],
     ['a malformed --timeout', ['status', '--timeout', 'soon'], /--timeout is "soon": it should be a duration such as 90s or 10m/],
-    ['--dry-run where nothing is written', ['status', '--dry-run'], /status changes nothing, so it takes no --dry-run/],
+    ['--dry-run of what is no command to AWS', ['sandbox', 'stop', '--dry-run'], /sandbox stop takes no --dry-run/],
     ['probe without a URL', ['probe'], /--url is missing/],
     ['probe of no web address', ['probe', '--url', 'ftp://127.0.0.1/'], /--url is "ftp:\/\/127\.0\.0\.1\/": it should begin with http:\/\/ or https:\/\//],
     ['probe without requests', ['probe', '--url', 'http://127.0.0.1', '-n', '0'], /--requests is "0"/],

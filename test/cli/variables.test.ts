@@ -6,7 +6,11 @@ import { withFolder } from '../folder.ts';
 
 /** The variables of a run whose settings file has this content. */
 function load(file: string, env: NodeJS.ProcessEnv = {}, ...args: string[]): Promise<NodeJS.ProcessEnv> {
-  return withFolder({ settings: file }, (dir) => Promise.resolve(loadVariables(['status', '--env-file', join(dir, 'settings'), ...args], { ...env })));
+  const variables = { ...env };
+  return withFolder({ settings: file }, (dir) => {
+    expect(loadVariables(['status', '--env-file', join(dir, 'settings'), ...args], variables)).toBeUndefined();
+    return Promise.resolve(variables);
+  });
 }
 
 test.each([
@@ -41,12 +45,16 @@ test('a file from Windows reads as any other: no byte order mark, no carriage re
 test('ECS_CANARY_ENV_FILE names the file too, and --env-file beats it', () =>
   withFolder({ one: 'HOLD=1s', two: 'HOLD=2s' }, async (dir) => {
     const env = { ECS_CANARY_ENV_FILE: join(dir, 'one') };
-    expect(loadVariables(['status'], { ...env })).toMatchObject({ HOLD: '1s' });
-    expect(loadVariables(['status', '--env-file', join(dir, 'two')], { ...env })).toMatchObject({ HOLD: '2s' });
+    const holdAfter = (...args: string[]) => {
+      const variables: NodeJS.ProcessEnv = { ...env };
+      loadVariables(['status', ...args], variables);
+      return variables['HOLD'];
+    };
+    expect([holdAfter(), holdAfter('--env-file', join(dir, 'two'))]).toEqual(['1s', '2s']);
   }));
 
-test('a file that was asked for and cannot be read is wrong usage', () => {
-  expect(() => loadVariables(['--env-file', '/nowhere/.env'], {})).toThrow(expect.objectContaining({ exitCode: ExitCode.usage, message: expect.stringMatching(/^The settings file \/nowhere\/\.env cannot be read/) }));
+test('a file that was asked for and cannot be read is wrong usage, for whoever needs it', () => {
+  expect(loadVariables(['--env-file', '/nowhere/.env'], {})).toEqual(expect.objectContaining({ exitCode: ExitCode.usage, message: expect.stringMatching(/^The settings file \/nowhere\/\.env cannot be read/) }));
 });
 
 test('the SDK reads its variables where these are laid', async () => {

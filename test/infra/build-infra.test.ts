@@ -47,7 +47,7 @@ test('from nothing to endpoints that answer 503, and a second run has nothing to
   }));
 
 test('a changed setting updates what is there, and moves no traffic', () =>
-  withProject(async ({ session, aws }) => {
+  withProject(async ({ session, aws, sandbox }) => {
     await buildInfra(session().session);
     const { targetGroups } = await describePlace(aws, session().settings, 'server');
     const base = await aws.stacks.describe('fleet');
@@ -58,7 +58,9 @@ test('a changed setting updates what is there, and moves no traffic', () =>
     const changed = session({ DEREGISTRATION_DELAY: '12', HEALTH_CHECK_PATH: '/ping' }).session;
     expect(await planInfra(changed)).toEqual(['update stack fleet-server']);
     expect((await buildInfra(changed)).changed).toBe(true);
-    expect(await aws.loadBalancing.deregistrationDelay(targetGroups.blue)).toBe(12);
+    const region = await sandbox.region('eu-central-1');
+    const { Attributes } = await region.call('elasticloadbalancing', 'DescribeTargetGroupAttributes', { TargetGroupArn: targetGroups.blue });
+    expect(Attributes).toContainEqual({ Key: 'deregistration_delay.timeout_seconds', Value: '12' });
     expect((await describePlace(aws, changed.settings, 'server')).targetGroups).toEqual(targetGroups);
     expect((await aws.loadBalancing.freshRule(rule))?.forward).toEqual([
       { arn: targetGroups.blue, weight: 30 },

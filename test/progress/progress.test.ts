@@ -17,7 +17,6 @@ const LINES: [ProgressEvent, string][] = [
   [{ type: 'route-updated', percent: 50 }, 'Routing 50% of traffic to the new service'],
   [{ type: 'rules-modified', count: 2 }, 'Modified 2 listener rules'],
   [{ type: 'old-replaced', service: 'server', version: '0.9' }, 'The Server 0.9 can now be safely destroyed.'],
-  [{ type: 'note', text: '1.0 is the primary already.' }, '1.0 is the primary already.'],
   [{ type: 'warning', text: 'The log could not be written.' }, 'warning: The log could not be written.'],
   [{ type: 'waiting', text: 'Destroying 0.9' }, 'Destroying 0.9...'],
   [RESOURCE, 'echo: Cluster CREATE_FAILED (no quota)'],
@@ -64,13 +63,14 @@ describe('on a pipe', () => {
 
 describe('on a terminal', () => {
   function terminal() {
-    const stream = new PassThrough();
-    const shown = terminalProgress(stream, new Chalk({ level: 0 }));
+    const out = new PassThrough();
+    const err = new PassThrough();
+    const shown = terminalProgress({ out, err }, new Chalk({ level: 0 }));
     return {
       progress: shown.progress,
       end: () => shown.end(),
       /** Everything so far, also what was drawn over later. */
-      written: () => textOf(stream),
+      written: () => textOf(out) + textOf(err),
     };
   }
 
@@ -113,7 +113,7 @@ describe('on a terminal', () => {
   test('an upload is told in percent, also of nothing', () => {
     const { progress, end, written } = terminal();
     progress({ type: 'upload', sent: 1, total: 3 });
-    progress({ type: 'note', text: 'so far' });
+    progress({ type: 'tasks-started' });
     progress({ type: 'upload', sent: 0, total: 0 });
     end();
     expect(written()).toMatch(/Pushing 33%[\s\S]*Pushing 0%/);

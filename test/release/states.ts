@@ -104,7 +104,6 @@ function targetsOf(healthy: number): Target[] {
   return Array.from({ length: healthy }, (_, index) => ({
     id: `10.0.0.${index + 1}`,
     port: 8080,
-    zone: 'eu-west-1a',
     state: 'healthy',
     reason: undefined,
     description: undefined,

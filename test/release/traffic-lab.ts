@@ -50,6 +50,9 @@ export interface RouteOptions {
 
 /** @param healthy healthy targets of the two groups. */
 export async function openTraffic(lab: Lab, healthy: { primary: number; canary: number } = { primary: 1, canary: 1 }): Promise<TrafficLab> {
+  process.env['AWS_ACCESS_KEY_ID'] = 'test';
+  process.env['AWS_SECRET_ACCESS_KEY'] = 'test';
+  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
   const [primary, canary, third] = [await lab.targetGroup(), await lab.targetGroup(), await lab.targetGroup()];
   const pair = { primary, canary };
   const even = forward([primary, 100], [canary, 0]);

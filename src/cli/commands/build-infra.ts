@@ -14,7 +14,7 @@ export const buildInfra: Command = {
     if (wanted !== undefined) {
       if (wanted !== 'base' && wanted !== 'service') throw usageError(`--template is "${wanted}": it should be base or service.`);
       const { readSettings } = await import('../../settings/settings.ts');
-      readSettings(context.variables);
+      readSettings(context.variables());
       const { templates } = await import('../../infra/templates.ts');
       context.print(templates[wanted].trimEnd());
       return { template: templates[wanted] };

@@ -14,8 +14,8 @@ export const destroyOld: Command = {
     const { prepareDestroyOld } = await import('../../release/operations.ts');
     const prepared = await prepareDestroyOld(release);
     if (context.dryRun) return (await import('../show-plan.ts')).showPlan(context, prepared.plan);
-    const [step] = prepared.plan.steps;
-    if (step?.do === 'stop') await confirm(context, `Stop all tasks of ${step.version} (${step.colour})?`);
+    const step = prepared.plan.steps.find((each) => each.do === 'stop');
+    if (step) await confirm(context, `Stop all tasks of ${step.version} (${step.colour})?`);
     const destroyed = await prepared.run();
     context.print(prepared.plan.note ?? `Destroyed ${destroyed}`);
     return { destroyed: destroyed ?? null };

@@ -45,7 +45,7 @@ async function prepare(context: Context, values: Values, percent: number) {
   for (const arn of [primary, canary]) {
     if (!/^arn:[\w-]+:elasticloadbalancing:[\w-]+:\d{12}:targetgroup\/.+/.test(arn)) throw usageError(`"${arn}" is not the ARN of a target group.`);
   }
-  const connection = readConnection(context.variables);
+  const connection = readConnection(context.variables());
   const session = await openSession(context, connection, durationOf(context, 'POLL_INTERVAL', 2_000));
   context.say(`Region ${connection.region}${connection.endpointUrl ? `, endpoint ${connection.endpointUrl}` : ''}`);
   const { prepareRouteGroups } = await import('../../release/operations.ts');
@@ -63,7 +63,7 @@ function percentOf(values: Values): number {
 
 /** ms. A pair given by ARN belongs to no project, so that only these two settings mean anything for it. */
 function durationOf(context: Context, name: string, fallback: number): number {
-  const text = context.variables[name];
+  const text = context.variables()[name];
   if (!text) return fallback;
   const ms = parseDuration(text);
   if (ms === undefined) throw usageError(`${name} is "${text}": it should be a duration such as 15s.`);

@@ -27,6 +27,7 @@ export const sandboxStart: Command = {
   ],
   examples: ['eval "$(ecs-canary sandbox start --detach)"', 'ecs-canary sandbox start --speed 10'],
   writes: false,
+  local: true,
   async run(context, values) {
     const options = startOptions(values);
     const control = await import('../../sandbox/control.ts');
@@ -50,6 +51,7 @@ export const sandboxStop: Command = {
   options: [dirOption()],
   examples: ['ecs-canary sandbox stop'],
   writes: false,
+  local: true,
   async run(context, values) {
     const { stop } = await import('../../sandbox/control.ts');
     const stopped = await plainly('sandbox-stop', stop(dirOf(values)));
@@ -64,6 +66,7 @@ export const sandboxStatus: Command = {
   options: [dirOption()],
   examples: ['ecs-canary sandbox status'],
   writes: false,
+  local: true,
   async run(context, values) {
     const control = await import('../../sandbox/control.ts');
     const status = await plainly('sandbox-status', control.status(dirOf(values)));
@@ -83,6 +86,7 @@ export const sandboxReset: Command = {
   options: [dirOption()],
   examples: ['ecs-canary sandbox reset --yes'],
   writes: false,
+  local: true,
   async run(context, values) {
     const control = await import('../../sandbox/control.ts');
     const dir = dirOf(values);

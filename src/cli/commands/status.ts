@@ -1,5 +1,6 @@
 /** `status`: what runs, with which share of the traffic, and what can be done next. */
 import type { Status, VersionStatus } from '../../release/status.ts';
+import { withWhere } from '../command-line.ts';
 import { type Command } from '../command.ts';
 import type { Context } from '../context.ts';
 import { openRelease } from '../session.ts';
@@ -13,7 +14,8 @@ export const status: Command = {
   async run(context) {
     const release = await openRelease(context, { writes: false });
     const [{ observe }, { statusOf }] = await Promise.all([import('../../release/observe.ts'), import('../../release/status.ts')]);
-    const found = statusOf(await observe(release.aws, release.place));
+    const seen = statusOf(await observe(release.aws, release.place));
+    const found = { ...seen, next: seen.next.map((command) => withWhere(command, context.commandLine)) };
     print(context, found);
     return found;
   },

@@ -1,0 +1,5 @@
+/** What `../logs.ts` uses of the SDK, by name: only this much is bundled and loaded. */
+export {
+  CloudWatchLogsClient,
+  GetLogEventsCommand,
+} from '@aws-sdk/client-cloudwatch-logs';

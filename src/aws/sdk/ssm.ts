@@ -1,0 +1,7 @@
+/** What `../ssm.ts` uses of the SDK, by name: only this much is bundled and loaded. */
+export {
+  DeleteParametersCommand,
+  GetParametersByPathCommand,
+  PutParameterCommand,
+  SSMClient,
+} from '@aws-sdk/client-ssm';
