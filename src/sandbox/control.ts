@@ -6,7 +6,7 @@ import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { emptyFolder, logFile, prepareFolder } from './folder.ts';
 import { type SandboxOptions, startSandbox } from './index.ts';
-import { askStatus, findRunning, readRunFile, refuseIfRunning, type SandboxInfo, type SandboxStatus } from './run-file.ts';
+import { askStatus, findRunning, isSameProcess, readRunFile, refuseIfRunning, type SandboxInfo, type SandboxStatus } from './run-file.ts';
 
 export interface ForegroundSandbox {
   readonly info: SandboxInfo;
@@ -74,7 +74,7 @@ export async function stop(dir: string): Promise<boolean> {
   if (!info) return false;
   process.kill(info.pid, 'SIGTERM');
   const deadline = performance.now() + STOP_TIMEOUT_MS;
-  while (isAlive(info.pid)) {
+  while (await isSameProcess(info)) {
     if (performance.now() > deadline) {
       throw new Error(`The sandbox (process ${info.pid}) did not stop within ${STOP_TIMEOUT_MS / 1_000} s.`);
     }
@@ -125,12 +125,4 @@ function whenOver(child: ChildProcess): Promise<string> {
 function newLines(dir: string, from: number): string[] {
   const text = readFileSync(logFile(dir)).subarray(from).toString().trimEnd();
   return text === '' ? [] : text.split('\n').slice(-SHOWN_LINES);
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
 }

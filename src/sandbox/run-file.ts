@@ -91,7 +91,7 @@ export function readRunFile(dir: string): SandboxInfo | undefined {
 }
 
 /** A process that began after the file was written only happens to have the same number; a zombie has ended already. */
-async function isSameProcess({ pid, since }: SandboxInfo): Promise<boolean> {
+export async function isSameProcess({ pid, since }: SandboxInfo): Promise<boolean> {
   try {
     const { stdout } = await promisify(execFile)('ps', ['-o', 'stat=,lstart=', '-p', String(pid)], { env: { ...process.env, LC_ALL: 'C' } });
     const [, state = '', started = ''] = /^(\S+)\s+(.+)$/.exec(stdout.trim()) ?? [];
