@@ -29,7 +29,6 @@ export interface StackEvent {
   readonly operation: string | undefined;
   /** Logical id; for the stack's own events the name of the stack. */
   readonly resource: string;
-  readonly physicalId: string;
   /** Such as `AWS::ECS::Cluster`. */
   readonly kind: string;
   readonly status: string;
@@ -119,7 +118,6 @@ export function stacks(connection: Connection): Stacks {
             id: event.EventId ?? '',
             operation: event.ClientRequestToken,
             resource: event.LogicalResourceId ?? '',
-            physicalId: event.PhysicalResourceId ?? '',
             kind: event.ResourceType ?? '',
             status: event.ResourceStatus ?? '',
             reason: event.ResourceStatusReason,

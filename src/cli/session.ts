@@ -1,5 +1,5 @@
 /** Connects a command to AWS: settings first, then the account, then what build-infra made. */
-import { CanaryError, ExitCode } from '../errors.ts';
+import { CanaryError, ExitCode, UNCHANGED } from '../errors.ts';
 import type { Aws } from '../aws/aws.ts';
 import type { Release, Session } from '../release/operations.ts';
 import type { Connection, Settings } from '../settings/settings.ts';
@@ -32,7 +32,7 @@ export async function openProject(context: Context): Promise<ProjectSession> {
       code: 'wrong-account',
       message: `The credentials belong to account ${account}, and AWS_ACCOUNT_ID is ${settings.account}.`,
       exitCode: ExitCode.usage,
-      usersAre: 'where they were before; nothing was changed.',
+      usersAre: UNCHANGED,
       next: 'give --profile, or correct AWS_ACCOUNT_ID',
     });
   }

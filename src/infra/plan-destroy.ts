@@ -1,5 +1,5 @@
 /** What is to be done until nothing of a project's infrastructure is left. Pure: no call, no clock. */
-import { CanaryError } from '../errors.ts';
+import { CanaryError, UNCHANGED } from '../errors.ts';
 import type { Remains } from './observe-remains.ts';
 
 export type DestroyStep =
@@ -63,7 +63,7 @@ function refuseForeign({ rules, ecsServices, cluster }: Remains): void {
   throw new CanaryError({
     code: 'not-ours',
     message: `What ecs-canary did not make stands on this infrastructure: ${found.join(', ')}.`,
-    usersAre: 'where they were before; nothing was changed.',
+    usersAre: UNCHANGED,
     next: 'remove that yourself, then: ecs-canary destroy-infra',
   });
 }

@@ -1,6 +1,6 @@
 /** Which listener rules a project's services need, and which of them are still to be made. */
 import type { ListenerRule, NewRule, RuleMatch, WeightedGroup } from '../aws/elbv2.ts';
-import { CanaryError, usageError } from '../errors.ts';
+import { CanaryError, UNCHANGED, usageError } from '../errors.ts';
 import { holdsExactly } from '../release/observe.ts';
 import type { ServiceSettings, Settings } from '../settings/settings.ts';
 import { PROJECT_TAG, SERVICE_TAG } from './session.ts';
@@ -30,7 +30,7 @@ export function missingRule(settings: Settings, route: ServiceRoute, rules: read
       message:
         `EXPOSE of ${service.name} is ${service.expose}, but its target groups stand behind the ${other} load balancer, ` +
         'and a target group belongs to one only.',
-      usersAre: 'where they were before; nothing was changed.',
+      usersAre: UNCHANGED,
       next: `set EXPOSE=${other} for ${service.name}, or deploy it under another name`,
     });
   }

@@ -1,6 +1,6 @@
 /** From a tag to the image that it names: what is deployed is always the digest, since a tag can move. */
 import type { Aws } from '../aws/aws.ts';
-import { CanaryError } from '../errors.ts';
+import { CanaryError, UNCHANGED } from '../errors.ts';
 import type { Place, Version } from './model.ts';
 
 /**
@@ -16,7 +16,7 @@ export async function findVersion(aws: Aws, place: Place, tag: string | undefine
     throw new CanaryError({
       code: 'image-not-found',
       message: `Repository ${repositoryName} has no image with the tag ${tag}. ${known.length > 0 ? `The last ones pushed: ${known.join(', ')}.` : 'It is empty.'}`,
-      usersAre: 'where they were before; nothing was changed.',
+      usersAre: UNCHANGED,
       next: `ecs-canary push --tag ${tag}`,
     });
   }
@@ -26,7 +26,7 @@ export async function findVersion(aws: Aws, place: Place, tag: string | undefine
   throw new CanaryError({
     code: 'image-not-found',
     message: `Repository ${repositoryName} is empty: no version was pushed yet.`,
-    usersAre: 'where they were before; nothing was changed.',
+    usersAre: UNCHANGED,
     next: 'ecs-canary push --tag <version>',
   });
 }

@@ -26,7 +26,7 @@ export const buildInfra: Command = {
       const { showSteps } = await import('../show-plan.ts');
       return showSteps(context, await infra.planInfra(session));
     }
-    const { publicEndpoint, bastionEndpoint, changed } = await infra.buildInfra(session);
+    const { publicEndpoint, internalEndpoint, bastionEndpoint, changed } = await infra.buildInfra(session);
     if (!changed) context.print('Nothing to do: the infrastructure is as the settings say.');
     if (bastionEndpoint) {
       context.print('Bastion endpoint:');
@@ -35,6 +35,10 @@ export const buildInfra: Command = {
     if (publicEndpoint) {
       context.print('Public endpoint:');
       context.print(publicEndpoint);
+    }
+    if (internalEndpoint) {
+      context.print('Internal endpoint:');
+      context.print(internalEndpoint);
     }
     return { publicEndpoint: publicEndpoint ?? null, bastionEndpoint: bastionEndpoint ?? null };
   },
