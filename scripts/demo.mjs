@@ -27,7 +27,7 @@ try {
   console.error(stopped.signal.aborted ? 'Interrupted.' : String(error.message ?? error));
   process.exitCode = stopped.signal.aborted ? 130 : 1;
 } finally {
-  await run(['sandbox', 'stop', '--dir', sandbox, '--quiet'], { always: true }).catch(() => undefined);
+  await run(['sandbox', 'stop', '--dir', sandbox], { last: true }).catch(() => undefined);
   rmSync(folder, { recursive: true, force: true });
 }
 
@@ -75,19 +75,19 @@ function writeSettings(endpoint, listenerPort) {
   writeFileSync(join(app, '.env'), lines.join(''));
 }
 
-/** Runs the CLI as a user would, in the app's folder, shows what it prints, and returns that. */
-async function run(args, { always = false } = {}) {
-  if (!always) stopped.signal.throwIfAborted();
-  if (!args.includes('--quiet')) console.log(`$ ecs-canary ${args.join(' ')}`);
+/** Runs the CLI as a user would, in the app's folder, shows what it prints, and returns that. The last run is silent, and made in any case. */
+async function run(args, { last = false } = {}) {
+  if (!last) stopped.signal.throwIfAborted();
+  if (!last) console.log(`$ ecs-canary ${args.join(' ')}`);
   // What the caller's shell says about AWS is not meant for the demo.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('AWS_') && !name.startsWith('ECS_CANARY_')));
   const child = spawn(process.execPath, [cli, ...args], { cwd: app, env, stdio: ['ignore', 'pipe', 'inherit'] });
   const onAbort = () => child.kill('SIGINT');
-  if (!always) stopped.signal.addEventListener('abort', onAbort);
+  if (!last) stopped.signal.addEventListener('abort', onAbort);
   let output = '';
   child.stdout.on('data', (data) => {
     output += data;
-    process.stdout.write(data);
+    if (!last) process.stdout.write(data);
   });
   const [code] = await once(child, 'close');
   stopped.signal.removeEventListener('abort', onAbort);

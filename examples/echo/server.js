@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { networkInterfaces } from 'node:os';
 import { version } from './version.js';
 
-const { PORT = '8080', HOST = '0.0.0.0' } = process.env;
+const { PORT = '8080', HOST = '127.0.0.1' } = process.env;
 
 const addresses = Object.values(networkInterfaces()).flat();
 const ownAddress = addresses.find(({ family, internal }) => family === 'IPv4' && !internal)?.address ?? '127.0.0.1';
