@@ -2,7 +2,7 @@
 
 .PHONY: demo test lint bench clean
 
-# A whole canary on this machine, in about two minutes.
+# A whole canary on this machine, in about a minute.
 demo: node_modules
 	npm run --silent demo
 

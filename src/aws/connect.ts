@@ -87,7 +87,7 @@ function explain(action: string, error: unknown): unknown {
     return new CanaryError({
       code: 'no-network',
       message: `AWS could not be reached for ${action}: ${error.message || systemCode}.`,
-      next: 'check the network, the region and, if one is set, AWS_ENDPOINT_URL; then run the same command again',
+      next: 'check the network, the region and, if one is set, that something answers at AWS_ENDPOINT_URL; then run the same command again',
       cause: error,
     });
   }

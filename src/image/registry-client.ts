@@ -83,7 +83,7 @@ async function pushManifest(session: RegistrySession, manifest: ImageBlob, { rep
     throw new CanaryError({
       code: 'tag-taken',
       message: `${repository}:${tag} is ${holder} already and cannot be changed; what was built is ${manifest.digest}.`,
-      next: 'Give the new version a tag of its own: push --tag TAG.',
+      next: 'give the new version a tag of its own, and run the same command with that --tag',
     });
   });
 }

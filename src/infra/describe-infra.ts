@@ -1,7 +1,7 @@
 /** What build-infra made: what the core of a release stands on, and where users reach it. */
 import type { Aws } from '../aws/aws.ts';
 import type { Stack } from '../aws/cloudformation.ts';
-import { CanaryError } from '../errors.ts';
+import { CanaryError, UNCHANGED } from '../errors.ts';
 import type { Place } from '../release/model.ts';
 import type { Settings } from '../settings/settings.ts';
 import { baseName, serviceStackName } from './stack-requests.ts';
@@ -17,8 +17,8 @@ export interface Endpoints {
 /** @throws CanaryError `no-infra` when the base or the service's part is not made, or not made to the end. */
 export async function describePlace(aws: Pick<Aws, 'stacks'>, settings: Settings, service: string): Promise<Place> {
   const [base, part] = await Promise.all([
-    readStack(aws, baseName(settings), settings),
-    readStack(aws, serviceStackName(settings, service), settings),
+    readStack(aws, baseName(settings), settings, service),
+    readStack(aws, serviceStackName(settings, service), settings, service),
   ]);
   return {
     project: settings.project,
@@ -46,7 +46,7 @@ export function endpointsOf(base: Stack | undefined): Endpoints {
 }
 
 /** Reads the stack's outputs: the function returned gives one by its name. */
-async function readStack(aws: Pick<Aws, 'stacks'>, name: string, settings: Settings): Promise<(output: string) => string> {
+async function readStack(aws: Pick<Aws, 'stacks'>, name: string, settings: Settings, service: string): Promise<(output: string) => string> {
   const stack = await aws.stacks.describe(name);
   return (output) => {
     const value = stack?.outputs[output];
@@ -56,7 +56,10 @@ async function readStack(aws: Pick<Aws, 'stacks'>, name: string, settings: Setti
       message: stack
         ? `Stack ${name} is ${stack.status} and has no output ${output}.`
         : `There is no stack ${name} in account ${settings.account}, region ${settings.region}.`,
-      next: 'ecs-canary build-infra',
+      usersAre: UNCHANGED,
+      next: stack
+        ? 'ecs-canary build-infra'
+        : `see that region, SERVICE_NAME (${service}) and PROJECT_NAME are the ones meant; where nothing was made yet: ecs-canary build-infra`,
     });
   };
 }

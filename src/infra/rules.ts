@@ -42,7 +42,7 @@ export function missingRule(settings: Settings, route: ServiceRoute, rules: read
       code: 'rule-conflict',
       message: `Listener rule ${same.arn} already takes ${wordsOf(conditions)}, and it does not belong to ${service.name}.`,
       usersAre: 'where they were before; no rule was changed.',
-      next: `give ${service.name} another PATH_PATTERN or HOST_HEADER, or remove that rule, then: ecs-canary build-infra`,
+      next: `give ${service.name} another PATH_PATTERN or HOST_HEADER, then: ecs-canary build-infra`,
     });
   }
   return {

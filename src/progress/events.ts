@@ -15,6 +15,8 @@ export type ProgressEvent =
   | { type: 'warning'; text: string }
   /** A wait that may take long: shown as a spinner where there is a terminal, otherwise once. */
   | { type: 'waiting'; text: string }
+  /** A wait that was asked for: shown where there is a terminal, and of no interest to a log. */
+  | { type: 'pause'; text: string }
   /** A resource of a stack changed its state. */
   | { type: 'resource'; stack: string; resource: string; kind: string; status: string; reason: string | undefined }
   /** Bytes of an image that were sent; `total` of all that has to be sent. */

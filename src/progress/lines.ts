@@ -24,6 +24,7 @@ export function lineOf(event: ProgressEvent): string | undefined {
       return `${event.text}...`;
     case 'resource':
       return `${event.stack}: ${event.resource} ${event.status}${event.reason ? ` (${event.reason})` : ''}`;
+    case 'pause':
     case 'upload':
       return undefined;
   }

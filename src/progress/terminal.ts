@@ -23,10 +23,14 @@ export function terminalProgress({ out, err }: Streams, chalk: ChalkInstance): T
         spin(`Pushing ${Math.round((100 * event.sent) / Math.max(1, event.total))}%`);
         return;
       }
+      if (event.type === 'pause') {
+        spin(event.text);
+        return;
+      }
       if (line === undefined) return;
       switch (event.type) {
         case 'tasks-waiting':
-          keep(chalk.dim('-'), line);
+          keep(' ', line);
           break;
         case 'tasks-starting':
         case 'route-updating':

@@ -1,6 +1,6 @@
 /** What runs, with which share of the traffic, and what can be done next. */
 import { type ColourState, COLOURS, type State, desiredTasks, healthyTargets, weightOf } from './model.ts';
-import { rolesOf } from './roles.ts';
+import { lastEntry, rolesOf } from './roles.ts';
 
 export interface VersionStatus {
   readonly colour: string;
@@ -24,6 +24,8 @@ export interface Status {
   readonly canary: VersionStatus | null;
   readonly old: (VersionStatus & { readonly rolledBack: boolean }) | null;
   readonly rules: readonly { readonly rule: string; readonly listener: string; readonly weights: { readonly blue: number; readonly green: number } }[];
+  /** What the release log says was done last, by whom, and when (ISO 8601). */
+  readonly last: { readonly command: string; readonly by: string; readonly at: string } | null;
   /** What the log and the weights disagree about. */
   readonly contradiction: string | null;
   /** Tasks that run although nothing here accounts for them. */
@@ -47,10 +49,16 @@ export function statusOf(state: State): Status {
       listener: rule.listenerArn,
       weights: { blue: weightIn(rule, state.colours.blue), green: weightIn(rule, state.colours.green) },
     })),
+    last: lastChange(state),
     contradiction: roles.phase === 'nothing' ? null : (roles.contradiction ?? null),
     leftovers: COLOURS.flatMap((colour) => leftovers(state.colours[colour])),
     next: nextCommands(state),
   };
+}
+
+function lastChange(state: State): Status['last'] {
+  const entry = lastEntry(state);
+  return entry ? { command: entry.command, by: entry.by, at: entry.at } : null;
 }
 
 function versionStatus(state: State, colour: ColourState): VersionStatus {

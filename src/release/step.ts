@@ -72,11 +72,16 @@ export interface Announce {
   readonly version: string;
 }
 
+function rulesIn({ before }: NewEntry): string[] {
+  const count = Object.keys(before).length;
+  return count === 0 ? [] : [`${count} listener rules`];
+}
+
 /** The step in words, for `--dry-run`. */
 export function describe(step: Step): string {
   switch (step.do) {
     case 'record':
-      return `record who owns production, and the weights of ${Object.keys(step.entry.before).length} listener rules`;
+      return ['record who owns production', ...rulesIn(step.entry)].join(', and the weights of ');
     case 'start':
       return `start ${step.version.tag} in ${step.colour} with ${step.tasks} tasks`;
     case 'wait-started':

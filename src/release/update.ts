@@ -1,8 +1,9 @@
 /** The whole way of one version: rollout, the steps with a hold after each, promotion. A composition of the other plans. */
 import { CanaryError, ExitCode } from '../errors.ts';
+import { formatDuration } from '../settings/duration.ts';
 import { explained, whereUsersAre } from './explain.ts';
 import { isLocked } from './log.ts';
-import { type State, type Version, desiredTasks, runs, weightOf } from './model.ts';
+import { type State, type Version, desiredTasks, runs, tagOf, weightOf } from './model.ts';
 import { observe } from './observe.ts';
 import {
   type Release,
@@ -87,6 +88,8 @@ async function watch(release: Release, percent: number, hold: number): Promise<v
   const { clock, signal, pollInterval } = release.wait();
   const end = clock.now() + hold;
   while (clock.now() < end) {
+    const left = formatDuration(Math.round((end - clock.now()) / 1_000) * 1_000);
+    release.progress({ type: 'pause', text: `Holding at ${percent}%, watching the health of ${tagOf(roles.canary)} (${left} left)` });
     await clock.sleep(Math.min(pollInterval, end - clock.now()), signal);
     await release.log?.ensureNewest();
     // Only what may have changed is read again: the account's load balancer calls are few.

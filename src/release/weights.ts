@@ -2,6 +2,7 @@
 import type { Aws } from '../aws/aws.ts';
 import type { ListenerRule } from '../aws/elbv2.ts';
 import { CanaryError, ExitCode } from '../errors.ts';
+import { formatDuration } from '../settings/duration.ts';
 import { poll } from '../time.ts';
 import type { Run } from './apply.ts';
 import { isLocked } from './log.ts';
@@ -58,6 +59,7 @@ function insist({ pair }: SetWeights, run: Run): Promise<Traffic> {
 export async function keepWeights({ ms, keep }: Settle, run: Run): Promise<void> {
   const { clock, signal, pollInterval } = run.wait;
   const end = clock.now() + ms;
+  if (ms > 0) run.progress({ type: 'pause', text: `Letting the weights take effect for ${formatDuration(ms)}` });
   if (!keep) return clock.sleep(ms, signal);
   do {
     await clock.sleep(Math.min(pollInterval, Math.max(0, end - clock.now())), signal);

@@ -1,4 +1,5 @@
 /** `rollback`: all traffic back on the version that had it. */
+import type { Release } from '../../release/operations.ts';
 import { type Command, isSet, option } from '../command.ts';
 import { openRelease } from '../session.ts';
 
@@ -13,7 +14,17 @@ export const rollback: Command = {
     const { prepareRollback } = await import('../../release/operations.ts');
     const prepared = await prepareRollback(release, { force: isSet(values, 'force') });
     if (context.dryRun) return (await import('../show-plan.ts')).showPlan(context, prepared.plan);
-    if (prepared.plan.note) context.print(prepared.plan.note);
-    return prepared.run();
+    const result = await prepared.run();
+    context.print(prepared.plan.note ?? (await whereEverybodyIs(release)));
+    return result;
   },
 };
+
+/** The sentence somebody in a hurry looks for. The way back is made by then: a look that fails takes nothing away from it. */
+async function whereEverybodyIs(release: Release): Promise<string> {
+  const [{ observe }, { statusOf }] = await Promise.all([import('../../release/observe.ts'), import('../../release/status.ts')]);
+  const status = await observe(release.aws, release.place).then(statusOf, () => undefined);
+  if (!status?.primary) return 'All traffic is back.';
+  const rest = status.old ? ` ${status.old.version} is rolled back; its tasks still run until destroy-old.` : '';
+  return `All traffic is on ${status.primary.version}.${rest}`;
+}

@@ -22,7 +22,8 @@ export const status: Command = {
 };
 
 function print(context: Context, found: Status): void {
-  context.print(`Service ${found.project}/${found.service}: ${WORDS[found.state]}`);
+  const words = found.old?.rolledBack ? 'a version that was rolled back still runs beside the primary' : WORDS[found.state];
+  context.print(`Service ${found.project}/${found.service}: ${words}`);
   const rows: readonly (readonly [string, VersionStatus | null])[] = [
     ['primary', found.primary],
     ['canary', found.canary],
@@ -34,7 +35,9 @@ function print(context: Context, found: Status): void {
   if (found.rules.length === 0) context.print('No listener rule carries this pair of target groups.');
   if (found.contradiction) context.print(`Attention: ${found.contradiction}.`);
   for (const leftover of found.leftovers) context.print(`Still going on: ${leftover}.`);
-  context.print(`Next: ${found.next.join(' | ')}`);
+  if (found.last) context.print(`Last change: "${found.last.command}" by ${found.last.by}, ${found.last.at}`);
+  context.print('Next:');
+  for (const command of found.next) context.print(`  ${command}`);
 }
 
 const WORDS: Readonly<Record<Status['state'], string>> = {
