@@ -38,7 +38,7 @@ export interface FaultyEndpoint {
 }
 
 /** A connection that breaks as often as this is not repaired by the SDK. */
-export const ALL_ATTEMPTS = 6;
+export const ALL_ATTEMPTS = 5;
 
 interface Order extends Required<Which> {
   readonly operation: string;

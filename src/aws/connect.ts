@@ -9,8 +9,8 @@ export function clientOptions(connection: Connection) {
     region: connection.region,
     endpoint: connection.endpointUrl,
     retryMode: 'adaptive',
-    maxAttempts: 6,
-    requestHandler: { connectionTimeout: 5_000, requestTimeout: 30_000, throwOnRequestTimeout: true },
+    maxAttempts: 5,
+    requestHandler: { connectionTimeout: 5_000, requestTimeout: 10_000, throwOnRequestTimeout: true },
   } as const;
 }
 

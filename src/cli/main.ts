@@ -5,7 +5,7 @@ declare const ECS_CANARY_VERSION: string;
 
 /** Runs the command line and returns the exit code. Never throws; never ends the process. */
 export async function main(argv: readonly string[], terminal: Terminal): Promise<number> {
-  ignoreClosedPipe(terminal);
+  ignoreOutputErrors(terminal);
   const args = argv.slice(2);
   // Scripts ask for the version at every turn; it needs no parser.
   if (args.length === 1 && args[0] === '--version') {
@@ -16,11 +16,7 @@ export async function main(argv: readonly string[], terminal: Terminal): Promise
   return runProgram(args, terminal, ECS_CANARY_VERSION);
 }
 
-/** `ecs-canary status | head -1` is no error. */
-function ignoreClosedPipe(terminal: Terminal): void {
-  for (const stream of [terminal.stdout, terminal.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
-    });
-  }
+/** A closed pipe, a full disk, a terminal that is gone: what can't be shown must not stop a rollback on its way. */
+function ignoreOutputErrors(terminal: Terminal): void {
+  for (const stream of [terminal.stdout, terminal.stderr]) stream.on('error', () => undefined);
 }

@@ -103,7 +103,7 @@ async function runCommand(command: Command, values: Values, argument: string | u
   const out = json ? terminal.stderr : terminal.stdout;
   const quiet = isSet(values, 'quiet');
   const shown = await makeProgress(terminal, values);
-  const interrupt = interruptible();
+  const interrupt = interruptible(() => quiet || terminal.stderr.write('Stopping at the next safe point; once more to stop at once.\n'));
   try {
     const context: Context = {
       terminal,

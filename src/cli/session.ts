@@ -50,7 +50,8 @@ export async function openRelease(context: Context, { writes }: { writes: boolea
 
 /** One line on stderr: where the command is about to change something. */
 export function announce(context: Context, settings: Settings): void {
-  const endpoint = settings.endpointUrl ? `, endpoint ${settings.endpointUrl}` : '';
+  // The origin alone: a URL can carry a password.
+  const endpoint = settings.endpointUrl ? `, endpoint ${new URL(settings.endpointUrl).origin}` : '';
   context.say(`Account ${settings.account}, region ${settings.region}, service ${settings.project}/${settings.service.name}${endpoint}`);
 }
 

@@ -1,7 +1,7 @@
-/** The first Ctrl-C or SIGTERM is one abort; a second one ends the program at once, as if nobody listened. */
+/** The first Ctrl-C, SIGTERM or hang-up is one abort; a second one ends the program at once, as if nobody listened. */
 import { CanaryError, ExitCode } from '../errors.ts';
 
-const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export interface Interruptible {
   readonly signal: AbortSignal;
@@ -9,13 +9,15 @@ export interface Interruptible {
   end(): void;
 }
 
-export function interruptible(): Interruptible {
+/** @param onFirst tells the user that it was heard: a safe point may be some calls away. */
+export function interruptible(onFirst: () => void): Interruptible {
   const controller = new AbortController();
   const end = () => {
     for (const name of SIGNALS) process.removeListener(name, onSignal);
   };
   const onSignal = () => {
     end();
+    onFirst();
     controller.abort(new CanaryError({ code: 'interrupted', message: 'Interrupted.', exitCode: ExitCode.interrupted }));
   };
   for (const name of SIGNALS) process.on(name, onSignal);

@@ -10,7 +10,7 @@ import { observe } from './observe.ts';
 import { whyNotReceive, whyNotStop } from './safety.ts';
 import type { RecordEntry, SetWeights, Step, Stop, WaitStarted } from './step.ts';
 import { startVersion, stopVersion, waitStarted } from './tasks.ts';
-import { type Modified, keepWeights, setWeights } from './weights.ts';
+import { type Modified, setWeights, settle } from './weights.ts';
 
 /** ms that a version which did not start gets to go away. */
 const CLEAN_UP = 5 * 60_000;
@@ -53,6 +53,9 @@ export async function applyTraffic(steps: readonly Step[], run: Run): Promise<Mo
 export async function apply(steps: readonly Step[], run: ServiceRun): Promise<Modified> {
   const modified: string[] = [];
   let started = '';
+  // Asked before anything is recorded, too: the log must not name a primary that cannot be one.
+  const move = steps.find((step) => step.do === 'set-weights');
+  if (move && !steps.some((step) => step.do === 'start')) await requireReceiver(move, run);
   for (const step of steps) {
     run.wait.signal.throwIfAborted();
     switch (step.do) {
@@ -87,7 +90,7 @@ async function applyToTraffic(step: Step, run: Run): Promise<Modified> {
     case 'set-weights':
       return setWeights(step, run);
     case 'settle':
-      await keepWeights(step, run);
+      await settle(step, run);
       return [];
     case 'announce':
       run.progress({ type: 'old-replaced', service: step.service, version: step.version });
@@ -150,5 +153,5 @@ async function stop({ colour, version, taskDefinition }: Stop, run: ServiceRun):
   const reason = changed ?? whyNotStop(fresh, targetGroup);
   if (reason) throw new CanaryError({ code: 'not-stopped', message: `${version} was not stopped: ${reason}.` });
   await run.log.ensureNewest();
-  await stopVersion(colour, version, run);
+  await stopVersion(colour, version, run, service?.desired);
 }

@@ -1,10 +1,11 @@
 /** Completes an error with what only AWS knows right then: which version has how much of the traffic. */
 import { unexpected } from '../aws/connect.ts';
 import { CanaryError, ExitCode } from '../errors.ts';
-import { type Pair, type State, type Traffic, tagOf, weightOf } from './model.ts';
+import { type Pair, weightOf } from './model.ts';
 import { observe, observeTraffic } from './observe.ts';
 import type { Release, Session } from './operations.ts';
 import { rolesOf } from './roles.ts';
+import { shares, whereUsersAre } from './whereabouts.ts';
 
 /** What is known of the users when an operation failed. */
 interface Whereabouts {
@@ -47,14 +48,6 @@ export async function explainedTraffic(thrown: unknown, session: Session, pair: 
   });
 }
 
-/** One sentence: which version has how much of the traffic. */
-export function whereUsersAre(state: State): string {
-  const roles = rolesOf(state);
-  if (roles.phase === 'nothing') return 'not served: nothing runs.';
-  const others = 'canary' in roles ? [roles.canary] : 'old' in roles ? [roles.old] : [];
-  return shares(state, [roles.primary, ...others].map((colour) => [tagOf(colour), colour.targetGroup]));
-}
-
 /** Errors that know better what state users are in than a look at the weights. */
 const KNOW_BETTER: readonly ExitCode[] = [ExitCode.stuck, ExitCode.rolledBack];
 
@@ -85,11 +78,4 @@ async function complete(thrown: unknown, { author }: Session, moves: boolean, lo
     return error.with({ usersAre, exitCode: ExitCode.paused, next: error.next ?? `${found.back ?? 'ecs-canary rollback'}, or ${again}` });
   }
   return error.with({ usersAre, next: error.next ?? found.more });
-}
-
-function shares(traffic: Traffic, groups: readonly (readonly [name: string, targetGroup: string])[]): string {
-  const known = groups
-    .map(([name, targetGroup]) => ({ name, percent: Math.round(weightOf(traffic, targetGroup)) }))
-    .filter(({ percent }, index) => percent > 0 || index === 0);
-  return `on ${known.map(({ name, percent }) => `${name} with ${percent}% of the traffic`).join(' and on ')}.`;
 }

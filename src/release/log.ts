@@ -20,20 +20,22 @@ export function logPath(pair: Pair): string {
  */
 export async function readLog(parameters: Parameters, pair: Pair): Promise<LogEntry[]> {
   const found = await parameters.list(logPath(pair));
-  const entries = found.flatMap(({ name, value }) => parse(numberOf(name), value) ?? []).toSorted((a, b) => a.number - b.number);
+  const entries = found.filter(({ name }) => numberOf(name) > 0).flatMap(({ name, value }) => parse(numberOf(name), value) ?? []).toSorted((a, b) => a.number - b.number);
   if ((entries.at(-1)?.number ?? 0) !== newestOf(found)) {
     throw new CanaryError({ code: 'log-damaged', message: 'The newest entry of the release log cannot be read; a newer ecs-canary may have written it.' });
   }
   return entries;
 }
 
+/** 0 for a name that is none of ours. */
 function numberOf(name: string): number {
-  return Number(name.slice(name.lastIndexOf('/') + 1));
+  const last = name.slice(name.lastIndexOf('/') + 1);
+  return /^[1-9]\d{0,8}$/.test(last) ? Number(last) : 0;
 }
 
 /** 0 for an empty log. */
 function newestOf(found: readonly { readonly name: string }[]): number {
-  return Math.max(0, ...found.map(({ name }) => numberOf(name)).filter(Number.isInteger));
+  return Math.max(0, ...found.map(({ name }) => numberOf(name)));
 }
 
 /** The log as one run writes it. */

@@ -93,6 +93,12 @@ export function share(rule: ListenerRule, targetGroup: string): number {
   return total === 0 ? 0 : (100 * own) / total;
 }
 
+/** Whether a rule splits its traffic just so. Weights of 0 and 0 are no split: the load balancer answers 503 to everybody. */
+export function splits(rule: ListenerRule, pair: Pair, percent: number): boolean {
+  const same = (a: number, b: number) => Math.abs(a - b) < 1e-9;
+  return same(share(rule, pair.canary), percent) && same(share(rule, pair.primary), 100 - percent);
+}
+
 /** The group's share in the pair's rules: the highest one, so that 0 means that none of them sends it anything. */
 export function weightOf(traffic: Traffic, targetGroup: string): number {
   return Math.max(0, ...traffic.rules.map((rule) => share(rule, targetGroup)));

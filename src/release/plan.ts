@@ -11,12 +11,14 @@ import {
   otherColour,
   runs,
   share,
+  splits,
   tagOf,
   weightOf,
 } from './model.ts';
 import { contradicted, noCanary, noWayBack, nothingRuns, oldInTheWay, otherCanary, refuse, refuseContradiction } from './refusals.ts';
 import { type Roles, drift, lastEntry, rolesOf } from './roles.ts';
-import { whyNoRules, whyNotOurs, whyNotReturn, whyNotStart, whyNotStop, whyNotWeight } from './safety.ts';
+import { whereUsersAre } from './whereabouts.ts';
+import { whyNoRules, whyNotEverything, whyNotOurs, whyNotReturn, whyNotStart, whyNotStop, whyNotWeight } from './safety.ts';
 import type { RecordEntry, Step, Stop } from './step.ts';
 
 export interface Plan {
@@ -55,12 +57,13 @@ export function planRollout(state: State, intent: RolloutIntent): Plan {
   const { primary } = roles;
   if (roles.phase === 'primary+canary') {
     const { canary } = roles;
-    if (runs(canary, version)) return { steps: [waitFor(canary, 'empty')] };
+    if (runs(canary, version)) return planResume(state, primary, canary);
     if (runs(primary, version) || !intent.replace) throw otherCanary(canary, version);
     refuseContradiction(roles);
     const move = moveSteps(state, primary, canary, { percent: 0, settle: intent.settle, force: false, role: 'rolled-back' });
     return { steps: [...move, ...clear(state, primary, canary, 'rolled-back'), ...startCanary(state, primary, version)] };
   }
+  if (roles.phase === 'primary') refuse('has-weight', whyNotEverything(state, primary), ROUTE_BACK);
   if (runs(primary, version)) return planAgain(state, roles, version);
   refuseContradiction(roles);
   if (roles.phase === 'primary+old') {
@@ -71,7 +74,7 @@ export function planRollout(state: State, intent: RolloutIntent): Plan {
   }
   const empty = state.colours[otherColour(primary.colour)];
   refuse('not-empty', whyNotStart(state, empty.colour));
-  refuse('has-weight', whyNotStop(state, empty.targetGroup), 'ecs-canary route --canary 0');
+  refuse('has-weight', whyNotStop(state, empty.targetGroup), ROUTE_BACK);
   return { steps: startCanary(state, primary, version) };
 }
 
@@ -101,7 +104,7 @@ export function planPromote(state: State, intent: Omit<RouteIntent, 'percent'>):
   const { primary, canary } = roles;
   const move = moveSteps(state, primary, canary, { ...intent, percent: 100, role: 'canary' });
   // Weights that are right already may have been written a moment ago, by a run that was cut off.
-  const steps: Step[] = move.length > 0 ? move : [{ do: 'settle', ms: intent.settle, keep: undefined }];
+  const steps: Step[] = move.length > 0 ? move : [{ do: 'settle', ms: intent.settle, after: undefined }];
   const promoted = record(state, canary, primary, { role: 'replaced', percent: 0, tasks: desiredTasks(canary), moved: true });
   return { steps: [...steps, promoted, { do: 'announce', service: state.place.service, version: tagOf(primary) }] };
 }
@@ -113,12 +116,20 @@ export function planRollback(state: State, intent: Omit<RouteIntent, 'percent'>)
   switch (roles.phase) {
     case 'nothing':
       throw nothingRuns(state);
-    case 'primary':
-      throw noWayBack(roles.primary);
+    case 'primary': {
+      const { primary } = roles;
+      const other = state.colours[otherColour(primary.colour)];
+      const steps = moveSteps(state, primary, other, { ...back, role: undefined });
+      if (steps.length > 0) return { steps };
+      if (!roles.contradiction) throw noWayBack(primary, whereUsersAre(state));
+      return { steps: [record(state, primary, other, { percent: 0, emergency: true })] };
+    }
     case 'primary+canary': {
       const { primary, canary } = roles;
       const steps = moveSteps(state, primary, canary, back);
       if (steps.length > 0) return { steps };
+      // Without the log the other one may be what production was taken from: to call it rolled back would close the way there.
+      if (!state.log) throw contradicted('the release log cannot be read', ROUTE_BACK);
       return { steps: [record(state, primary, canary, { role: 'rolled-back', percent: 0, emergency: true })] };
     }
     case 'primary+old': {
@@ -157,6 +168,8 @@ export function planRouteGroups(traffic: Traffic, pair: Pair, intent: RouteInten
   return { steps: steps.length === 0 && disagreement ? [{ do: 'record', entry, emergency: true }] : steps };
 }
 
+const ROUTE_BACK = 'ecs-canary route --canary 0';
+
 /** Nothing runs yet: the version starts where the weight is, and becomes the primary. */
 function planFirst(state: State, { version, firstTasks: tasks, settle }: RolloutIntent): Plan {
   refuse('log-unreadable', state.log ? undefined : 'the release log cannot be read');
@@ -184,6 +197,12 @@ function planAgain(state: State, { primary }: Exclude<Roles, { phase: 'nothing' 
   const tasks = desiredTasks(primary);
   if (healthyTargets(state, primary.targetGroup) >= tasks) return { steps: [], note };
   return { steps: [waitFor(primary, 'keep')], note };
+}
+
+/** A canary whose rollout was cut off: the pair becomes this run's, and the wait goes on. */
+function planResume(state: State, primary: ColourState, canary: ColourState): Plan {
+  const percent = weightOf(state, canary.targetGroup);
+  return { steps: [record(state, primary, canary, { role: 'canary', percent }), waitFor(canary, 'empty')] };
 }
 
 /** Waits for a deployment that an earlier run began. */
@@ -231,8 +250,8 @@ function weightSteps(traffic: Traffic, pair: Pair, entry: NewEntry, intent: Rout
   const { percent, newVersionPercent, settle, force } = intent;
   refuse('no-rules', whyNoRules(traffic, pair));
   const rules = traffic.rules
-    .map((rule) => ({ arn: rule.arn, before: share(rule, pair.canary) }))
-    .filter(({ before }) => Math.abs(before - percent) > 1e-9);
+    .filter((rule) => !splits(rule, pair, percent))
+    .map((rule) => ({ arn: rule.arn, before: share(rule, pair.canary) }));
   if (rules.length === 0) return [];
   if (rules.some(({ before }) => before < percent)) {
     refuse('no-health', whyNotWeight(traffic, pair.canary, percent, entry.tasks), 'ecs-canary status');
@@ -245,7 +264,7 @@ function weightSteps(traffic: Traffic, pair: Pair, entry: NewEntry, intent: Rout
   return [
     { do: 'record', entry, emergency },
     setWeights,
-    { do: 'settle', ms: settle, keep: emergency ? setWeights : undefined },
+    { do: 'settle', ms: settle, after: setWeights },
   ];
 }
 

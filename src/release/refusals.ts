@@ -37,11 +37,11 @@ export function noCanary(state: State): CanaryError {
   });
 }
 
-export function noWayBack(primary: ColourState): CanaryError {
+export function noWayBack(primary: ColourState, usersAre: string): CanaryError {
   return new CanaryError({
     code: 'no-way-back',
     message: `There is no version to go back to: ${tagOf(primary)} is the only one that runs.`,
-    usersAre: `on ${tagOf(primary)}; nothing was changed.`,
+    usersAre,
     next: 'ecs-canary update --tag <an earlier version>',
   });
 }

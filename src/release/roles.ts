@@ -1,5 +1,6 @@
 /** Which colour is primary, canary or old: the release log says it, and the weights must agree. */
 import type { LogEntry } from './log-entry.ts';
+import { whyNotEverything } from './safety.ts';
 import { COLOURS, type Colour, type ColourState, type State, type Traffic, desiredTasks, otherColour, share, weightOf } from './model.ts';
 
 /** Where a service stands in its life. */
@@ -41,7 +42,7 @@ export function rolesOf(state: State): Roles {
   const contradiction = missingLog(state, occupied.length) ?? drift(state) ?? emptyPrimary(state, logged);
   const primary = state.colours[occupied.length === 1 ? only : (logged ?? heavier(state))];
   const other = state.colours[otherColour(primary.colour)];
-  if (occupied.length === 1) return { phase: 'primary', primary, contradiction };
+  if (occupied.length === 1) return { phase: 'primary', primary, contradiction: contradiction ?? whyNotEverything(state, primary) };
 
   const role = entry?.other?.targetGroup === other.targetGroup ? entry.other.role : 'canary';
   if (role === 'canary' || weightOf(state, other.targetGroup) > 0) {

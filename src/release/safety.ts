@@ -26,6 +26,12 @@ export function whyNotReturn(traffic: Traffic, targetGroup: string): string | un
   return healthyTargets(traffic, targetGroup) > 0 ? undefined : 'it has no healthy target';
 }
 
+/** With one version running, every rule gives it everything; what another group gets is answered by nobody. */
+export function whyNotEverything(state: State, { targetGroup, colour }: { targetGroup: string; colour: 'blue' | 'green' }): string | undefined {
+  const least = Math.min(100, ...state.rules.map((rule) => share(rule, targetGroup)));
+  return least < 100 ? `only ${Math.round(least)}% of the traffic reach ${colour}, where the version runs; the rest is answered 503` : undefined;
+}
+
 /** Traffic goes only where tasks are wanted: targets of a service that was just told to stop look healthy for a moment. */
 export function whyNotReceive(state: State, targetGroup: string): string | undefined {
   const colour = Object.values(state.colours).find((candidate) => candidate.targetGroup === targetGroup);

@@ -89,7 +89,9 @@ function nextCommands(state: State): string[] {
   const roles = rolesOf(state);
   switch (roles.phase) {
     case 'nothing':
+      return ['ecs-canary update --tag <version>'];
     case 'primary':
+      if (roles.contradiction) return ['ecs-canary route --canary 0'];
       return ['ecs-canary update --tag <version>'];
     case 'primary+canary':
       if (roles.contradiction) return ['ecs-canary rollback', 'ecs-canary route --canary 0'];

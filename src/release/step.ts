@@ -52,8 +52,8 @@ export interface SetWeights {
 export interface Settle {
   readonly do: 'settle';
   readonly ms: number;
-  /** On the emergency exit, weights that a run which was taken over writes meanwhile are put right again. */
-  readonly keep: SetWeights | undefined;
+  /** The change that is settling; undefined for one that an earlier run made. */
+  readonly after: SetWeights | undefined;
 }
 
 /** Has the colour's service want no tasks, and waits until its targets have drained and its tasks are gone. */

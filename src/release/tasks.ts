@@ -5,6 +5,7 @@ import { CanaryError, ExitCode } from '../errors.ts';
 import { poll } from '../time.ts';
 import type { ServiceRun } from './apply.ts';
 import { whyStopped } from './failure-report.ts';
+import { isLocked } from './log.ts';
 import type { Colour } from './model.ts';
 import { observe, VERSION_TAG } from './observe.ts';
 import { whyNotOurs, whyNotStart } from './safety.ts';
@@ -72,12 +73,13 @@ export async function waitStarted({ colour, tasks }: WaitStarted, deployment: st
   run.progress({ type: 'tasks-waiting' });
   await poll(`${name} to have ${tasks} healthy tasks`, run.wait, async () => {
     const [service] = await aws.containers.describeServices(place.cluster, [name]);
-    if (service?.deployment?.id !== deployment) {
+    if (service?.deployment?.id !== deployment || service.desired === 0) {
       if (seen) throw replaced(name);
       // AWS may not answer yet with what it was just told.
       return undefined;
     }
     seen = true;
+    await run.log.ensureNewest();
     const own = ofDeployment(await aws.containers.tasks(place.cluster, name, 'RUNNING'), service);
     const running = own.filter(({ lastStatus }) => lastStatus === 'RUNNING');
     const count = Math.min(running.length, tasks);
@@ -90,13 +92,19 @@ export async function waitStarted({ colour, tasks }: WaitStarted, deployment: st
   run.progress({ type: 'tasks-started' });
 }
 
-/** Has the colour's service want no tasks and waits until nothing of it is left. The service itself stays. */
-export async function stopVersion(colour: Colour, version: string, run: ServiceRun): Promise<void> {
+/**
+ * Has the colour's service want no tasks and waits until nothing of it is left. The service itself stays.
+ * @param tasks what it wanted before. It wants that again when another run takes the pair meanwhile, because a call that
+ *   arrives late may stop what that run has just sent the traffic to; undefined for a version that is of no use to anybody.
+ * @throws CanaryError `locked` then; `timeout`.
+ */
+export async function stopVersion(colour: Colour, version: string, run: ServiceRun, tasks?: number): Promise<void> {
   const { place, aws } = run;
   const name = `${place.service}-${colour}`;
   await aws.containers.updateService(place.cluster, name, { desired: 0 });
   run.progress({ type: 'waiting', text: `Destroying ${version}: draining and stopping its tasks` });
   await poll(`the tasks of ${name} to stop`, run.wait, async () => {
+    if (tasks !== undefined) await giveBackIfTaken(name, tasks, run);
     const [[service], targets] = await Promise.all([
       aws.containers.describeServices(place.cluster, [name]),
       aws.loadBalancing.targetHealth(place.targetGroups[colour]),
@@ -106,6 +114,16 @@ export async function stopVersion(colour: Colour, version: string, run: ServiceR
   });
 }
 
+async function giveBackIfTaken(name: string, tasks: number, { aws, place, log }: ServiceRun): Promise<void> {
+  try {
+    await log.ensureNewest();
+  } catch (error) {
+    if (!isLocked(error)) return;
+    await aws.containers.updateService(place.cluster, name, { desired: tasks });
+    throw error;
+  }
+}
+
 function deploymentOf(service: EcsService): string {
   return service.deployment?.id ?? '';
 }
@@ -113,7 +131,7 @@ function deploymentOf(service: EcsService): string {
 function replaced(name: string): CanaryError {
   return new CanaryError({
     code: 'locked',
-    message: `Another run has given ${name} something else to start.`,
+    message: `Another run has given ${name} something else to do.`,
     exitCode: ExitCode.locked,
   });
 }

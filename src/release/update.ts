@@ -1,7 +1,7 @@
 /** The whole way of one version: rollout, the steps with a hold after each, promotion. A composition of the other plans. */
 import { CanaryError, ExitCode } from '../errors.ts';
 import { formatDuration } from '../settings/duration.ts';
-import { explained, whereUsersAre } from './explain.ts';
+import { explained } from './explain.ts';
 import { isLocked } from './log.ts';
 import { type State, type Version, desiredTasks, runs, tagOf, weightOf } from './model.ts';
 import { observe } from './observe.ts';
@@ -17,6 +17,7 @@ import {
 } from './operations.ts';
 import { lastEntry, rolesOf } from './roles.ts';
 import { whyNotWeight } from './safety.ts';
+import { whereUsersAre } from './whereabouts.ts';
 
 export interface UpdateOptions extends RolloutOptions {
   /** Rising percentages; the last one is 100. */

@@ -6,7 +6,7 @@ import { formatDuration } from '../settings/duration.ts';
 import { poll } from '../time.ts';
 import type { Run } from './apply.ts';
 import { isLocked } from './log.ts';
-import { type Pair, type Traffic, share } from './model.ts';
+import { type Pair, type Traffic, share, splits } from './model.ts';
 import { holdsExactly, observeTraffic } from './observe.ts';
 import { whyNoRules, whyNotReturn, whyNotWeight } from './safety.ts';
 import type { SetWeights, Settle } from './step.ts';
@@ -55,18 +55,35 @@ function insist({ pair }: SetWeights, run: Run): Promise<Traffic> {
   });
 }
 
-/** Waits; see `Settle`. Whoever wrote a newer log entry meanwhile decides about the weights from then on. */
-export async function keepWeights({ ms, keep }: Settle, run: Run): Promise<void> {
-  const { clock, signal, pollInterval } = run.wait;
-  const end = clock.now() + ms;
+/**
+ * Waits, then looks whether the weights are still what they were set to; see `Settle`.
+ * @throws CanaryError `locked` when another run has taken the pair meanwhile, on any way but the emergency exit.
+ */
+export async function settle({ ms, after }: Settle, run: Run): Promise<void> {
+  const { clock, signal } = run.wait;
   if (ms > 0) run.progress({ type: 'pause', text: `Letting the weights take effect for ${formatDuration(ms)}` });
-  if (!keep) return clock.sleep(ms, signal);
+  if (after?.percent === 0) return keepWeights(after, clock.now() + ms, run);
+  await clock.sleep(ms, signal);
+  if (!after) return;
+  await run.log.ensureNewest();
+  const { rules } = await observeTraffic(run.aws, after.pair);
+  for (const { arn } of rules.filter((rule) => !splits(rule, after.pair, after.percent))) {
+    run.progress({ type: 'warning', text: `Somebody else changed the weights of ${arn} meanwhile.` });
+  }
+}
+
+/**
+ * The end of the emergency exit: what a run that was taken over writes late is put right again. Whoever wrote a newer log
+ * entry decides about the weights from then on.
+ */
+async function keepWeights(step: SetWeights, end: number, run: Run): Promise<void> {
+  const { clock, signal, pollInterval } = run.wait;
   do {
     await clock.sleep(Math.min(pollInterval, Math.max(0, end - clock.now())), signal);
     try {
       await run.log.ensureNewest().catch(failedUnlessLocked);
-      const { rules } = await observeTraffic(run.aws, keep.pair);
-      const put = await writeDown(rules, keep, run);
+      const { rules } = await observeTraffic(run.aws, step.pair);
+      const put = await writeDown(rules, step, run);
       for (const arn of put) run.progress({ type: 'warning', text: `Another run had changed ${arn}: its weights were put right again.` });
     } catch (error) {
       if (error instanceof CanaryError && error.exitCode === ExitCode.stuck) throw error;
@@ -85,7 +102,7 @@ async function writeUp(rules: readonly ListenerRule[], step: SetWeights, run: Ru
       await run.log.ensureNewest();
       const fresh = await freshRule(run.aws, rule, step.pair);
       if (!fresh) throw new CanaryError({ code: 'rule-changed', message: `Listener rule ${rule.arn} does not carry the pair any more.` });
-      if (has(fresh, step.pair, step.percent)) continue;
+      if (splits(fresh, step.pair, step.percent)) continue;
       // Before the answer: a write whose answer is lost may have taken effect.
       touched.push(fresh);
       await run.aws.loadBalancing.setWeights(fresh, weights(step.pair, step.percent));
@@ -109,7 +126,7 @@ async function undo(touched: readonly ListenerRule[], taken: Set<string>, step: 
     // A log that cannot be read is no reason to leave the users between two weights.
     await run.log.ensureNewest().catch(failedUnlessLocked);
     const fresh = await freshRule(run.aws, before, step.pair);
-    if (!fresh || (!taken.has(before.arn) && has(fresh, step.pair, share(before, step.pair.canary)))) return true;
+    if (!fresh || (!taken.has(before.arn) && splits(fresh, step.pair, share(before, step.pair.canary)))) return true;
     moved = true;
     await run.aws.loadBalancing.setWeights(fresh, originalWeights(before));
     taken.delete(before.arn);
@@ -133,7 +150,7 @@ async function writeDown(rules: readonly ListenerRule[], step: SetWeights, run: 
   const stuck = await untilDeadline(rules, run, async (rule) => {
     if (step.percent > 0) await run.log.ensureNewest().catch(failedUnlessLocked);
     const fresh = await freshRule(run.aws, rule, step.pair);
-    if (!fresh || has(fresh, step.pair, step.percent)) return true;
+    if (!fresh || splits(fresh, step.pair, step.percent)) return true;
     modified.add(rule.arn);
     await run.aws.loadBalancing.setWeights(fresh, weights(step.pair, step.percent));
     return false;
@@ -179,7 +196,7 @@ async function confirm(rules: readonly ListenerRule[], step: SetWeights, run: Ru
     await poll(`${rule.arn} to be read back with its new weights`, wait, async () => {
       await run.log.ensureNewest();
       const fresh = await freshRule(run.aws, rule, step.pair);
-      return fresh && has(fresh, step.pair, step.percent) ? true : undefined;
+      return fresh && splits(fresh, step.pair, step.percent) ? true : undefined;
     });
   }
 }
@@ -188,10 +205,6 @@ async function confirm(rules: readonly ListenerRule[], step: SetWeights, run: Ru
 async function freshRule(aws: Aws, rule: ListenerRule, pair: Pair): Promise<ListenerRule | undefined> {
   const fresh = await aws.loadBalancing.freshRule(rule);
   return fresh && holdsExactly(fresh, pair) ? fresh : undefined;
-}
-
-function has(rule: ListenerRule, pair: Pair, percent: number): boolean {
-  return Math.abs(share(rule, pair.canary) - percent) < 1e-9;
 }
 
 function weights(pair: Pair, percent: number): ReadonlyMap<string, number> {

@@ -35,7 +35,7 @@ export function connectionOf(variables: Variables, problems: string[]): Connecti
   } else if (!REGION.test(chosen)) {
     problems.push(`AWS_DEFAULT_REGION is "${chosen}": it should be a region such as ap-northeast-1.`);
   }
-  if (endpointUrl && !URL.canParse(endpointUrl)) {
+  if (endpointUrl && !(URL.canParse(endpointUrl) && /^https?:/.test(endpointUrl))) {
     problems.push(`AWS_ENDPOINT_URL is "${endpointUrl}": it should be a URL such as http://127.0.0.1:4566.`);
   }
   return { region: chosen, endpointUrl: endpointUrl || undefined };

@@ -12,10 +12,13 @@ function integer(min: number, max: number) {
     .refine((value) => value >= min && value <= max, expected);
 }
 
+/** ms. Node's timers end at 24 days; nobody holds a canary for longer than a day in one command. */
+const LONGEST = 24 * 3_600_000;
+
 const duration = z.string().transform((value, context) => {
   const ms = parseDuration(value);
-  if (ms !== undefined) return ms;
-  context.addIssue({ code: 'custom', message: 'a duration such as 15s, 2m or 500ms' });
+  if (ms !== undefined && ms <= LONGEST) return ms;
+  context.addIssue({ code: 'custom', message: 'a duration such as 15s, 2m or 500ms, of 24h at most' });
   return z.NEVER;
 });
 
@@ -48,7 +51,7 @@ export const projectSchema = z.object({
   INTERNAL_LISTENER_PORT: integer(1, 65_535).default(8_443),
   KEY_PAIR: z.string().optional(),
   BASTION_CIDR: cidr.optional(),
-  POLL_INTERVAL: duration.default(2_000),
+  POLL_INTERVAL: duration.refine((ms) => ms >= 100, '0.1 seconds or more').default(2_000),
   SETTLE: duration.default(15_000),
   STEPS: steps.default([50, 100]),
   HOLD: duration.default(15_000),

@@ -1,5 +1,6 @@
 /** The command line from outside: help, wrong usage, exit codes, what goes to which stream. Nothing here reaches AWS. */
-import { readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { commands } from '../../src/cli/commands.ts';
 import { globalOptions } from '../../src/cli/global-options.ts';
 import { ALL_ATTEMPTS, faultyEndpoint } from '../faulty-endpoint.ts';
@@ -164,6 +165,14 @@ describe('AWS that does not answer as hoped:', () => {
     } finally {
       await endpoint.close();
     }
+  });
+
+  // Linux has a device for just that.
+  (existsSync('/dev/full') ? test : test.skip)('a disk that is full under its output stops nothing, and is no stack trace', () => {
+    const full = openSync('/dev/full', 'w');
+    const { status, stderr } = spawnSync(process.execPath, ['bin/ecs-canary.js', '--help'], { stdio: ['ignore', full, 'pipe'], encoding: 'utf8' });
+    closeSync(full);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   });
 
   test('no credentials: exit 2, with what to set', async () => {

@@ -97,6 +97,14 @@ test('entries that are damaged, of another kind or of a later schema are passed 
   expect((await readLog(parameters, pair)).map(({ number }) => number)).toEqual([1, 7]);
 });
 
+test('a parameter that is none of ours takes part in nothing', async () => {
+  await parameters.create(`${logPath(pair)}/99999999999999999999`, 'rubbish', '');
+  await parameters.create(`${logPath(pair)}/notes`, 'rubbish', '');
+  await writer(0).append(entry(5));
+  await writer(1).append(entry(0));
+  expect((await readLog(parameters, pair)).map(({ number }) => number)).toEqual([1, 2]);
+});
+
 test('an emergency run gets past entries that nobody can read', async () => {
   await writer(0).append(entry(5));
   await parameters.create(`${logPath(pair)}/2`, 'damaged', '');

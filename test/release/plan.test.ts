@@ -123,6 +123,35 @@ test('a rollback is at most one weight change, and leaves all weight where produ
   );
 });
 
+describe('after somebody else interfered', () => {
+  const blueIsPrimary = { primary: groups.blue, other: { targetGroup: groups.green, role: 'canary' as const }, percent: 50, tasks: 2 };
+  const rollback = (state: State) => planRollback(state, { force: false, settle });
+
+  test('a rollback takes the traffic back that reaches an empty colour', () => {
+    const stopped = stateOf({ blue: { version: '0.9', tasks: 2, healthy: 2 }, green: { version: '1.0', tasks: 0, healthy: 0 }, rules: [[50, 50]], log: [blueIsPrimary] });
+    expect(rolesOf(stopped)).toMatchObject({ phase: 'primary', contradiction: expect.stringMatching(/only 50% of the traffic/) });
+    expect(rollback(stopped).steps).toContainEqual(expect.objectContaining({ do: 'set-weights', percent: 0, pair: { primary: groups.blue, canary: groups.green } }));
+    expect(() => rolloutOf('0.9')(stopped)).toThrow(/^Only 50% of the traffic/);
+  });
+
+  test('a rollback goes to the version that still runs, when the primary was stopped', () => {
+    const stopped = stateOf({ blue: { version: '0.9', tasks: 0, healthy: 0 }, green: { version: '1.0', tasks: 2, healthy: 2 }, rules: [[50, 50]], log: [blueIsPrimary] });
+    expect(rollback(stopped).steps).toContainEqual(expect.objectContaining({ do: 'set-weights', percent: 0, pair: { primary: groups.green, canary: groups.blue } }));
+  });
+
+  test('weights of 0 and 0, which answer nobody, are not what 0 % means', () => {
+    const nobody = stateOf({ blue: { version: '0.9', tasks: 2, healthy: 2 }, green: { version: '1.0', tasks: 2, healthy: 2 }, rules: [[0, 0]], log: [blueIsPrimary] });
+    const steps = planRoute(nobody, { percent: 0, force: false, settle }).steps;
+    expect(steps).toContainEqual(expect.objectContaining({ do: 'set-weights', percent: 0 }));
+    expect(rollback(nobody).steps).toContainEqual(expect.objectContaining({ do: 'set-weights', percent: 0 }));
+  });
+
+  test('without a log, a version at 0 % is not called rolled back: it may be where production came from', () => {
+    const both = { version: '1.0', tasks: 2, healthy: 2 };
+    expect(() => rollback(stateOf({ blue: { ...both, version: '0.9' }, green: both, rules: [[100, 0]], log: 'unreadable' }))).toThrow(/cannot be read/);
+  });
+});
+
 describe('the whole way', () => {
   const start = stateOf({ rules: [[100, 0], [100, 0]] });
   const first = walk(start, rolloutOf('0.9')(start), () => undefined);

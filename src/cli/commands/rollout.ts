@@ -1,6 +1,7 @@
 /** `rollout`: starts a version in the empty colour at weight 0. */
 import { type Command, isSet, option, textOf } from '../command.ts';
 import { openRelease } from '../session.ts';
+import { requiredTag } from './push.ts';
 
 export const rolloutOptions = () => [
   option('--task-definition <file>', "task definition in AWS's own JSON (default: what the primary runs)"),
@@ -20,9 +21,10 @@ export const rollout: Command = {
       import('../../release/versions.ts'),
       import('../task-definition-file.ts'),
     ]);
+    const tag = values['tag'] === undefined ? undefined : requiredTag(textOf(values, 'tag'));
     const definition = readTaskDefinition(textOf(values, 'taskDefinition'));
     const release = await openRelease(context, { writes: true });
-    const version = await findVersion(release.aws, release.place, textOf(values, 'tag'));
+    const version = await findVersion(release.aws, release.place, tag);
     const prepared = await prepareRollout(release, version, {
       definition,
       replace: isSet(values, 'replace'),
