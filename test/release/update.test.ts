@@ -1,6 +1,7 @@
 /** The whole way of a version, with tasks that are real processes behind a real load balancer. */
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { connectAws } from '../../src/aws/aws.ts';
 import { ExitCode } from '../../src/errors.ts';
 import { packImage } from '../../src/image/pack.ts';
 import { pushImage } from '../../src/image/registry-client.ts';
@@ -9,12 +10,14 @@ import { describePlace } from '../../src/infra/describe-infra.ts';
 import type { ProgressEvent } from '../../src/progress/events.ts';
 import type { Version } from '../../src/release/model.ts';
 import { observe } from '../../src/release/observe.ts';
-import type { Release } from '../../src/release/operations.ts';
+import { type Release, prepareDestroyOld, prepareRollback } from '../../src/release/operations.ts';
 import { statusOf } from '../../src/release/status.ts';
 import { update } from '../../src/release/update.ts';
 import { versionOf } from '../../src/release/versions.ts';
+import { poll } from '../../src/time.ts';
+import { faultyEndpoint } from '../faulty-endpoint.ts';
 import { withFolder } from '../folder.ts';
-import { type Project, withProject } from '../infra/project.ts';
+import { type Project, REGION, withProject } from '../infra/project.ts';
 
 const HOLD = 20_000;
 const OPTIONS = { definition: undefined, replace: false, keepOld: false, destroyOld: false, hold: 0, steps: [50, 100] };
@@ -74,5 +77,29 @@ test('a canary that loses its health while it has traffic is taken back at once:
       expect(status).toMatchObject({ state: 'primary+old', contradiction: null, primary: { version: '0.9', weight: 100 }, old: { version: '1.0', weight: 0, rolledBack: true } });
       const answers = await Promise.all(Array.from({ length: 20 }, async () => (await fetch(`http://127.0.0.1:${project.ports[0]}/`)).text()));
       expect(new Set(answers)).toEqual(new Set(['Version 0.9']));
+    }),
+  ));
+
+test('a stop that reaches AWS only after a rollback took the pair is taken back: nobody is left on tasks that end', () =>
+  withFolder({}, (dir) =>
+    withProject(async (project) => {
+      const release = await openRelease(project, () => undefined);
+      const never = join(dir, 'never');
+      await update(release, await push(release, '0.9', never), OPTIONS);
+      await update(release, await push(release, '1.0', never), OPTIONS);
+
+      const late = await faultyEndpoint(project.sandbox.url);
+      try {
+        late.order('UpdateService', async () => (await prepareRollback(release, { force: false })).run());
+        const destroying = { ...release, aws: connectAws({ region: REGION, endpointUrl: late.url }) };
+        await expect((await prepareDestroyOld(destroying)).run()).rejects.toMatchObject({ exitCode: ExitCode.locked });
+      } finally {
+        await late.close();
+      }
+      const status = await poll('0.9 to be healthy again', release.wait(), async () => {
+        const seen = statusOf(await observe(release.aws, release.place));
+        return seen.primary?.healthy === 2 ? seen : undefined;
+      });
+      expect(status).toMatchObject({ state: 'primary+old', contradiction: null, primary: { version: '0.9', weight: 100, desired: 2 }, old: { version: '1.0', rolledBack: true } });
     }),
   ));
