@@ -27,6 +27,9 @@ export async function openProject(context: Context): Promise<ProjectSession> {
   const settings = readSettings(context.variables());
   const session = await openSession(context, settings, settings.pollInterval);
   const account = await session.aws.identity.account();
+  if (account === '') {
+    throw new CanaryError({ code: 'not-aws', message: 'What answers there is not AWS: it does not say which account this is.', next: 'check AWS_ENDPOINT_URL, and whether the network wants a sign-in first' });
+  }
   if (account !== settings.account) {
     throw new CanaryError({
       code: 'wrong-account',

@@ -5,7 +5,7 @@ import { CanaryError } from '../errors.ts';
 import type { Progress } from '../progress/events.ts';
 import type { Wait } from '../time.ts';
 import type { LogWriter } from './log.ts';
-import { type Place, type Version, desiredTasks, healthyTargets, otherColour } from './model.ts';
+import { COLOURS, type Place, type Version, desiredTasks, healthyTargets, otherColour } from './model.ts';
 import { observe } from './observe.ts';
 import { whyNotReceive, whyNotStop } from './safety.ts';
 import type { RecordEntry, SetWeights, Step, Stop, WaitStarted } from './step.ts';
@@ -109,15 +109,18 @@ async function record({ entry, emergency }: RecordEntry, run: Run): Promise<void
 }
 
 /** Between the plan and now somebody may have told the service that is to get the traffic to stop. */
-async function requireReceiver({ pair, percent, force }: SetWeights, run: ServiceRun): Promise<void> {
+async function requireReceiver({ pair, percent, force }: SetWeights, { aws, place }: ServiceRun): Promise<void> {
   if (force) return;
   const emergency = percent === 0;
-  const fresh = await observe(run.aws, run.place).catch((error: unknown) => {
-    // The emergency exit goes on with what it knew a moment ago.
-    if (emergency) return undefined;
-    throw error;
-  });
-  const reason = fresh && whyNotReceive(fresh, emergency ? pair.primary : pair.canary);
+  const receiver = COLOURS.find((colour) => place.targetGroups[colour] === (emergency ? pair.primary : pair.canary));
+  const reason = await aws.containers.describeServices(place.cluster, [`${place.service}-${receiver}`]).then(
+    ([service]) => whyNotReceive(service),
+    (error: unknown) => {
+      // The emergency exit goes on with what it knew a moment ago.
+      if (emergency) return undefined;
+      throw error;
+    },
+  );
   if (reason) throw new CanaryError({ code: 'not-safe', message: `The weights were not changed: ${reason}.` });
 }
 

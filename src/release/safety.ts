@@ -2,6 +2,7 @@
  * The safety rules, as predicates over what AWS says now. The planner asks them when it plans, and `apply` asks them again
  * on a fresh observation right before every step that can hurt. Each returns why not, or undefined when it may be done.
  */
+import type { EcsService } from '../aws/ecs.ts';
 import { type Pair, type State, type Traffic, desiredTasks, healthyTargets, share, weightOf } from './model.ts';
 
 /**
@@ -33,9 +34,8 @@ export function whyNotEverything(state: State, { targetGroup, colour }: { target
 }
 
 /** Traffic goes only where tasks are wanted: targets of a service that was just told to stop look healthy for a moment. */
-export function whyNotReceive(state: State, targetGroup: string): string | undefined {
-  const colour = Object.values(state.colours).find((candidate) => candidate.targetGroup === targetGroup);
-  return colour && desiredTasks(colour) === 0 ? `${colour.colour} wants no tasks` : undefined;
+export function whyNotReceive(service: EcsService | undefined): string | undefined {
+  return service && service.desired > 0 ? undefined : `${service?.name ?? 'its ECS service'} wants no tasks`;
 }
 
 /** No rule, nothing to move: never "success, nothing moved". */
