@@ -175,6 +175,17 @@ describe('the whole way', () => {
     expect(rolesOf(clean)).toMatchObject({ phase: 'primary', primary: { colour: 'green', version: { tag: '1.0' } } });
   });
 
+  test("the primary's own version is not rolled out beside another canary: an update of it would promote that one", () => {
+    const trying = stateOf({
+      blue: { version: '0.9', tasks: 2, healthy: 2 },
+      green: { version: '1.0', tasks: 2, healthy: 2 },
+      rules: [[100, 0]],
+      log: [{ primary: groups.blue, other: { targetGroup: groups.green, role: 'canary' }, percent: 0, tasks: 2 }],
+    });
+    expect(() => rolloutOf('0.9')(trying)).toThrow(/1\.0 is being tried already/);
+    expect(rolloutOf('1.0')(trying).steps.map((step) => step.do)).toEqual(['record', 'wait-started']);
+  });
+
   test('a rollout onto an old version destroys that first', () => {
     const old = stateOf({
       blue: { version: '0.9', tasks: 2, healthy: 2 },

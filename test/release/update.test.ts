@@ -10,7 +10,7 @@ import { describePlace } from '../../src/infra/describe-infra.ts';
 import type { ProgressEvent } from '../../src/progress/events.ts';
 import type { Version } from '../../src/release/model.ts';
 import { observe } from '../../src/release/observe.ts';
-import { type Release, prepareDestroyOld, prepareRollback } from '../../src/release/operations.ts';
+import { type Release, prepareDestroyOld, prepareRollback, prepareRollout } from '../../src/release/operations.ts';
 import { statusOf } from '../../src/release/status.ts';
 import { update } from '../../src/release/update.ts';
 import { versionOf } from '../../src/release/versions.ts';
@@ -101,5 +101,21 @@ test('a stop that reaches AWS only after a rollback took the pair is taken back:
         return seen.primary?.healthy === 2 ? seen : undefined;
       });
       expect(status).toMatchObject({ state: 'primary+old', contradiction: null, primary: { version: '0.9', weight: 100, desired: 2 }, old: { version: '1.0', rolledBack: true } });
+    }),
+  ));
+
+test('a rollout that another run was faster than leaves that run alone', () =>
+  withFolder({}, (dir) =>
+    withProject(async (project) => {
+      const release = await openRelease(project, () => undefined);
+      const never = join(dir, 'never');
+      await update(release, await push(release, '0.9', never), OPTIONS);
+      const [first, second] = [await push(release, '1.0', never), await push(release, '1.1', never)];
+      const slower = await prepareRollout(release, second, OPTIONS);
+      await (await prepareRollout(release, first, OPTIONS)).run();
+
+      await expect(slower.run()).rejects.toMatchObject({ exitCode: ExitCode.locked });
+      const status = statusOf(await observe(release.aws, release.place));
+      expect(status).toMatchObject({ state: 'primary+canary', canary: { version: '1.0', desired: 2, healthy: 2 } });
     }),
   ));
