@@ -59,6 +59,11 @@ export class CanaryError extends Error {
   }
 }
 
+/** What a thrown value says: anything can be thrown. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
 /** Wrong usage or configuration: exit 2, nothing was tried. */
 export function usageError(message: string, next?: string): CanaryError {
   return new CanaryError({ code: 'usage', message, exitCode: ExitCode.usage, next });

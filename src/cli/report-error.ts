@@ -1,5 +1,5 @@
 /** Shows an error in one place: what happened, what state users are in, what to type next. */
-import { CanaryError, ExitCode } from '../errors.ts';
+import { CanaryError, ExitCode, messageOf } from '../errors.ts';
 import { type CommandLine, withWhere } from './command-line.ts';
 import type { Terminal } from './context.ts';
 
@@ -29,7 +29,7 @@ function asCanaryError(thrown: unknown): CanaryError {
   const aws = thrown instanceof Error && '$metadata' in thrown;
   return new CanaryError({
     code: aws ? 'aws-error' : 'defect',
-    message: `${aws ? `AWS answered ${thrown.name}: ` : ''}${thrown instanceof Error ? thrown.message : String(thrown)}`,
+    message: `${aws ? `AWS answered ${thrown.name}: ` : ''}${messageOf(thrown)}`,
     next: 'run the same command again; with --verbose it shows where this comes from',
     cause: thrown,
   });

@@ -1,7 +1,7 @@
 /** The variables of a run: flags over the environment over `.env`. */
 import { existsSync, readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
-import { CanaryError, usageError } from '../errors.ts';
+import { CanaryError, usageError, messageOf } from '../errors.ts';
 
 /** Which variables a global flag stands for. */
 const FLAGS: Readonly<Record<string, readonly string[]>> = {
@@ -46,6 +46,6 @@ function readEnvFile(file: string): Record<string, string | undefined> | CanaryE
     // A file from Windows may begin with a byte order mark and end its lines with CRLF.
     return parseEnv(text.replace(/^\uFEFF/, '').replaceAll('\r\n', '\n'));
   } catch (error) {
-    return usageError(`The settings file ${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    return usageError(`The settings file ${file} cannot be read: ${messageOf(error)}`);
   }
 }

@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { usageError } from '../errors.ts';
+import { usageError, messageOf } from '../errors.ts';
 import type { BuildOptions } from './builder.ts';
 import { readContext } from './context.ts';
 import { ImageTree } from './copy.ts';
@@ -53,7 +53,7 @@ async function readDockerfile(dir: string): Promise<string> {
   try {
     return await readFile(join(dir, 'Dockerfile'), 'utf8');
   } catch (cause) {
-    throw usageError(`${join(dir, 'Dockerfile')} can't be read: ${cause instanceof Error ? cause.message : String(cause)}`);
+    throw usageError(`${join(dir, 'Dockerfile')} can't be read: ${messageOf(cause)}`);
   }
 }
 

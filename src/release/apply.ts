@@ -1,11 +1,11 @@
 /** Carries out the steps of a plan, one after the other; the safety rules are asked again on what AWS says right then. */
 import type { Aws } from '../aws/aws.ts';
 import type { TaskDefinition } from '../aws/ecs.ts';
-import { CanaryError } from '../errors.ts';
+import { CanaryError, messageOf } from '../errors.ts';
 import type { Progress } from '../progress/events.ts';
 import type { Wait } from '../time.ts';
 import type { LogWriter } from './log.ts';
-import { COLOURS, type Place, type Version, desiredTasks, healthyTargets, otherColour } from './model.ts';
+import { COLOURS, type Place, type Version, desiredTasks, healthyTargets, otherColour, serviceName } from './model.ts';
 import { observe } from './observe.ts';
 import { whyNotReceive, whyNotStop } from './safety.ts';
 import type { RecordEntry, SetWeights, Step, Stop, WaitStarted } from './step.ts';
@@ -112,8 +112,9 @@ async function record({ entry, emergency }: RecordEntry, run: Run): Promise<void
 async function requireReceiver({ pair, percent, force }: SetWeights, { aws, place }: ServiceRun): Promise<void> {
   if (force) return;
   const emergency = percent === 0;
-  const receiver = COLOURS.find((colour) => place.targetGroups[colour] === (emergency ? pair.primary : pair.canary));
-  const reason = await aws.containers.describeServices(place.cluster, [`${place.service}-${receiver}`]).then(
+  const receiver = COLOURS.filter((colour) => place.targetGroups[colour] === (emergency ? pair.primary : pair.canary));
+  const names = receiver.map((colour) => serviceName(place, colour));
+  const reason = await aws.containers.describeServices(place.cluster, names).then(
     ([service]) => whyNotReceive(service),
     (error: unknown) => {
       // The emergency exit goes on with what it knew a moment ago.
@@ -144,7 +145,7 @@ async function cleanUp({ colour, version }: WaitStarted, deployment: string, run
     if (service?.deployment?.id !== deployment || (whyNotStop(fresh, targetGroup) && !first)) return;
     await stopVersion(colour, version, { ...run, wait: { ...run.wait, deadline: run.wait.clock.now() + CLEAN_UP } });
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     run.progress({ type: 'warning', text: `The tasks of ${version} in ${colour} could not be stopped: ${why}` });
   }
 }

@@ -1,7 +1,7 @@
 /** The release log in the parameter store: append-only, one path per pair, and the only lock there is. */
 import { createHash } from 'node:crypto';
 import type { Parameters } from '../aws/ssm.ts';
-import { CanaryError, ExitCode } from '../errors.ts';
+import { CanaryError, ExitCode, messageOf } from '../errors.ts';
 import { type LogEntry, type NewEntry, VALUE_LIMIT, parse, serialize } from './log-entry.ts';
 import type { Pair } from './model.ts';
 
@@ -116,7 +116,7 @@ export function logWriter(parameters: Parameters, pair: Pair, author: Author, ne
         while (!(await create(entry))) known = (await newer())?.number ?? known + 1;
         return undefined;
       } catch (error) {
-        return `The release log could not be written: ${error instanceof Error ? error.message : String(error)}`;
+        return `The release log could not be written: ${messageOf(error)}`;
       }
     },
 

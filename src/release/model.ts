@@ -39,6 +39,11 @@ export interface Place {
   readonly logGroup: string;
 }
 
+/** The ECS service of a colour. */
+export function serviceName({ service }: Place, colour: Colour): string {
+  return `${service}-${colour}`;
+}
+
 /** Traffic between two target groups, whoever made them. */
 export interface Traffic {
   /** Rules whose forward action holds exactly the pair. */

@@ -5,21 +5,20 @@ import type { ListenerRule, Target } from '../aws/elbv2.ts';
 import { CanaryError } from '../errors.ts';
 import { readLog } from './log.ts';
 import type { LogEntry } from './log-entry.ts';
-import { type Colour, type ColourState, type Pair, type Place, type State, type Traffic, type Version } from './model.ts';
+import { COLOURS, type Colour, type ColourState, type Pair, type Place, type State, type Traffic, type Version, serviceName } from './model.ts';
 import { imageOf } from './task-definition.ts';
 
 export const VERSION_TAG = 'ecs-canary:version';
 
 /** A service of the project: both colours, their rules, targets and log. */
 export async function observe(aws: Aws, place: Place): Promise<State> {
-  const names = { blue: `${place.service}-blue`, green: `${place.service}-green` };
   const pair = { primary: place.targetGroups.blue, canary: place.targetGroups.green };
   const [traffic, services] = await Promise.all([
     observeTraffic(aws, pair),
-    aws.containers.describeServices(place.cluster, Object.values(names)),
+    aws.containers.describeServices(place.cluster, COLOURS.map((colour) => serviceName(place, colour))),
   ]);
   const colourState = async (colour: Colour): Promise<ColourState> => {
-    const service = services.find(({ name }) => name === names[colour]);
+    const service = services.find(({ name }) => name === serviceName(place, colour));
     const version = service && service.desired > 0 ? await versionOf(aws, service, place.service) : undefined;
     return { colour, targetGroup: place.targetGroups[colour], service, version };
   };

@@ -1,7 +1,7 @@
 /** Which colour is primary, canary or old: the release log says it, and the weights must agree. */
 import type { LogEntry } from './log-entry.ts';
-import { whyNotEverything } from './safety.ts';
 import { COLOURS, type Colour, type ColourState, type State, type Traffic, desiredTasks, otherColour, share, weightOf } from './model.ts';
+import { whyNotEverything } from './safety.ts';
 
 /** Where a service stands in its life. */
 export type Roles =

@@ -3,7 +3,7 @@
  * on a fresh observation right before every step that can hurt. Each returns why not, or undefined when it may be done.
  */
 import type { EcsService } from '../aws/ecs.ts';
-import { type Pair, type State, type Traffic, desiredTasks, healthyTargets, share, weightOf } from './model.ts';
+import { type Colour, type ColourState, type Pair, type State, type Traffic, desiredTasks, healthyTargets, share, weightOf } from './model.ts';
 
 /**
  * Healthy targets that a group needs for a share of the traffic.
@@ -28,7 +28,7 @@ export function whyNotReturn(traffic: Traffic, targetGroup: string): string | un
 }
 
 /** With one version running, every rule gives it everything; what another group gets is answered by nobody. */
-export function whyNotEverything(state: State, { targetGroup, colour }: { targetGroup: string; colour: 'blue' | 'green' }): string | undefined {
+export function whyNotEverything(state: State, { targetGroup, colour }: ColourState): string | undefined {
   const least = Math.min(100, ...state.rules.map((rule) => share(rule, targetGroup)));
   return least < 100 ? `only ${Math.round(least)}% of the traffic reach ${colour}, where the version runs; the rest is answered 503` : undefined;
 }
@@ -79,7 +79,7 @@ export function whyNotOurs(state: State): string | undefined {
 }
 
 /** Only an empty colour takes a new version. */
-export function whyNotStart(state: State, colour: 'blue' | 'green'): string | undefined {
+export function whyNotStart(state: State, colour: Colour): string | undefined {
   const { service } = state.colours[colour];
   if (service && service.status !== 'ACTIVE') return `${service.name} is ${service.status}: wait until it is gone`;
   return desiredTasks(state.colours[colour]) === 0 ? undefined : `${colour} still runs ${state.colours[colour].version?.tag}`;

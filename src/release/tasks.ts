@@ -1,12 +1,12 @@
 /** Starting and stopping a colour's tasks, and waiting for them. */
 import type { EcsService, EcsTask } from '../aws/ecs.ts';
 import { isAws } from '../aws/connect.ts';
-import { CanaryError, ExitCode } from '../errors.ts';
+import { CanaryError, ExitCode, messageOf } from '../errors.ts';
 import { poll } from '../time.ts';
 import type { ServiceRun } from './apply.ts';
 import { whyStopped } from './failure-report.ts';
 import { isLocked } from './log.ts';
-import type { Colour } from './model.ts';
+import { type Colour, serviceName } from './model.ts';
 import { observe, VERSION_TAG } from './observe.ts';
 import { whyNotOurs, whyNotStart } from './safety.ts';
 import type { Start, WaitStarted } from './step.ts';
@@ -26,7 +26,7 @@ export async function startVersion({ colour, version, tasks }: Start, run: Servi
   const reason = whyNotOurs(state) ?? whyNotStart(state, colour);
   if (reason) throw new CanaryError({ code: 'not-empty', message: `${version.tag} was not started: ${reason}.` });
 
-  const name = `${place.service}-${colour}`;
+  const name = serviceName(place, colour);
   const labels = { 'ecs-canary:project': place.project, 'ecs-canary:service': place.service };
   const definition = await run.definition(version);
   const tags = Object.entries({ ...labels, [VERSION_TAG]: version.tag }).map(([key, value]) => ({ key, value }));
@@ -55,7 +55,7 @@ export async function startVersion({ colour, version, tasks }: Start, run: Servi
     return deploymentOf(service);
   } catch (error) {
     if (!isAws(error, 'ClientException', 'InvalidParameterException', 'PlatformUnknownException')) throw error;
-    const said = error instanceof Error ? error.message : String(error);
+    const said = messageOf(error);
     throw new CanaryError({ code: 'start-refused', message: `AWS refused to start ${version.tag}: ${said}`, cause: error });
   }
 }
@@ -67,7 +67,7 @@ export async function startVersion({ colour, version, tasks }: Start, run: Servi
  */
 export async function waitStarted({ colour, tasks }: WaitStarted, deployment: string, run: ServiceRun): Promise<void> {
   const { place, aws } = run;
-  const name = `${place.service}-${colour}`;
+  const name = serviceName(place, colour);
   let seen = false;
   let shown = -1;
   run.progress({ type: 'tasks-waiting' });
@@ -100,7 +100,7 @@ export async function waitStarted({ colour, tasks }: WaitStarted, deployment: st
  */
 export async function stopVersion(colour: Colour, version: string, run: ServiceRun, tasks?: number): Promise<void> {
   const { place, aws } = run;
-  const name = `${place.service}-${colour}`;
+  const name = serviceName(place, colour);
   await aws.containers.updateService(place.cluster, name, { desired: 0 });
   run.progress({ type: 'waiting', text: `Destroying ${version}: draining and stopping its tasks` });
   await poll(`the tasks of ${name} to stop`, run.wait, async () => {

@@ -1,5 +1,5 @@
 /** The whole way of one version: rollout, the steps with a hold after each, promotion. A composition of the other plans. */
-import { CanaryError, ExitCode } from '../errors.ts';
+import { CanaryError, ExitCode, messageOf } from '../errors.ts';
 import { formatDuration } from '../settings/duration.ts';
 import { explained } from './explain.ts';
 import { isLocked } from './log.ts';
@@ -115,7 +115,7 @@ async function takenBack(release: Release, error: unknown): Promise<unknown> {
       next: 'ecs-canary status',
     });
   } catch (failure) {
-    const why = failure instanceof Error ? failure.message : String(failure);
+    const why = messageOf(failure);
     const stuck = new CanaryError({
       code: 'stuck',
       message: `${error.message}\nThe way back failed as well: ${why}`,

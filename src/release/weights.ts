@@ -1,7 +1,7 @@
 /** Writing weights: fresh read before each write, read-back after, undone on the way up, retried on the way back. */
 import type { Aws } from '../aws/aws.ts';
 import type { ListenerRule } from '../aws/elbv2.ts';
-import { CanaryError, ExitCode } from '../errors.ts';
+import { CanaryError, ExitCode, messageOf } from '../errors.ts';
 import { formatDuration } from '../settings/duration.ts';
 import { poll } from '../time.ts';
 import type { Run } from './apply.ts';
@@ -230,8 +230,4 @@ async function cannotPutRight(what: string, stuck: readonly ListenerRule[], pair
     exitCode: ExitCode.stuck,
     usersAre: 'partly on the version that they should not be on.',
   });
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

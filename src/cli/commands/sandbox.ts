@@ -1,6 +1,6 @@
 /** `sandbox start|stop|status|reset`: the local AWS. It reads no project settings. */
 import { fileURLToPath } from 'node:url';
-import { CanaryError, usageError } from '../../errors.ts';
+import { CanaryError, usageError, messageOf } from '../../errors.ts';
 import type { SandboxInfo } from '../../sandbox/run-file.ts';
 import { type Command, type Values, isSet, option, textOf } from '../command.ts';
 import { confirm } from '../confirm.ts';
@@ -149,6 +149,6 @@ async function plainly<T>(code: string, work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
-    throw new CanaryError({ code, message: error instanceof Error ? error.message : String(error), cause: error });
+    throw new CanaryError({ code, message: messageOf(error), cause: error });
   }
 }
