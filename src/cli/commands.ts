@@ -9,12 +9,17 @@ import { push } from './commands/push.ts';
 import { rollback } from './commands/rollback.ts';
 import { rollout } from './commands/rollout.ts';
 import { route } from './commands/route.ts';
-import { sandboxReset, sandboxStart, sandboxStatus, sandboxStop } from './commands/sandbox.ts';
+import { sandboxFault } from './commands/sandbox/fault.ts';
+import { sandboxFaults } from './commands/sandbox/faults.ts';
+import { sandboxReset } from './commands/sandbox/reset.ts';
+import { sandboxStart } from './commands/sandbox/start.ts';
+import { sandboxStatus } from './commands/sandbox/status.ts';
+import { sandboxStop } from './commands/sandbox/stop.ts';
 import { status } from './commands/status.ts';
 import { update } from './commands/update.ts';
 
 const ofTheProgram = [buildInfra, push, rollout, route, promote, destroyOld, update, rollback, status, probe, destroyInfra];
-const ofTheSandbox = [sandboxStart, sandboxStop, sandboxStatus, sandboxReset];
+const ofTheSandbox = [sandboxStart, sandboxStop, sandboxStatus, sandboxReset, sandboxFault, sandboxFaults];
 
 export const commands: readonly (readonly [path: readonly string[], command: Command])[] = [
   ...ofTheProgram.map((command) => [[command.name], command] as const),

@@ -1,4 +1,4 @@
-/** What `sandbox start`, `stop`, `status` and `reset` do. Nothing here prints; errors are worded for a user. */
+/** What the `sandbox` commands do. Nothing here prints; errors are worded for a user. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
@@ -7,6 +7,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { emptyFolder, logFile, prepareFolder } from './folder.ts';
 import { type SandboxOptions, startSandbox } from './index.ts';
 import { askStatus, findRunning, isSameProcess, readRunFile, refuseIfRunning, type SandboxInfo, type SandboxStatus } from './run-file.ts';
+
+export { clearFaults, listFaults, NotRunning, orderFault } from './faults/client.ts';
+export { InvalidOrder } from './faults/order.ts';
+export { isQuotaName, quotaNames } from './quotas.ts';
 
 export interface ForegroundSandbox {
   readonly info: SandboxInfo;

@@ -2,12 +2,16 @@
 import { randomUUID } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { makeAnswering } from './api/faulty-answer.ts';
+import { allOperations } from './api/protocol/services.ts';
 import { listen, type ServerParts } from './api/server.ts';
 import { closeAll, type Closer } from './closers.ts';
-import { makeRegistry } from './dataplane/registry.ts';
+import { makeRegistry, REGISTRY_OPERATIONS } from './dataplane/registry.ts';
+import { type FaultOrders, type Faults, makeFaults } from './faults/faults.ts';
 import { logFile, prepareFolder, requestLogFile } from './folder.ts';
 import { countHoldings } from './holdings.ts';
 import type { Region, SandboxConfig } from './parts.ts';
+import type { Quotas } from './quotas.ts';
 import { startRegions } from './regions.ts';
 import { openRequestLog } from './request-log.ts';
 import { claim, refuseIfRunning, release, type SandboxInfo, type SandboxStatus } from './run-file.ts';
@@ -23,6 +27,10 @@ export interface SandboxOptions {
   readonly account?: string;
   /** Makes the choice of target group repeatable. */
   readonly seed?: number;
+  /** No listing gives more items in a page (default: AWS's own sizes). */
+  readonly pageSize?: number;
+  /** Quotas of the account that are not AWS's default. */
+  readonly quotas?: Quotas;
 }
 
 export interface Sandbox {
@@ -30,6 +38,8 @@ export interface Sandbox {
   /** The endpoint for AWS SDKs. */
   readonly url: string;
   readonly port: number;
+  /** What is to go wrong with which calls. */
+  readonly faults: FaultOrders;
   /** A region, started on demand. */
   region(name: string): Promise<Region>;
   /** Ends everything it started and writes its state. */
@@ -42,16 +52,17 @@ export interface Sandbox {
  *   state can't be read.
  */
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
-  const { port = 0, speed = 1, account = '000000000000', seed } = options;
+  const { port = 0, speed = 1, account = '000000000000', seed, pageSize, quotas } = options;
   const dir = resolve(options.dir);
   prepareFolder(dir);
   await refuseIfRunning(dir);
   const closers: Closer[] = [];
   try {
-    const server = await listen(port, (bound) => startParts({ account, port: bound, dir, speed, seed }, closers));
+    const server = await listen(port, (bound) => startParts({ account, port: bound, dir, speed, seed, pageSize, quotas }, closers));
     closers.push(server.close);
-    const { info, region } = server.parts;
-    return { info, url: info.url, port: info.port, region, stop: () => closeAll(closers) };
+    const { info, faults, region } = server.parts;
+    closers.push(faults.stop);
+    return { info, url: info.url, port: info.port, faults, region, stop: () => closeAll(closers) };
   } catch (error) {
     await closeAll(closers);
     throw error;
@@ -60,6 +71,8 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
 
 interface SandboxParts extends ServerParts {
   readonly info: SandboxInfo;
+  readonly faults: Faults;
+  readonly region: (name: string) => Promise<Region>;
 }
 
 /** Starts what stands behind the port; what has to be ended later goes to `closers`, also when it fails midway. */
@@ -71,13 +84,17 @@ async function startParts(config: SandboxConfig, closers: Closer[]): Promise<San
   closers.push(() => release(dir));
   const requestLog = openRequestLog(requestLogFile(dir));
   closers.push(requestLog.close);
+  const faults = makeFaults(async () => ({ api: await allOperations(), registry: REGISTRY_OPERATIONS }));
   const regions = await startRegions(config);
   closers.push(regions.stop);
   return {
     info,
+    faults,
     region: regions.get,
+    answer: makeAnswering(regions.get, faults),
     registry: makeRegistry({
       dir,
+      faults,
       regions: regions.started,
       log: (call) => requestLog.append({ ...call, service: 'ecr', requestId: randomUUID() }),
     }),

@@ -4,7 +4,9 @@
  */
 import type { TargetHealthReasonEnum } from '@aws-sdk/client-elastic-load-balancing-v2';
 import type { Clock } from './clock.ts';
+import type { Quotas } from './quotas.ts';
 import type { StoredStack } from './world/cloudformation-state.ts';
+import type { Metrics } from './world/metrics.ts';
 import type { WorldState } from './world/state.ts';
 
 export interface SandboxConfig {
@@ -16,6 +18,10 @@ export interface SandboxConfig {
   readonly speed: number;
   /** Makes the choice of target group repeatable. */
   readonly seed?: number;
+  /** No listing gives more items in a page. */
+  readonly pageSize?: number;
+  /** Those of the account's that are not AWS's default. */
+  readonly quotas?: Quotas;
 }
 
 export interface Region {
@@ -34,13 +40,14 @@ export interface Region {
   readonly network: Network;
   readonly scheduler: Scheduler;
   readonly logs: LogSink;
+  readonly metrics: Metrics;
   readonly images: ImageStore;
   readonly stacks: Stacks;
   /** Calls an operation as a client would, without the wire: CloudFormation makes its resources with it. Throws AwsError. */
   call(service: ServiceName, operation: string, input: object): Promise<Record<string, unknown>>;
 }
 
-export type ServiceName = 'ecs' | 'elasticloadbalancing' | 'ecr' | 'ssm' | 'sts' | 'cloudformation' | 'logs';
+export type ServiceName = 'ecs' | 'elasticloadbalancing' | 'ecr' | 'ssm' | 'sts' | 'cloudformation' | 'logs' | 'monitoring';
 
 export interface TargetAddress {
   /** The task's VPC address. */
@@ -60,6 +67,7 @@ export interface TargetHealth {
 /** A target as it is now. It stays the same object from its registration until it is gone. */
 export interface RegisteredTarget extends TargetAddress {
   readonly availabilityZone: string;
+  readonly targetGroupArn: string;
   readonly health: TargetHealth;
   /** Aborts once the target has drained: connections to it end then. */
   readonly gone: AbortSignal;

@@ -12,6 +12,7 @@ import { makeLogSink } from './log-sink.ts';
 import type { Region, SandboxConfig } from './parts.ts';
 import { openState } from './persistence.ts';
 import { makeScheduler } from './world/ecs/scheduler.ts';
+import { makeMetrics } from './world/metrics.ts';
 
 export interface RunningRegion {
   readonly region: Region;
@@ -35,6 +36,7 @@ export async function startRegion(name: string, config: SandboxConfig, clock: Cl
     clock,
     state,
     changed,
+    metrics: makeMetrics(clock),
     arn: (service, resource) => `arn:aws:${service}:${name}:${config.account}:${resource}`,
     async call(serviceName, operation, input) {
       const service = await loadService(serviceName);

@@ -7,12 +7,14 @@ export interface LoggedRequest {
   readonly operation: string;
   /** Whether the operation changes something, by its name. */
   readonly write: boolean;
-  /** HTTP status. */
+  /** HTTP status; 0 for a call that was cut before it took effect. */
   readonly status: number;
   /** The error code; null for a success. */
   readonly code: string | null;
   readonly region: string;
   readonly requestId: string;
+  /** What was ordered for the call, if anything. */
+  readonly fault?: string | undefined;
 }
 
 export interface RequestLog {
@@ -26,9 +28,9 @@ export function openRequestLog(file: string): RequestLog {
   const descriptor = openSync(file, 'a');
   return {
     append(entry) {
-      const { requestId, region, service, operation, status, code } = entry;
+      const { requestId, region, service, operation, status, code, fault } = entry;
       const time = new Date().toISOString();
-      const line: LoggedRequest = { time, service, operation, write: isWrite(operation), status, code, region, requestId };
+      const line: LoggedRequest = { time, service, operation, write: isWrite(operation), status, code, region, requestId, fault };
       writeSync(descriptor, `${JSON.stringify(line)}\n`);
     },
     close: () => closeSync(descriptor),

@@ -29,7 +29,7 @@ export interface Lab {
   /** A listener that listens nowhere, so that any number of them can be made. */
   quietListener(loadBalancerArn: string, defaultActions?: Action[], port?: number): Promise<string>;
   /** Starts a server, gives it a VPC address and registers it. */
-  target(targetGroupArn: string, answer: RequestListener): Promise<Target>;
+  target(targetGroupArn: string, answer: RequestListener, zone?: string): Promise<Target>;
   health(targetGroupArn: string, target?: Target): Promise<TargetHealth | undefined>;
   /** Stops and starts the sandbox on the same folder. */
   restart(meanwhile?: () => Promise<unknown>): Promise<void>;
@@ -104,14 +104,14 @@ export async function openLab(options: Omit<SandboxOptions, 'dir'> = {}): Promis
       return created.Listeners?.[0]?.ListenerArn ?? '';
     },
 
-    async target(TargetGroupArn, answer) {
+    async target(TargetGroupArn, answer, AvailabilityZone) {
       const server = http.createServer({ keepAliveTimeout: 65_000 }, answer);
       servers.push(server);
       const target = { Id: `10.0.0.${servers.length + 3}`, Port: TARGET_PORT, server };
       endpoints.set(target.Id, await listen(server));
       const { state } = await running.sandbox.region(REGION);
       state.ecs.endpoints[target.Id] = { [TARGET_PORT]: endpoints.get(target.Id) ?? 0 };
-      await running.elb.registerTargets({ TargetGroupArn, Targets: [{ Id: target.Id, Port: target.Port }] });
+      await running.elb.registerTargets({ TargetGroupArn, Targets: [{ Id: target.Id, Port: target.Port, AvailabilityZone }] });
       return target;
     },
 

@@ -1,14 +1,16 @@
-/** The sandbox's one port on 127.0.0.1: AWS API, registry, and the sandbox's own status. */
+/** The sandbox's one port on 127.0.0.1: AWS API, registry, and what is the sandbox's own: its status, fault orders. */
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
-import type { Region } from '../parts.ts';
+import type { FaultOrders } from '../faults/faults.ts';
 import type { RequestLog } from '../request-log.ts';
-import { answerRequest } from './protocol/answer.ts';
+import { FAULTS_PATH, serveFaults } from './fault-orders.ts';
+import type { Answering } from './faulty-answer.ts';
 
 /** What the server hands requests to. */
 export interface ServerParts {
-  readonly region: (name: string) => Promise<Region>;
+  readonly answer: Answering;
+  readonly faults: FaultOrders;
   readonly registry: { handle(request: IncomingMessage, response: ServerResponse): Promise<void> };
   readonly requestLog: RequestLog;
   /** What the sandbox says of itself at `GET /_ecs-canary/status`, as JSON. */
@@ -86,6 +88,8 @@ async function serve(request: IncomingMessage, response: ServerResponse, parts: 
     await ready.registry.handle(request, response);
   } else if (pathname === STATUS_PATH && request.method === 'GET') {
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(ready.status()));
+  } else if (pathname === FAULTS_PATH) {
+    await serveFaults(request, response, ready.faults);
   } else {
     await serveApi(request, response, search, ready);
   }
@@ -100,11 +104,15 @@ function whyRefused({ headers }: IncomingMessage): string | undefined {
 async function serveApi(request: IncomingMessage, response: ServerResponse, search: string, parts: ServerParts): Promise<void> {
   const requestId = randomUUID();
   const body = [search.slice(1), await text(request)].filter((part) => part !== '').join('&');
-  const answer = await answerRequest({ headers: request.headers, body, requestId }, parts.region);
-  const { service, region, operation, status, code } = answer;
-  parts.requestLog.append({ requestId, region, service, operation, status, code });
+  const answer = await parts.answer({ headers: request.headers, body, requestId });
+  const { service, region, operation, status, code, fault } = answer;
+  parts.requestLog.append({ requestId, region, service, operation, status, code, fault });
   if (answer.note !== undefined) parts.log(`${service || '(no service)'} ${operation || '(no operation)'}: ${answer.note}`);
+  if (answer.cut) {
+    request.socket.destroy();
+    return;
+  }
   const errorType = code === null ? {} : { 'x-amzn-errortype': code };
-  response.writeHead(status, { 'content-type': answer.contentType, 'x-amzn-requestid': requestId, ...errorType });
+  response.writeHead(status, { 'content-type': answer.contentType, 'x-amzn-requestid': requestId, ...errorType, ...answer.headers });
   response.end(answer.body);
 }

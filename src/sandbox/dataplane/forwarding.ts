@@ -5,6 +5,7 @@ import { answerError, reasonPhrase } from './balancer-answers.ts';
 import { endToEndHeaders, headersForTarget } from './forwarded-request.ts';
 
 export interface Destination {
+  readonly targetGroupArn: string;
   readonly host: string;
   readonly port: number;
   readonly agent: Agent;
@@ -12,6 +13,8 @@ export interface Destination {
   readonly idleTimeoutMs: number;
   /** Aborts when the target is gone; what still runs then is cut. */
   readonly gone: AbortSignal;
+  /** Values of Set-Cookie headers that the load balancer adds to the answer. */
+  readonly cookies: readonly string[];
 }
 
 /** What a client that asks for another protocol (WebSocket) brings with it. */
@@ -22,10 +25,11 @@ export interface UpgradeRequest {
 }
 
 /**
+ * Returns the request to the target.
  * Answers 502 when the target refuses or resets the connection, 504 when it does not answer in time. Once the target's answer
  * has begun there is nothing to say any more: the client's connection is cut.
  */
-export function forwardRequest(request: IncomingMessage, response: ServerResponse, to: Destination, upgrade?: UpgradeRequest): void {
+export function forwardRequest(request: IncomingMessage, response: ServerResponse, to: Destination, upgrade?: UpgradeRequest): ClientRequest {
   const headers = headersForTarget(request);
   if (request.headers['transfer-encoding'] !== undefined) headers.push('Transfer-Encoding', 'chunked');
   if (upgrade) headers.push('Connection', 'Upgrade', 'Upgrade', request.headers.upgrade ?? '');
@@ -38,13 +42,14 @@ export function forwardRequest(request: IncomingMessage, response: ServerRespons
     headers,
     timeout: to.idleTimeoutMs,
   });
-  passBack(request, response, outgoing);
+  passBack(request, response, outgoing, to);
   if (upgrade) outgoing.on('upgrade', (answer, socket, head) => tunnel(response, upgrade, { answer, socket, head }, to));
   if (hasBody(request)) request.pipe(outgoing);
   else outgoing.end();
+  return outgoing;
 }
 
-function passBack(request: IncomingMessage, response: ServerResponse, outgoing: ClientRequest): void {
+function passBack(request: IncomingMessage, response: ServerResponse, outgoing: ClientRequest, { cookies }: Destination): void {
   let timedOut = false;
   outgoing.on('timeout', () => {
     timedOut = true;
@@ -57,7 +62,7 @@ function passBack(request: IncomingMessage, response: ServerResponse, outgoing: 
     else answerError(response, timedOut ? 504 : 502);
   });
   outgoing.on('response', (answer) => {
-    if (!beginAnswer(response, answer)) {
+    if (!beginAnswer(response, answer, cookies)) {
       outgoing.destroy(new Error('malformed answer'));
       return;
     }
@@ -72,10 +77,11 @@ function passBack(request: IncomingMessage, response: ServerResponse, outgoing: 
 }
 
 /** Whether the target's status line and headers could be passed on: Node reads some that it refuses to write. */
-function beginAnswer(response: ServerResponse, answer: IncomingMessage): boolean {
+function beginAnswer(response: ServerResponse, answer: IncomingMessage, cookies: readonly string[]): boolean {
   response.sendDate = false;
+  const headers = [...endToEndHeaders(answer), ...cookies.flatMap((cookie) => ['Set-Cookie', cookie])];
   try {
-    response.writeHead(answer.statusCode ?? 502, answer.statusMessage, endToEndHeaders(answer));
+    response.writeHead(answer.statusCode ?? 502, answer.statusMessage, headers);
     return true;
   } catch {
     return false;

@@ -1,10 +1,12 @@
 /** The load balancers of one region at work: a real HTTP server on 127.0.0.1 for each HTTP listener. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Action } from '@aws-sdk/client-elastic-load-balancing-v2';
+import type { ForwardActionConfig } from '@aws-sdk/client-elastic-load-balancing-v2';
 import type { Lifecycle, LoadBalancers, Region } from '../parts.ts';
 import type { StoredListener } from '../world/elbv2-state.ts';
+import { observeRequest } from '../world/metrics-of-requests.ts';
 import { answerError, answerFixed, answerRedirect } from './balancer-answers.ts';
 import { type Destination, type UpgradeRequest, forwardRequest } from './forwarding.ts';
+import { stickinessCookies, stickyTargetGroup } from './group-stickiness.ts';
 import { type ListenerServer, startListenerServer } from './listener-server.ts';
 import { matchRule } from './rule-matching.ts';
 import { makeTargetChooser } from './target-choice.ts';
@@ -25,27 +27,41 @@ export function makeLoadBalancers(region: Region): LoadBalancers & Lifecycle {
     return Math.max(region.clock.real(seconds * 1_000), SHORTEST_IDLE_TIMEOUT_MS);
   }
 
+  function zonesOf({ description }: StoredListener): string[] {
+    const zones = region.state.elbv2.loadBalancers[description.LoadBalancerArn]?.description.AvailabilityZones ?? [];
+    return zones.flatMap(({ ZoneName }) => ZoneName ?? []);
+  }
+
   function handle(listenerArn: string, request: IncomingMessage, response: ServerResponse, upgrade?: UpgradeRequest): void {
     const listener = region.state.elbv2.listeners[listenerArn];
     // Authentication stands before the routing action and is not performed.
     const action = listener && matchRule(listener.rules, request)?.Actions.at(-1);
     if (!action) return answerError(response, 503);
+    const observer = observeRequest(region.metrics, listener.description.LoadBalancerArn, response);
     if (action.FixedResponseConfig) return answerFixed(response, action.FixedResponseConfig);
     if (action.RedirectConfig) return answerRedirect(request, response, action.RedirectConfig);
-    const to = destination(action, listener);
+    const to = destination(action.ForwardConfig ?? {}, listener, request);
     if (typeof to === 'number') answerError(response, to);
-    else forwardRequest(request, response, to, upgrade);
+    else observer.forwarded(to.targetGroupArn, forwardRequest(request, response, to, upgrade));
   }
 
   /** The target for one request, or the status to answer instead. */
-  function destination({ ForwardConfig = {} }: Action, listener: StoredListener): Destination | 503 | 504 {
-    const target = chooser.choose(ForwardConfig);
+  function destination(forward: ForwardActionConfig, listener: StoredListener, request: IncomingMessage): Destination | 503 | 504 {
+    const stickyGroup = stickyTargetGroup(forward, request, region.clock);
+    const target = chooser.choose(forward, { zones: zonesOf(listener), stickyGroup });
     if (!target) return 503;
     const address = region.network.resolve(target);
     // Nobody is there: a connection attempt that runs out of time.
     if (!address) return 504;
     const timeoutMs = idleTimeoutMs(listener);
-    return { ...address, agent: connections.to(target, timeoutMs), idleTimeoutMs: timeoutMs, gone: target.gone };
+    return {
+      ...address,
+      targetGroupArn: target.targetGroupArn,
+      agent: connections.to(target, timeoutMs),
+      idleTimeoutMs: timeoutMs,
+      gone: target.gone,
+      cookies: stickinessCookies(forward, target.targetGroupArn, region.clock),
+    };
   }
 
   async function open(listenerArn: string): Promise<void> {

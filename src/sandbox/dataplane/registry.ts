@@ -1,6 +1,9 @@
 /** The OCI registry behind ECR: `/v2/` of the sandbox's port, as the distribution specification has it. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AwsError } from '../errors.ts';
+import type { Faults } from '../faults/faults.ts';
+import { type Fault, faultName } from '../faults/order.ts';
+import { cappedPageSize } from '../page-size.ts';
 import type { Region } from '../parts.ts';
 import { requireRepository } from '../world/ecr-images.ts';
 import { makeBlobStore } from './blob-store.ts';
@@ -23,12 +26,15 @@ export interface RegistryCall {
   readonly status: number;
   /** The error code; null for a success. */
   readonly code: string | null;
+  /** What was ordered for the call, if anything. */
+  readonly fault?: string | undefined;
 }
 
 export interface RegistryOptions {
   readonly dir: string;
   readonly regions: () => Iterable<Region>;
   readonly log: (call: RegistryCall) => void;
+  readonly faults: Faults;
 }
 
 interface Route {
@@ -56,12 +62,17 @@ const ROUTES: readonly Route[] = [
   { path: /^\/v2\/(.+)\/tags\/list$/, methods: { GET: ['ListImages', listTags] } },
 ];
 
+/** What the calls to repositories are named. */
+export const REGISTRY_OPERATIONS: ReadonlySet<string> = new Set(
+  ROUTES.flatMap(({ methods }) => Object.values(methods).map(([operation]) => operation)),
+);
+
 /**
  * @param options.dir the sandbox's folder
  * @param options.regions all regions there are; the one that gave out the caller's token is the one whose repositories it sees
  * @param options.log takes every call to a repository, once it is answered
  */
-export function makeRegistry({ dir, regions, log }: RegistryOptions): RegistryHandler {
+export function makeRegistry({ dir, regions, log, faults }: RegistryOptions): RegistryHandler {
   const blobs = makeBlobStore(dir);
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -70,13 +81,27 @@ export function makeRegistry({ dir, regions, log }: RegistryOptions): RegistryHa
     if (url.pathname === '/v2/' || url.pathname === '/v2') return sendJson(response, 200, {});
 
     const { operation, handler, name, reference } = route(request.method ?? 'GET', url.pathname);
+    const fault = faults.next({ operation, text: url.pathname, except: ['cut-after'] });
+    const call = { region: region.name, operation, ...(fault && { fault: faultName(fault) }) };
+    if (fault === 'cut-before') {
+      log({ ...call, status: 0, code: null });
+      return void request.socket.destroy();
+    }
     response.once('finish', () => {
       const { statusCode: status } = response;
-      log({ region: region.name, operation, status, code: status < 400 ? null : (response.statusMessage || String(status)) });
+      log({ ...call, status, code: status < 400 ? null : (response.statusMessage || String(status)) });
     });
+    await befall(fault);
     const repository = requireRepository(region, name);
     const exchange: Exchange = { request, response, query: url.searchParams, region, repository, reference, blobs };
     await handler(exchange);
+  }
+
+  async function befall(fault: Fault | undefined): Promise<void> {
+    if (fault === 'throttle') throw new RegistryError(429, 'TOOMANYREQUESTS', 'Rate exceeded');
+    if (typeof fault !== 'object') return;
+    if ('error' in fault) throw new RegistryError(400, fault.error, 'The call was made to fail by a fault order of the sandbox.');
+    await faults.wait(fault.delayMs);
   }
 
   return {
@@ -102,11 +127,11 @@ function route(method: string, path: string): { operation: string; handler: Hand
   throw new RegistryError(405, 'UNSUPPORTED', 'The operation is unsupported.');
 }
 
-async function listTags({ response, query, repository }: Exchange): Promise<void> {
+async function listTags({ response, query, region, repository }: Exchange): Promise<void> {
   const tags = repository.images.flatMap((image) => image.tags).toSorted();
   const last = query.get('last');
   const rest = last === null ? tags : tags.filter((tag) => tag > last);
-  const limit = Number(query.get('n') ?? rest.length);
+  const limit = cappedPageSize(region, Number(query.get('n') ?? rest.length));
   const page = rest.slice(0, limit);
   const { repositoryName } = repository.repository;
   if (page.length > 0 && page.length < rest.length) {

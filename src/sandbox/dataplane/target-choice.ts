@@ -1,10 +1,17 @@
-/** Where a forward action sends one request: a target group by weight, then a target of it in turn. */
+/** Where a forward action sends one request: a target group by weight or stickiness, then a target of it in turn. */
 import type { ForwardActionConfig } from '@aws-sdk/client-elastic-load-balancing-v2';
 import type { Region, RegisteredTarget } from '../parts.ts';
 
+export interface Circumstances {
+  /** The load balancer's zones: the request arrives in one of them. */
+  readonly zones: readonly string[];
+  /** The target group that the client is to stay with: weights do not matter then. */
+  readonly stickyGroup: string | undefined;
+}
+
 export interface TargetChooser {
   /** A target for one request; undefined when there is none that may have it. */
-  choose(forward: ForwardActionConfig): RegisteredTarget | undefined;
+  choose(forward: ForwardActionConfig, circumstances: Circumstances): RegisteredTarget | undefined;
 }
 
 /** Chooses anew for each call, so that a change of weights or health holds from the next request on. */
@@ -12,11 +19,19 @@ export function makeTargetChooser(region: Region): TargetChooser {
   const random = region.config.seed === undefined ? Math.random : seededRandom(region.config.seed);
   const turns = new Map<string, number>();
 
+  /** The targets that a request may reach from where it arrives. */
+  function targetsInReach(arn: string, zones: readonly string[]): readonly RegisteredTarget[] {
+    const targets = region.targets.list(arn);
+    if (region.state.elbv2.targetGroups[arn]?.attributes['load_balancing.cross_zone.enabled'] !== 'false') return targets;
+    const zone = zones[Math.floor(random() * zones.length)];
+    return targets.filter(({ availabilityZone }) => availabilityZone === zone);
+  }
+
   return {
-    choose(forward) {
-      const arn = targetGroupByWeight(forward, random);
+    choose(forward, { zones, stickyGroup }) {
+      const arn = stickyGroup ?? targetGroupByWeight(forward, random);
       if (arn === undefined) return undefined;
-      const targets = usableTargets(region.targets.list(arn));
+      const targets = usableTargets(targetsInReach(arn, zones));
       const turn = turns.get(arn) ?? 0;
       turns.set(arn, turn + 1);
       return targets[turn % targets.length];

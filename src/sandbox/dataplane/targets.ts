@@ -52,7 +52,7 @@ export function makeTargets(region: Region): Targets & Lifecycle {
     if (known) return known;
     const ended = new AbortController();
     setMaxListeners(0, ended.signal);
-    const target = { ...address, availabilityZone, health: UNUSED, gone: ended.signal, ended };
+    const target = { ...address, availabilityZone, targetGroupArn: arn, health: UNUSED, gone: ended.signal, ended };
     group.set(keyOf(address), target);
     return target;
   }

@@ -59,6 +59,11 @@ export function forwardedTargetGroups(actions: readonly Action[]): string[] {
   );
 }
 
+/** Registered targets of all these target groups. */
+export function targetCount(state: Elbv2State, targetGroupArns: Iterable<string>): number {
+  return Array.from(targetGroupArns, (arn) => state.targetGroups[arn]?.targets.length ?? 0).reduce((sum, count) => sum + count, 0);
+}
+
 /** The load balancers with a rule that forwards to the target group, each once. */
 export function loadBalancersOf(state: Elbv2State, targetGroupArn: string): string[] {
   const arns = Object.values(state.listeners)

@@ -1,5 +1,6 @@
 /** Finding stacks by what calls name them by, and cutting answers into pages. */
 import { AwsError } from '../../errors.ts';
+import { cappedPageSize } from '../../page-size.ts';
 import type { Region } from '../../parts.ts';
 import type { StoredStack } from '../../world/cloudformation-state.ts';
 import { invalid } from './section.ts';
@@ -24,9 +25,9 @@ const PAGE = 100;
  * One page of a list and the token of the next one.
  * @throws AwsError ValidationError for a token that is none of ours.
  */
-export function page<T>(all: readonly T[], token: string | undefined): { items: T[]; NextToken: string | undefined } {
+export function page<T>(region: Region, all: readonly T[], token: string | undefined): { items: T[]; NextToken: string | undefined } {
   const start = token === undefined ? 0 : decode(token);
-  const end = start + PAGE;
+  const end = start + cappedPageSize(region, PAGE);
   return { items: all.slice(start, end), NextToken: end < all.length ? encode(end) : undefined };
 }
 

@@ -17,13 +17,13 @@ export const readOperations = {
       return { Stacks: [describe(getStack(region, name, `Stack with id ${name} does not exist`))] };
     }
     const alive = newestFirst(region).filter(({ status }) => status !== 'DELETE_COMPLETE');
-    const { items, ...next } = page(alive, NextToken);
+    const { items, ...next } = page(region, alive, NextToken);
     return { Stacks: items.map(describe), ...next };
   },
 
   ListStacks({ StackStatusFilter: wanted = [], NextToken }: ListStacksInput, region: Region): ListStacksOutput {
     const found = newestFirst(region).filter(({ status }) => wanted.length === 0 || wanted.includes(status));
-    const { items, ...next } = page(found, NextToken);
+    const { items, ...next } = page(region, found, NextToken);
     return {
       StackSummaries: items.map((stack) => ({
         StackId: stack.id,
@@ -43,7 +43,7 @@ export const readOperations = {
   DescribeStackEvents(input: DescribeStackEventsInput, region: Region): { StackEvents: StoredEvent[] } {
     const { StackName: name, NextToken } = input;
     const { events } = getStack(region, name, `Stack [${name}] does not exist`);
-    const { items, ...next } = page(events.toReversed(), NextToken);
+    const { items, ...next } = page(region, events.toReversed(), NextToken);
     return { StackEvents: items, ...next };
   },
 
@@ -76,7 +76,7 @@ export const readOperations = {
 
   ListStackResources({ StackName: name, NextToken }: ListStackResourcesInput, region: Region): ListStackResourcesOutput {
     const stack = getStack(region, name, `Stack with id ${name} does not exist`);
-    const { items, ...next } = page(Object.values(stack.resources), NextToken);
+    const { items, ...next } = page(region, Object.values(stack.resources), NextToken);
     return {
       StackResourceSummaries: items.map((resource) => ({ ...summarize(resource), DriftInformation: RESOURCE_NOT_CHECKED })),
       ...next,

@@ -19,13 +19,13 @@ type Found = { image: ImageState; failure?: undefined } | { image?: undefined; f
 export function DescribeImages(input: DescribeImagesRequest, region: Region): DescribeImagesResponse {
   const state = requireRepository(region, input.repositoryName, input.registryId);
   if (input.imageIds) return { imageDetails: input.imageIds.map((id) => describe(state, requireImage(state, id))) };
-  const { items, nextToken } = page(state.images.filter(passes(input.filter)), input);
+  const { items, nextToken } = page(region, state.images.filter(passes(input.filter)), input);
   return { imageDetails: items.map((image) => describe(state, image)), nextToken };
 }
 
 export function ListImages(input: ListImagesRequest, region: Region): ListImagesResponse {
   const state = requireRepository(region, input.repositoryName, input.registryId);
-  const { items, nextToken } = page(state.images.filter(passes(input.filter)).flatMap(identifiers), input);
+  const { items, nextToken } = page(region, state.images.filter(passes(input.filter)).flatMap(identifiers), input);
   return { imageIds: items, nextToken };
 }
 

@@ -1,5 +1,7 @@
 /** What ECR checks in the parameters of many operations, and its pages. */
 import { AwsError } from '../../errors.ts';
+import { cappedPageSize } from '../../page-size.ts';
+import type { Region } from '../../parts.ts';
 
 interface PageRequest {
   readonly maxResults?: number;
@@ -25,10 +27,14 @@ export function requireMatch(name: string, value: string | undefined, pattern: R
  * One page of a list.
  * @throws AwsError InvalidParameterException for a page size outside 1..1000 or a token that was not given out
  */
-export function page<T>(items: readonly T[], { maxResults = DEFAULT_PAGE, nextToken }: PageRequest): { items: T[]; nextToken?: string } {
+export function page<T>(
+  region: Region,
+  items: readonly T[],
+  { maxResults = DEFAULT_PAGE, nextToken }: PageRequest,
+): { items: T[]; nextToken?: string } {
   if (maxResults < 1 || maxResults > LARGEST_PAGE) throw invalidParameter('maxResults', `must be between 1 and ${LARGEST_PAGE}`);
   const start = nextToken === undefined ? 0 : readToken(nextToken);
-  const end = start + maxResults;
+  const end = start + cappedPageSize(region, maxResults);
   return { items: items.slice(start, end), nextToken: end < items.length ? writeToken(end) : undefined };
 }
 

@@ -46,7 +46,7 @@ export function DescribeRepositories(input: DescribeRepositoriesRequest, region:
     return { repositories: repositoryNames.map((name) => reachable(requireRepository(region, name, registryId).repository, region)) };
   }
   const repositories = region.state.ecr.repositories.map(({ repository }) => reachable(repository, region));
-  const { items, nextToken: next } = page(repositories, { maxResults, nextToken });
+  const { items, nextToken: next } = page(region, repositories, { maxResults, nextToken });
   return { repositories: items, nextToken: next };
 }
 

@@ -54,7 +54,7 @@ export const clusterOperations = {
 
   ListClusters(input: ListClustersRequest, region: Region): ListClustersResponse {
     const active = Object.values(region.state.ecs.clusters).filter(({ status }) => status === 'ACTIVE');
-    const { items, nextToken } = pageOf(active.map(({ clusterArn }) => clusterArn), (arn) => arn, input);
+    const { items, nextToken } = pageOf(region, active.map(({ clusterArn }) => clusterArn), (arn) => arn, input);
     return { clusterArns: items, nextToken };
   },
 

@@ -90,7 +90,7 @@ export const serviceOperations = {
       .filter(({ clusterArn, status }) => clusterArn === cluster.clusterArn && status === 'ACTIVE')
       .filter(({ launchType }) => input.launchType === undefined || launchType === input.launchType)
       .filter(({ schedulingStrategy }) => input.schedulingStrategy === undefined || schedulingStrategy === input.schedulingStrategy);
-    const { items, nextToken } = pageOf(active.map(({ serviceArn }) => serviceArn), (arn) => arn, input);
+    const { items, nextToken } = pageOf(region, active.map(({ serviceArn }) => serviceArn), (arn) => arn, input);
     return { serviceArns: items, nextToken };
   },
 

@@ -60,7 +60,7 @@ export const taskDefinitionOperations = {
       .filter(([family]) => input.familyPrefix === undefined || family === input.familyPrefix)
       .flatMap(([, records]) => records.map(({ definition }) => definition))
       .filter(({ status }) => status === (input.status ?? 'ACTIVE'));
-    const { items, nextToken } = pageOf(wanted, placeInList, input, input.sort === 'DESC');
+    const { items, nextToken } = pageOf(region, wanted, placeInList, { ...input, descending: input.sort === 'DESC' });
     return { taskDefinitionArns: items.map(({ taskDefinitionArn }) => taskDefinitionArn), nextToken };
   },
 
@@ -71,7 +71,7 @@ export const taskDefinitionOperations = {
         const isActive = records.some(({ definition }) => definition.status === 'ACTIVE');
         return input.status === undefined || input.status === 'ALL' || (input.status === 'ACTIVE') === isActive;
       });
-    const { items, nextToken } = pageOf(families.map(([family]) => family), (family) => family, input);
+    const { items, nextToken } = pageOf(region, families.map(([family]) => family), (family) => family, input);
     return { families: items, nextToken };
   },
 

@@ -27,7 +27,7 @@ export const taskOperations = {
       && (input.launchType === undefined || task.launchType === input.launchType)
       && input.containerInstance === undefined
     ));
-    const { items, nextToken } = pageOf(wanted.map(({ task }) => task.taskArn), (arn) => arn, input);
+    const { items, nextToken } = pageOf(region, wanted.map(({ task }) => task.taskArn), (arn) => arn, input);
     return { taskArns: items, nextToken };
   },
 

@@ -7,18 +7,20 @@ import type {
 } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { AwsError } from '../../errors.ts';
 import type { Region } from '../../parts.ts';
-import { forwardedTargetGroups, loadBalancersOf } from '../../world/elbv2-state.ts';
-import { LIMITS } from './limits.ts';
-import { findTargetGroup, listenersOf, validationError } from './lookup.ts';
+import { forwardedTargetGroups, loadBalancersOf, type StoredRule, targetCount } from '../../world/elbv2-state.ts';
+import { AUTHENTICATION, normaliseAuthentication } from './authentication-actions.ts';
+import { limitOf } from './limits.ts';
+import { findTargetGroup, targetGroupsOf, tooManyTargets, validationError } from './lookup.ts';
 
 /** The listener that the actions are for. */
 export interface ActionContext {
   readonly loadBalancerArn: string;
   readonly protocol: string;
+  /** The rule whose actions they are to be from now on. */
+  readonly replaces?: StoredRule | undefined;
 }
 
 const ROUTING = ['forward', 'redirect', 'fixed-response'];
-const AUTHENTICATION = ['authenticate-oidc', 'authenticate-cognito', 'jwt-validation'];
 const MOST_STICKY_SECONDS = 604_800;
 
 /** The actions as AWS answers them, in their order. Throws AwsError for what AWS refuses. */
@@ -56,7 +58,7 @@ function checkSequence(actions: readonly Action[], { protocol }: ActionContext):
 function normaliseAction(region: Region, action: Action, context: ActionContext): Action {
   if (action.Type === 'forward') return normaliseForward(region, action, context);
   if (action.Type === 'redirect') return { ...action, RedirectConfig: normaliseRedirect(action.RedirectConfig) };
-  if (action.Type === 'authenticate-oidc') return withoutSecret(action);
+  if (AUTHENTICATION.includes(action.Type ?? '')) return normaliseAuthentication(action);
   if (action.Type === 'fixed-response') checkFixedResponse(action.FixedResponseConfig);
   return action;
 }
@@ -82,7 +84,7 @@ function normaliseForward(region: Region, action: Action, { protocol }: ActionCo
 }
 
 function checkGroups(region: Region, groups: readonly TargetGroupTuple[], protocol: string): void {
-  const most = LIMITS['target-groups-per-action-on-application-load-balancer'];
+  const most = limitOf(region, 'target-groups-per-action-on-application-load-balancer');
   if (groups.length === 0) throw validationError('A target group must be specified for a forward action');
   if (groups.length > most) throw new AwsError('TooManyTargetGroups', `A forward action can have at most '${most}' target groups`);
   if (groups.some(({ Weight = 1 }) => !Number.isInteger(Weight) || Weight < 0 || Weight > 999)) {
@@ -108,7 +110,7 @@ function checkStickiness(
   { Enabled = false, DurationSeconds }: { Enabled?: boolean; DurationSeconds?: number },
 ): void {
   if (DurationSeconds === undefined ? Enabled : DurationSeconds < 1 || DurationSeconds > MOST_STICKY_SECONDS) {
-    throw validationError(`The target group stickiness duration must be between 1 and ${MOST_STICKY_SECONDS} seconds`);
+    throw validationError(`Target group stickiness duration must be between 1 and ${MOST_STICKY_SECONDS} seconds`);
   }
   const attributes = groups.map(({ TargetGroupArn }) => findTargetGroup(region, TargetGroupArn).attributes);
   if (groups.length > 1 && !Enabled && attributes.some((of) => of['stickiness.enabled'] === 'true')) {
@@ -119,8 +121,8 @@ function checkStickiness(
   }
 }
 
-/** A target group belongs to one load balancer, and a load balancer has only so many of them. */
-function checkTargetGroupUse(region: Region, arns: readonly string[], { loadBalancerArn }: ActionContext): void {
+/** A target group belongs to one load balancer, and a load balancer has only so many of them, and of their targets. */
+function checkTargetGroupUse(region: Region, arns: readonly string[], { loadBalancerArn, replaces }: ActionContext): void {
   const foreign = arns.filter((arn) => loadBalancersOf(region.state.elbv2, arn).some((owner) => owner !== loadBalancerArn));
   if (foreign.length > 0) {
     throw new AwsError(
@@ -128,13 +130,15 @@ function checkTargetGroupUse(region: Region, arns: readonly string[], { loadBala
       `The following target groups cannot be associated with more than one load balancer: ${foreign.join(', ')}`,
     );
   }
-  const rules = listenersOf(region, loadBalancerArn).flatMap((listener) => listener.rules);
-  const used = new Set([...arns, ...rules.flatMap((rule) => forwardedTargetGroups(rule.Actions))]);
-  if (used.size > LIMITS['target-groups-per-application-load-balancer']) {
+  const used = new Set([...arns, ...targetGroupsOf(region, loadBalancerArn, replaces)]);
+  if (used.size > limitOf(region, 'target-groups-per-application-load-balancer')) {
     throw new AwsError(
       'TooManyUniqueTargetGroupsPerLoadBalancer',
       `The maximum number of unique target groups on load balancer '${loadBalancerArn}' has been reached`,
     );
+  }
+  if (targetCount(region.state.elbv2, used) > limitOf(region, 'targets-per-application-load-balancer')) {
+    throw tooManyTargets('load balancer', loadBalancerArn);
   }
 }
 
@@ -164,15 +168,4 @@ function checkFixedResponse(config: FixedResponseActionConfig | undefined): void
   if ((config.MessageBody ?? '').length > LONGEST_BODY) {
     throw validationError(`The fixed-response message body can have at most ${LONGEST_BODY} characters`);
   }
-}
-
-/** AWS never gives a client secret back, so the sandbox does not even keep it. */
-function withoutSecret(action: Action): Action {
-  const { AuthenticateOidcConfig } = action;
-  if (!AuthenticateOidcConfig) throw validationError('An AuthenticateOidcConfig must be specified for an authenticate-oidc action');
-  const { ClientSecret, UseExistingClientSecret, ...config } = AuthenticateOidcConfig;
-  if (ClientSecret === undefined && UseExistingClientSecret !== true) {
-    throw new AwsError('InvalidLoadBalancerAction', 'A client secret must be specified for an authenticate-oidc action');
-  }
-  return { ...action, AuthenticateOidcConfig: config };
 }

@@ -1,7 +1,8 @@
 /** Conditions of rules: AWS's checks, and the form in which AWS keeps them. */
 import { isIP } from 'node:net';
 import type { RuleCondition } from '@aws-sdk/client-elastic-load-balancing-v2';
-import { LIMITS } from './limits.ts';
+import type { Region } from '../../parts.ts';
+import { limitOf } from './limits.ts';
 import { validationError } from './lookup.ts';
 
 const LONGEST_VALUE = 128;
@@ -15,13 +16,13 @@ const HOST = /^[A-Za-z0-9\-.*?]+$/;
 const HEADER_NAME = /^(?!host$)[\w!#$%&'*+\-.^`|~]{1,40}$/i;
 
 /** The conditions as AWS answers them. Throws AwsError ValidationError for what AWS refuses. */
-export function normaliseConditions(conditions: readonly RuleCondition[]): RuleCondition[] {
+export function normaliseConditions(region: Region, conditions: readonly RuleCondition[]): RuleCondition[] {
   if (conditions.length === 0) throw validationError('A condition must be specified');
   const fields = conditions.map(({ Field }) => Field);
   const repeated = fields.find((field, i) => SINGLE.includes(field ?? '') && fields.indexOf(field) !== i);
   if (repeated !== undefined) throw validationError(`A rule can have only one condition with field '${repeated}'`);
   const normalised = conditions.map(normaliseCondition);
-  checkQuotas(normalised);
+  checkQuotas(region, normalised);
   return normalised;
 }
 
@@ -84,11 +85,11 @@ function checkValues(values: readonly string[], allowed: RegExp, what: string): 
   }
 }
 
-function checkQuotas(conditions: readonly RuleCondition[]): void {
+function checkQuotas(region: Region, conditions: readonly RuleCondition[]): void {
   const values = conditions.flatMap(comparedValues);
-  const mostValues = LIMITS['condition-values-per-alb-rule'];
+  const mostValues = limitOf(region, 'condition-values-per-alb-rule');
   if (values.length > mostValues) throw validationError(`A rule can only have '${mostValues}' condition values`);
-  const mostWildcards = LIMITS['condition-wildcards-per-alb-rule'];
+  const mostWildcards = limitOf(region, 'condition-wildcards-per-alb-rule');
   if ((values.join('').match(/[*?]/g) ?? []).length > mostWildcards) {
     throw validationError(`A rule can only have '${mostWildcards}' condition wildcards`);
   }

@@ -23,7 +23,7 @@ import type { StoredListener, StoredRule } from '../../world/elbv2-state.ts';
 import type { Operations } from '../service.ts';
 import { normaliseActions } from './actions.ts';
 import { changedAttributes, initialAttributes, LISTENER_ATTRIBUTES, listedAttributes } from './attributes.ts';
-import { LIMITS } from './limits.ts';
+import { limitOf } from './limits.ts';
 import { checkArn, findListener, findLoadBalancer, listenersOf, validationError } from './lookup.ts';
 import { page } from './paging.ts';
 import { defaultRule, forgetRules } from './rules.ts';
@@ -39,7 +39,7 @@ export const listenerOperations = {
     });
     checkTags(input.Tags ?? []);
     checkPortFree(region, LoadBalancerArn, settings.Port);
-    if (listenersOf(region, LoadBalancerArn).length >= LIMITS['listeners-per-application-load-balancer']) {
+    if (listenersOf(region, LoadBalancerArn).length >= limitOf(region, 'listeners-per-application-load-balancer')) {
       throw new AwsError('TooManyListeners', `The maximum number of listeners on load balancer '${LoadBalancerArn}' has been reached`);
     }
     const ListenerArn = `${LoadBalancerArn.replace(':loadbalancer/', ':listener/')}/${hexId(16)}`;
@@ -55,7 +55,7 @@ export const listenerOperations = {
   },
 
   DescribeListeners(input: DescribeListenersInput, region: Region): DescribeListenersOutput {
-    const { items, ...rest } = page(requestedListeners(input, region), input);
+    const { items, ...rest } = page(region, requestedListeners(input, region), input);
     return { Listeners: items.map(describe), ...rest };
   },
 
@@ -65,7 +65,7 @@ export const listenerOperations = {
     const { ListenerArn, LoadBalancerArn } = listener.description;
     const settings = changedSettings(listener, input);
     if (settings.Port !== listener.description.Port) checkPortFree(region, LoadBalancerArn, settings.Port);
-    const context = { loadBalancerArn: LoadBalancerArn, protocol: settings.Protocol };
+    const context = { loadBalancerArn: LoadBalancerArn, protocol: settings.Protocol, replaces: listener.rules.at(-1) };
     const rules = input.DefaultActions && withDefaultActions(listener, normaliseActions(region, input.DefaultActions, context));
     Object.assign(listener, { description: { ListenerArn, LoadBalancerArn, ...settings }, rules: rules ?? listener.rules });
     await openPort(region, ListenerArn, () => Object.assign(listener, before));
@@ -90,7 +90,7 @@ export const listenerOperations = {
 
   DescribeListenerCertificates(input: DescribeListenerCertificatesInput, region: Region): DescribeListenerCertificatesOutput {
     const { Certificates = [] } = findListener(region, input.ListenerArn).description;
-    const { items, ...rest } = page(Certificates, input);
+    const { items, ...rest } = page(region, Certificates, input);
     return { Certificates: items.map((certificate) => ({ ...certificate, IsDefault: true })), ...rest };
   },
 } satisfies Operations;

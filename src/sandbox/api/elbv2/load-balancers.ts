@@ -24,7 +24,7 @@ import type { Region } from '../../parts.ts';
 import type { StoredLoadBalancer } from '../../world/elbv2-state.ts';
 import type { Operations } from '../service.ts';
 import { changedAttributes, initialAttributes, listedAttributes, LOAD_BALANCER_ATTRIBUTES } from './attributes.ts';
-import { LIMITS } from './limits.ts';
+import { limitOf } from './limits.ts';
 import { deleteListener } from './listeners.ts';
 import { checkArn, findLoadBalancer, listenersOf, validationError } from './lookup.ts';
 import { checkName } from './names.ts';
@@ -45,7 +45,7 @@ export const loadBalancerOperations = {
     checkTags(input.Tags ?? []);
     const existing = Object.values(region.state.elbv2.loadBalancers).find(({ description }) => description.LoadBalancerName === name);
     if (existing) return { LoadBalancers: [describe(sameSettings(existing, settings), region)] };
-    if (Object.keys(region.state.elbv2.loadBalancers).length >= LIMITS['application-load-balancers']) {
+    if (Object.keys(region.state.elbv2.loadBalancers).length >= limitOf(region, 'application-load-balancers')) {
       throw new AwsError('TooManyLoadBalancers', 'The maximum number of load balancers has been reached');
     }
     const LoadBalancerArn = region.arn('elasticloadbalancing', `loadbalancer/app/${name}/${hexId(16)}`);
@@ -72,7 +72,7 @@ export const loadBalancerOperations = {
   },
 
   DescribeLoadBalancers(input: DescribeLoadBalancersInput, region: Region): DescribeLoadBalancersOutput {
-    const { items, ...rest } = page(requestedLoadBalancers(input, region), input);
+    const { items, ...rest } = page(region, requestedLoadBalancers(input, region), input);
     return { LoadBalancers: items.map((loadBalancer) => describe(loadBalancer, region)), ...rest };
   },
 

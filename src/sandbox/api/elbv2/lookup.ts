@@ -1,7 +1,13 @@
 /** Finds what a request names by ARN, or refuses as AWS does. */
 import { AwsError } from '../../errors.ts';
 import type { Region } from '../../parts.ts';
-import type { StoredListener, StoredLoadBalancer, StoredRule, StoredTargetGroup } from '../../world/elbv2-state.ts';
+import {
+  forwardedTargetGroups,
+  type StoredListener,
+  type StoredLoadBalancer,
+  type StoredRule,
+  type StoredTargetGroup,
+} from '../../world/elbv2-state.ts';
 
 /** The `ValidationError` AWS answers where it has no code of its own for what is wrong. */
 export function validationError(message: string): AwsError {
@@ -57,6 +63,16 @@ export function findRule(region: Region, arn: string | undefined): { listener: S
     if (rule) return { listener, rule };
   }
   throw new AwsError('RuleNotFound', `Rule '${arn}' not found`);
+}
+
+export function tooManyTargets(kind: 'load balancer' | 'target group', arn: string): AwsError {
+  return new AwsError('TooManyTargets', `The maximum number of targets of ${kind} '${arn}' has been reached`);
+}
+
+/** The target groups that rules of the load balancer forward to, `without` that rule's. */
+export function targetGroupsOf(region: Region, loadBalancerArn: string, without?: StoredRule): Set<string> {
+  const rules = listenersOf(region, loadBalancerArn).flatMap((listener) => listener.rules.filter((rule) => rule !== without));
+  return new Set(rules.flatMap((rule) => forwardedTargetGroups(rule.Actions)));
 }
 
 /** The listeners of a load balancer. */

@@ -1,4 +1,6 @@
 /** Cuts lists into pages. */
+import { cappedPageSize } from '../../page-size.ts';
+import type { Region } from '../../parts.ts';
 import { validationError } from './lookup.ts';
 
 const LARGEST_PAGE = 400;
@@ -9,12 +11,16 @@ const USUAL_PAGE = 100;
  * One page of `items`, and the marker of the next one where there is one.
  * Throws AwsError ValidationError for a page size outside 1..400 or a marker that is not one.
  */
-export function page<T>(items: readonly T[], request: { Marker?: string; PageSize?: number }): { items: T[]; NextMarker?: string } {
+export function page<T>(
+  region: Region,
+  items: readonly T[],
+  request: { Marker?: string; PageSize?: number },
+): { items: T[]; NextMarker?: string } {
   const { Marker, PageSize = USUAL_PAGE } = request;
   if (PageSize < 1) throw sizeError(PageSize, 'greater than or equal to 1');
   if (PageSize > LARGEST_PAGE) throw sizeError(PageSize, `less than or equal to ${LARGEST_PAGE}`);
   const from = Marker === undefined ? 0 : offsetOf(Marker);
-  const to = from + PageSize;
+  const to = from + cappedPageSize(region, PageSize);
   return { items: items.slice(from, to), ...(to < items.length && { NextMarker: markerOf(to) }) };
 }
 

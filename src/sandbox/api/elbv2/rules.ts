@@ -17,7 +17,7 @@ import type { StoredListener, StoredRule } from '../../world/elbv2-state.ts';
 import type { Operations } from '../service.ts';
 import { normaliseActions } from './actions.ts';
 import { normaliseConditions } from './conditions.ts';
-import { LIMITS } from './limits.ts';
+import { limitOf } from './limits.ts';
 import { checkArn, findListener, findRule, listenersOf, validationError } from './lookup.ts';
 import { page } from './paging.ts';
 import { checkTags, setTags } from './tags.ts';
@@ -29,7 +29,7 @@ export const ruleOperations = {
     const listener = findListener(region, input.ListenerArn);
     const { LoadBalancerArn, ListenerArn, Protocol } = listener.description;
     const priority = checkPriority(input.Priority);
-    const Conditions = normaliseConditions(input.Conditions ?? []);
+    const Conditions = normaliseConditions(region, input.Conditions ?? []);
     const Actions = normaliseActions(region, input.Actions ?? [], { loadBalancerArn: LoadBalancerArn, protocol: Protocol });
     checkTags(input.Tags ?? []);
     if (listener.rules.some(({ Priority }) => Priority === priority)) throw priorityInUse(priority);
@@ -48,7 +48,7 @@ export const ruleOperations = {
   },
 
   DescribeRules(input: DescribeRulesInput, region: Region): DescribeRulesOutput {
-    const { items, ...rest } = page(requestedRules(input, region), input);
+    const { items, ...rest } = page(region, requestedRules(input, region), input);
     return { Rules: items, ...rest };
   },
 
@@ -58,9 +58,9 @@ export const ruleOperations = {
     const { LoadBalancerArn, Protocol } = listener.description;
     const modified: StoredRule = {
       ...rule,
-      ...(input.Conditions && { Conditions: normaliseConditions(input.Conditions) }),
+      ...(input.Conditions && { Conditions: normaliseConditions(region, input.Conditions) }),
       ...(input.Actions && {
-        Actions: normaliseActions(region, input.Actions, { loadBalancerArn: LoadBalancerArn, protocol: Protocol }),
+        Actions: normaliseActions(region, input.Actions, { loadBalancerArn: LoadBalancerArn, protocol: Protocol, replaces: rule }),
       }),
       ...(input.Transforms && { Transforms: input.Transforms }),
     };
@@ -152,7 +152,7 @@ function checkDistinct(rules: readonly StoredRule[]): void {
 
 function checkRuleCount(region: Region, loadBalancerArn: string): void {
   const rules = listenersOf(region, loadBalancerArn).flatMap((listener) => listener.rules.filter(({ IsDefault }) => !IsDefault));
-  if (rules.length >= LIMITS['rules-per-application-load-balancer']) {
+  if (rules.length >= limitOf(region, 'rules-per-application-load-balancer')) {
     throw new AwsError('TooManyRules', `The maximum number of rules on load balancer '${loadBalancerArn}' has been reached`);
   }
 }

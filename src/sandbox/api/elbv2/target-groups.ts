@@ -17,11 +17,11 @@ import type {
 import { AwsError } from '../../errors.ts';
 import { hexId } from '../../ids.ts';
 import type { Region } from '../../parts.ts';
-import { loadBalancersOf, type StoredTargetGroup } from '../../world/elbv2-state.ts';
+import { forwardedTargetGroups, loadBalancersOf, type StoredRule, type StoredTargetGroup } from '../../world/elbv2-state.ts';
 import type { Operations } from '../service.ts';
 import { changedAttributes, initialAttributes, listedAttributes, TARGET_GROUP_ATTRIBUTES } from './attributes.ts';
 import { changedHealthSettings, usualHealthSettings } from './health-settings.ts';
-import { LIMITS } from './limits.ts';
+import { limitOf } from './limits.ts';
 import { checkArn, findLoadBalancer, findTargetGroup, validationError } from './lookup.ts';
 import { checkName } from './names.ts';
 import { page } from './paging.ts';
@@ -35,7 +35,7 @@ export const targetGroupOperations = {
     checkTags(input.Tags ?? []);
     const existing = Object.values(targetGroups).find(({ description }) => description.TargetGroupName === name);
     if (existing) return { TargetGroups: [describe(sameSettings(existing, settings), region)] };
-    if (Object.keys(targetGroups).length >= LIMITS['target-groups']) {
+    if (Object.keys(targetGroups).length >= limitOf(region, 'target-groups')) {
       throw new AwsError('TooManyTargetGroups', 'The maximum number of target groups has been reached');
     }
     const TargetGroupArn = region.arn('elasticloadbalancing', `targetgroup/${name}/${hexId(16)}`);
@@ -51,7 +51,7 @@ export const targetGroupOperations = {
   },
 
   DescribeTargetGroups(input: DescribeTargetGroupsInput, region: Region): DescribeTargetGroupsOutput {
-    const { items, ...rest } = page(requestedTargetGroups(input, region), input);
+    const { items, ...rest } = page(region, requestedTargetGroups(input, region), input);
     return { TargetGroups: items.map((group) => describe(group, region)), ...rest };
   },
 
@@ -84,7 +84,9 @@ export const targetGroupOperations = {
 
   ModifyTargetGroupAttributes(input: ModifyTargetGroupAttributesInput, region: Region): ModifyTargetGroupAttributesOutput {
     const group = findTargetGroup(region, input.TargetGroupArn);
-    group.attributes = changedAttributes('Target group', TARGET_GROUP_ATTRIBUTES, group.attributes, input.Attributes ?? []);
+    const attributes = changedAttributes('Target group', TARGET_GROUP_ATTRIBUTES, group.attributes, input.Attributes ?? []);
+    checkTogether(group, attributes, region);
+    group.attributes = attributes;
     region.changed();
     return { Attributes: listedAttributes(group.attributes) };
   },
@@ -92,6 +94,37 @@ export const targetGroupOperations = {
 
 function describe({ description }: StoredTargetGroup, region: Region): TargetGroup {
   return { ...description, LoadBalancerArns: loadBalancersOf(region.state.elbv2, description.TargetGroupArn) };
+}
+
+/** Throws AwsError InvalidConfigurationRequest for attributes that do not go together, with each other or with the group's rules. */
+function checkTogether({ description, targets }: StoredTargetGroup, attributes: Readonly<Record<string, string>>, region: Region): void {
+  const sticky = attributes['stickiness.enabled'] === 'true';
+  const withinZones = attributes['load_balancing.cross_zone.enabled'] === 'false';
+  const unsticky = sticky && rulesWithoutGroupStickiness(region, description.TargetGroupArn)[0];
+  if (unsticky) {
+    throw invalidConfiguration(
+      `This target group appears behind a rule with group stickiness disabled (${unsticky.RuleArn}). ` +
+        'You must enable group stickiness before enabling target stickiness',
+    );
+  }
+  if (sticky && withinZones) throw invalidConfiguration('Target stickiness is not supported when cross-zone load balancing is off');
+  if (withinZones && targets.some(({ availabilityZone }) => availabilityZone === 'all')) {
+    throw invalidConfiguration("Cross-zone load balancing cannot be turned off while targets are registered with Availability Zone 'all'");
+  }
+}
+
+/** The rules that divide requests between the group and others, and let no client stay with one of them. */
+function rulesWithoutGroupStickiness(region: Region, targetGroupArn: string): StoredRule[] {
+  const rules = Object.values(region.state.elbv2.listeners).flatMap((listener) => listener.rules);
+  return rules.filter(({ Actions }) => {
+    const groups = forwardedTargetGroups(Actions);
+    const sticky = Actions.some(({ ForwardConfig }) => ForwardConfig?.TargetGroupStickinessConfig?.Enabled);
+    return groups.length > 1 && groups.includes(targetGroupArn) && !sticky;
+  });
+}
+
+function invalidConfiguration(message: string): AwsError {
+  return new AwsError('InvalidConfigurationRequest', message);
 }
 
 type Settings = ReturnType<typeof checkSettings>;

@@ -8,12 +8,11 @@ import type {
   TargetDescription,
   TargetHealthDescription,
 } from '@aws-sdk/client-elastic-load-balancing-v2';
-import { AwsError } from '../../errors.ts';
 import type { Region, TargetAddress, TargetHealth } from '../../parts.ts';
-import type { StoredTargetGroup } from '../../world/elbv2-state.ts';
+import { loadBalancersOf, type StoredTargetGroup, targetCount } from '../../world/elbv2-state.ts';
 import type { Operations } from '../service.ts';
-import { LIMITS } from './limits.ts';
-import { findTargetGroup, validationError } from './lookup.ts';
+import { limitOf } from './limits.ts';
+import { findTargetGroup, targetGroupsOf, tooManyTargets, validationError } from './lookup.ts';
 
 /** Where targets may be. */
 const PRIVATE_RANGES = ['10.0.0.0/8', '100.64.0.0/10', '172.16.0.0/12', '192.168.0.0/16'];
@@ -33,9 +32,7 @@ export const targetOperations = {
   RegisterTargets({ TargetGroupArn, Targets = [] }: RegisterTargetsInput, region: Region) {
     const group = findTargetGroup(region, TargetGroupArn);
     const addresses = checkTargets(group, Targets);
-    if (group.targets.length + addresses.length > LIMITS['targets-per-application-load-balancer']) {
-      throw new AwsError('TooManyTargets', `The maximum number of targets in target group '${TargetGroupArn}' has been reached`);
-    }
+    checkTargetCount(region, group, addresses);
     for (const [i, address] of addresses.entries()) {
       const zone = Targets[i]?.AvailabilityZone ?? `${region.name}a`;
       region.targets.register(group.description.TargetGroupArn, address, zone);
@@ -83,6 +80,18 @@ function checkTargets(group: StoredTargetGroup, targets: readonly TargetDescript
     if (Port < 1 || Port > 65_535) throw validationError(`Port '${Port}' must be in the 1-65535 range`);
     return { ip: Id, port: Port };
   });
+}
+
+/** A load balancer has only so many targets, in all of its target groups together. */
+function checkTargetCount(region: Region, { description, targets }: StoredTargetGroup, addresses: readonly TargetAddress[]): void {
+  const { elbv2 } = region.state;
+  const added = addresses.filter(({ ip, port }) => !targets.some((known) => known.id === ip && known.port === port)).length;
+  const most = limitOf(region, 'targets-per-application-load-balancer');
+  const arn = description.TargetGroupArn;
+  for (const loadBalancer of loadBalancersOf(elbv2, arn)) {
+    if (targetCount(elbv2, targetGroupsOf(region, loadBalancer)) + added > most) throw tooManyTargets('load balancer', loadBalancer);
+  }
+  if (targets.length + added > most) throw tooManyTargets('target group', arn);
 }
 
 function checkId({ description }: StoredTargetGroup, id: string): void {

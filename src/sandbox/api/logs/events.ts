@@ -49,7 +49,7 @@ interface PlacedEvent extends LogEventState {
  */
 export function GetLogEvents(input: GetLogEventsRequest, region: Region): GetLogEventsResponse {
   const stream = findStream(findGroup(region, input), input.logStreamName ?? '');
-  const limit = pageSize(input.limit, MOST_EVENTS);
+  const limit = pageSize(region, input.limit, MOST_EVENTS);
   const { direction, place } = readPosition(input, stream);
   const events = placedEvents(stream).filter(({ timestamp }) => isWithin(timestamp, input));
   const page =
@@ -71,7 +71,7 @@ export function FilterLogEvents(input: FilterLogEventsRequest, region: Region): 
     .flatMap((stream) => placedEvents(stream).map((event) => describe(event, stream)))
     .filter((event) => isWithin(event.timestamp ?? 0, input) && matchesPattern(event.message ?? '', filterPattern))
     .toSorted((left, right) => (byTime(left) < byTime(right) ? -1 : 1));
-  const { items, nextToken } = sortedPage(found, byTime, { token, size: pageSize(limit, MOST_EVENTS), invalid: invalidToken });
+  const { items, nextToken } = sortedPage(found, byTime, { token, size: pageSize(region, limit, MOST_EVENTS), invalid: invalidToken });
   return { events: items, searchedLogStreams: [], nextToken };
 }
 

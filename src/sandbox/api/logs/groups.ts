@@ -71,7 +71,7 @@ export function DescribeLogGroups(input: DescribeLogGroupsRequest, region: Regio
     ({ name }) =>
       name.startsWith(logGroupNamePrefix ?? '') && name.toLowerCase().includes((logGroupNamePattern ?? '').toLowerCase()),
   );
-  const { items, nextToken } = sortedPage(found, ({ name }) => name, { token, size: pageSize(limit, MOST_GROUPS), invalid: invalidToken });
+  const { items, nextToken } = sortedPage(found, ({ name }) => name, { token, size: pageSize(region, limit, MOST_GROUPS), invalid: invalidToken });
   return { logGroups: items.map((group) => describe(group, region)), nextToken };
 }
 

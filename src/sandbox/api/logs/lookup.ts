@@ -1,5 +1,6 @@
 /** Log groups and streams as requests name them. */
 import { AwsError } from '../../errors.ts';
+import { cappedPageSize } from '../../page-size.ts';
 import type { Region } from '../../parts.ts';
 import type { LogGroupState, LogStreamState } from '../../world/logs-state.ts';
 import { ownValue } from '../../own-value.ts';
@@ -38,13 +39,13 @@ export function invalid(message: string): AwsError {
 }
 
 /** The size of a page, at most `most`. Throws AwsError InvalidParameterException. */
-export function pageSize(limit: number | undefined, most: number): number {
+export function pageSize(region: Region, limit: number | undefined, most: number): number {
   const size = limit ?? most;
   if (size < 1 || size > most) {
     const bound = size < 1 ? 'greater than or equal to 1' : `less than or equal to ${most}`;
     throw invalid(`1 validation error detected: Value '${size}' at 'limit' failed to satisfy constraint: Member must have value ${bound}`);
   }
-  return size;
+  return cappedPageSize(region, size);
 }
 
 export function invalidToken(): AwsError {

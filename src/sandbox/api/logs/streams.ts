@@ -48,7 +48,7 @@ export function DescribeLogStreams(input: DescribeLogStreamsRequest, region: Reg
   const found = Object.values(group.streams)
     .filter(({ name }) => name.startsWith(logStreamNamePrefix))
     .toSorted((left, right) => (keyOf(left) < keyOf(right) ? -1 : 1));
-  const size = pageSize(limit, MOST_STREAMS);
+  const size = pageSize(region, limit, MOST_STREAMS);
   const { items, nextToken } = sortedPage(found, keyOf, { token, size, descending, invalid: invalidToken });
   return { logStreams: items.map((stream) => describe(stream, group, region)), nextToken };
 }

@@ -4,11 +4,11 @@ import { inspect } from 'node:util';
 import { AwsError } from '../../errors.ts';
 import type { Region } from '../../parts.ts';
 import { findOperation } from './invoke.ts';
-import { awsJson } from './json.ts';
+import { awsJson, awsJson10 } from './json.ts';
 import { awsQuery } from './query.ts';
 import { readScope } from './scope.ts';
 import { findService, type Service } from './services.ts';
-import { UnknownOperation } from './wire.ts';
+import { UnknownOperation, type WireProtocol } from './wire.ts';
 
 export interface ApiRequest {
   readonly headers: IncomingHttpHeaders;
@@ -21,6 +21,8 @@ export interface ApiAnswer {
   readonly status: number;
   readonly contentType: string;
   readonly body: string | Uint8Array;
+  /** Besides those that every answer has. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Empty where the request does not say. */
   readonly service: string;
   readonly region: string;
@@ -37,11 +39,24 @@ const INTERNAL_FAILURE = new AwsError(
   500,
 );
 
-/** Never rejects: whatever goes wrong is an answer. `regions` gives the running region of a name. */
-export async function answerRequest(request: ApiRequest, regions: (name: string) => Promise<Region>): Promise<ApiAnswer> {
-  const target = request.headers['x-amz-target'];
-  const protocol = typeof target === 'string' ? awsJson : awsQuery;
-  const operation = typeof target === 'string' ? afterDot(target) : (new URLSearchParams(request.body).get('Action') ?? '');
+/** Which operation is called: JSON services name it in a header, Query services in the body. Empty where the request does not say. */
+export function operationOf({ headers, body }: ApiRequest): string {
+  const target = headers['x-amz-target'];
+  return typeof target === 'string' ? target.slice(target.lastIndexOf('.') + 1) : (new URLSearchParams(body).get('Action') ?? '');
+}
+
+/**
+ * Never rejects: whatever goes wrong is an answer.
+ * @param regions gives the running region of a name.
+ * @param before runs once the call is understood, before it takes effect; what it throws is the answer.
+ */
+export async function answerRequest(
+  request: ApiRequest,
+  regions: (name: string) => Promise<Region>,
+  before: (protocol: WireProtocol) => Promise<void>,
+): Promise<ApiAnswer> {
+  const protocol = protocolOf(request);
+  const operation = operationOf(request);
   const call = { service: '', region: '', operation, contentType: protocol.contentType };
   let service: Service | undefined;
   try {
@@ -51,6 +66,7 @@ export async function answerRequest(request: ApiRequest, regions: (name: string)
     if (service?.protocol !== protocol) throw protocol.unknownOperation(operation, service?.version ?? '');
     const { model, run } = findOperation(service, operation);
     const input = protocol.readInput(model, request.body);
+    await before(protocol);
     const output = await run(input, await regions(scope.region), { accessKeyId: scope.accessKeyId });
     const body = protocol.writeOutput(model, output, { requestId: request.requestId, xmlNamespace: service.xmlNamespace });
     return { ...call, status: 200, body, code: null };
@@ -62,11 +78,12 @@ export async function answerRequest(request: ApiRequest, regions: (name: string)
   }
 }
 
+function protocolOf({ headers }: ApiRequest): WireProtocol {
+  if (headers['x-amz-target'] === undefined) return awsQuery;
+  return headers['content-type'] === awsJson10.contentType ? awsJson10 : awsJson;
+}
+
 function noteOn(thrown: unknown): string | undefined {
   if (thrown instanceof UnknownOperation) return 'unknown call';
   return thrown instanceof AwsError ? undefined : inspect(thrown);
-}
-
-function afterDot(target: string): string {
-  return target.slice(target.lastIndexOf('.') + 1);
 }

@@ -1,4 +1,4 @@
-/** The awsJson1.1 protocol, server side. */
+/** The awsJson protocols, server side. */
 import { JsonShapeDeserializer2, JsonShapeSerializer2, type JsonSettings } from '@smithy/core/protocols';
 import { AwsError } from '../../errors.ts';
 import { checkJsonTypes } from './json-types.ts';
@@ -14,6 +14,7 @@ export const awsJson: WireProtocol = {
     missingToken: 'MissingAuthenticationTokenException',
     incompleteSignature: 'IncompleteSignatureException',
     invalidSignature: 'InvalidSignatureException',
+    throttled: 'ThrottlingException',
   },
 
   unknownOperation: () => new UnknownOperation('UnknownOperationException', ''),
@@ -41,6 +42,18 @@ export const awsJson: WireProtocol = {
       code,
       body: JSON.stringify({ __type: code, ...error.detail, ...message }),
     };
+  },
+};
+
+/** awsJson1.0, here of a service that spoke Query before: an error also says what it is called there. */
+export const awsJson10: WireProtocol = {
+  ...awsJson,
+  contentType: 'application/x-amz-json-1.0',
+
+  writeError(error, model, context) {
+    const answer = awsJson.writeError(error, model, context);
+    const queryError = `${model?.queryCode ?? error.code};${answer.status < 500 ? 'Sender' : 'Receiver'}`;
+    return { ...answer, headers: { 'x-amzn-query-error': queryError } };
   },
 };
 

@@ -14,6 +14,7 @@ export const awsQuery: WireProtocol = {
     missingToken: 'MissingAuthenticationToken',
     incompleteSignature: 'IncompleteSignature',
     invalidSignature: 'SignatureDoesNotMatch',
+    throttled: 'Throttling',
   },
 
   unknownOperation: (operation, version) =>

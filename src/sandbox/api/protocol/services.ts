@@ -1,7 +1,7 @@
 /** The emulated services: protocol, API model and operations of each. Models and operations load with the first request. */
 import type { ServiceName } from '../../parts.ts';
 import type { Operations } from '../service.ts';
-import { awsJson } from './json.ts';
+import { awsJson, awsJson10 } from './json.ts';
 import { readModel, type ServiceModel } from './model.ts';
 import { awsQuery } from './query.ts';
 import type { WireProtocol } from './wire.ts';
@@ -52,6 +52,13 @@ const services: Readonly<Record<ServiceName, Loadable>> = {
     client: () => import('@aws-sdk/client-cloudwatch-logs'),
     implementation: () => import('../logs/index.ts'),
   },
+  monitoring: {
+    ...json,
+    protocol: awsJson10,
+    invalidInput: 'ValidationException',
+    client: () => import('@aws-sdk/client-cloudwatch'),
+    implementation: () => import('../cloudwatch/index.ts'),
+  },
   elasticloadbalancing: {
     protocol: awsQuery,
     version: '2015-12-01',
@@ -92,6 +99,13 @@ export function loadService(name: ServiceName): Promise<Service> {
   const service = load(services[name]);
   loaded.set(name, service);
   return service;
+}
+
+/** The names of all operations that are emulated, of every service. */
+export async function allOperations(): Promise<ReadonlySet<string>> {
+  const names = Object.keys(services).filter(isServiceName);
+  const all = await Promise.all(names.map(loadService));
+  return new Set(all.flatMap(({ operations }) => Object.keys(operations)));
 }
 
 function isServiceName(name: string): name is ServiceName {

@@ -8,7 +8,7 @@ export class UnknownOperation extends AwsError {}
 export interface WireProtocol {
   readonly contentType: string;
   /** What this protocol calls the errors that stand in no service's model. */
-  readonly codes: Readonly<Record<'missingToken' | 'incompleteSignature' | 'invalidSignature', string>>;
+  readonly codes: Readonly<Record<'missingToken' | 'incompleteSignature' | 'invalidSignature' | 'throttled', string>>;
   /** The answer to an operation that the service does not have. */
   unknownOperation(operation: string, version: string): UnknownOperation;
   /** Throws AwsError for a body that can't be understood. */
@@ -26,5 +26,6 @@ export interface ErrorAnswer {
   readonly status: number;
   /** The error code as the client sees it. */
   readonly code: string;
+  readonly headers?: Readonly<Record<string, string>>;
   readonly body: string;
 }

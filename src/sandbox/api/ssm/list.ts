@@ -10,6 +10,7 @@ import type {
   ParameterMetadata,
 } from '@aws-sdk/client-ssm';
 import { AwsError } from '../../errors.ts';
+import { cappedPageSize } from '../../page-size.ts';
 import type { Region } from '../../parts.ts';
 import type { ParameterState, ParameterVersionState } from '../../world/ssm-state.ts';
 import { sortedByName, sortedPage } from '../sorted-page.ts';
@@ -27,7 +28,7 @@ export function GetParametersByPath(input: GetParametersByPathRequest, region: R
   checkRange('maxResults', MaxResults, 1, PATH_PAGE);
   const passes = parameterFilter(ParameterFilters);
   const found = sortedByName(parametersOf(region)).filter((parameter) => isBelow(parameter.name, Path, Recursive) && passes(parameter));
-  const { items, nextToken } = sortedPage(found, byName, { token: NextToken, size: MaxResults, invalid: invalidToken });
+  const { items, nextToken } = sortedPage(found, byName, { token: NextToken, size: cappedPageSize(region, MaxResults), invalid: invalidToken });
   return {
     Parameters: items.map((parameter) => describeValue(region, { parameter, version: currentVersion(parameter) }, WithDecryption)),
     NextToken: nextToken,
@@ -42,7 +43,7 @@ export function DescribeParameters(input: DescribeParametersRequest, region: Reg
   }
   const older = Filters?.map(({ Key, Values }) => ({ Key, Values, Option: Key === 'Name' ? 'BeginsWith' : 'Equals' }));
   const found = sortedByName(parametersOf(region)).filter(parameterFilter(ParameterFilters ?? older));
-  const { items, nextToken } = sortedPage(found, byName, { token: NextToken, size: MaxResults, invalid: invalidToken });
+  const { items, nextToken } = sortedPage(found, byName, { token: NextToken, size: cappedPageSize(region, MaxResults), invalid: invalidToken });
   return {
     Parameters: items.map((parameter) => ({
       ...describeVersion(parameter, currentVersion(parameter)),
@@ -57,7 +58,8 @@ export function GetParameterHistory(input: GetParameterHistoryRequest, region: R
   checkRange('maxResults', MaxResults, 1, DESCRIBE_PAGE);
   const parameter = findParameter(region, Name);
   if (!parameter) throw new AwsError('ParameterNotFound', '');
-  const { items, nextToken } = sortedPage(parameter.versions, byVersion, { token: NextToken, size: MaxResults, invalid: invalidToken });
+  const size = cappedPageSize(region, MaxResults);
+  const { items, nextToken } = sortedPage(parameter.versions, byVersion, { token: NextToken, size, invalid: invalidToken });
   return {
     Parameters: items.map((version): ParameterHistory => ({
       ...describeVersion(parameter, version),

@@ -1,0 +1,49 @@
+/** What `sandbox fault` and `sandbox faults` share: the way to the sandbox, and an order in words. */
+import { CanaryError, messageOf, usageError } from '../../../errors.ts';
+import type { OrderedFault } from '../../../sandbox/faults/faults.ts';
+import type { Fault } from '../../../sandbox/faults/order.ts';
+import { formatDuration } from '../../../settings/duration.ts';
+
+type Control = typeof import('../../../sandbox/control.ts');
+
+/** Asks the sandbox of the folder. Throws CanaryError `sandbox-not-running`, `sandbox-fault`, and `usage` for an order it does not take. */
+export async function withSandbox<T>(dir: string, work: (control: Control, dir: string) => Promise<T>): Promise<T> {
+  const control = await import('../../../sandbox/control.ts');
+  try {
+    return await work(control, dir);
+  } catch (error) {
+    const message = messageOf(error);
+    if (error instanceof control.InvalidOrder) throw usageError(message);
+    const stopped = error instanceof control.NotRunning;
+    throw stopped
+      ? new CanaryError({ code: 'sandbox-not-running', message, next: `ecs-canary sandbox start --detach --dir ${dir}` })
+      : new CanaryError({ code: 'sandbox-fault', message, cause: error });
+  }
+}
+
+/** Such as `ModifyRule, call 2: fails with InternalFailure.` */
+export function describeOrder({ operation, about, nth, times, fault }: OrderedFault): string {
+  const what = operation === '*' ? 'Every operation' : operation;
+  const which = about === '' ? '' : ` about ${about}`;
+  return `${what}${which}, ${whichCalls(nth, times)}: ${describeFault(fault)}.`;
+}
+
+function whichCalls(nth: number, times: number | 'always'): string {
+  if (times === 'always') return `call ${nth} and all after it`;
+  return times === 1 ? `call ${nth}` : `calls ${nth} to ${nth + times - 1}`;
+}
+
+function describeFault(fault: Fault): string {
+  switch (fault) {
+    case 'throttle':
+      return 'throttled';
+    case 'stale':
+      return 'answered as before';
+    case 'cut-before':
+      return 'connection cut before it takes effect';
+    case 'cut-after':
+      return 'connection cut after it took effect';
+    default:
+      return 'error' in fault ? `fails with ${fault.error}` : `delayed by ${formatDuration(fault.delayMs)}`;
+  }
+}

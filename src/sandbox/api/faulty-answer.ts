@@ -1,0 +1,88 @@
+/** Answers API calls as AWS would, except where a fault was ordered. */
+import { AwsError } from '../errors.ts';
+import type { Faults } from '../faults/faults.ts';
+import { type Fault, faultName } from '../faults/order.ts';
+import type { Region } from '../parts.ts';
+import { isWrite } from '../request-log.ts';
+import { type ApiAnswer, type ApiRequest, answerRequest, operationOf } from './protocol/answer.ts';
+import type { WireProtocol } from './protocol/wire.ts';
+
+export interface FaultyAnswer extends ApiAnswer {
+  /** What was ordered for the call. */
+  readonly fault?: string;
+  /** The client gets no answer: its connection is cut. */
+  readonly cut: boolean;
+}
+
+/** Answers calls, and remembers how reads were answered. Its promise never rejects. */
+export type Answering = (request: ApiRequest) => Promise<FaultyAnswer>;
+
+/** Answers that are remembered, the newest ones. */
+const MOST_REMEMBERED = 200;
+
+/** HTTP status of errors that stand in no service's model, where it is not 400. */
+const COMMON_STATUS: Readonly<Record<string, number>> = {
+  AccessDenied: 403,
+  InternalError: 500,
+  InternalFailure: 500,
+  InternalServerError: 500,
+  ServiceUnavailable: 503,
+  ServiceUnavailableException: 503,
+};
+
+export function makeAnswering(regions: (name: string) => Promise<Region>, faults: Faults): Answering {
+  const answers = new Map<string, ApiAnswer>();
+
+  function remember(key: string, answer: ApiAnswer): void {
+    answers.delete(key);
+    answers.set(key, answer);
+    for (const oldest of answers.keys()) {
+      if (answers.size <= MOST_REMEMBERED) break;
+      answers.delete(oldest);
+    }
+  }
+
+  return async (request) => {
+    const operation = operationOf(request);
+    const key = keyOf(request);
+    const before = answers.get(key);
+    const fault = faults.next({ operation, text: readable(request), answeredBefore: before !== undefined });
+    if (fault === 'stale' && before) return { ...before, fault, cut: false };
+    if (fault === 'cut-before') return { ...noAnswer(request), fault, cut: true };
+    const answer = await answerRequest(request, regions, (protocol) => befall(fault, operation, protocol, faults));
+    if (!isWrite(operation) && (fault === undefined || answer.code === null)) remember(key, answer);
+    return { ...answer, ...(fault && { fault: faultName(fault) }), cut: fault === 'cut-after' };
+  };
+}
+
+function noAnswer(request: ApiRequest): ApiAnswer {
+  const [, service = '', region = ''] = scopeOf(request).split('/').toReversed();
+  return { status: 0, contentType: '', body: '', service, region, operation: operationOf(request), code: null };
+}
+
+/** What happens to a call that AWS has understood, before it takes effect. Throws AwsError where it shall have none. */
+async function befall(fault: Fault | undefined, operation: string, { codes }: WireProtocol, faults: Faults): Promise<void> {
+  if (fault === 'throttle') throw new AwsError(codes.throttled, 'Rate exceeded');
+  if (typeof fault !== 'object') return;
+  if ('delayMs' in fault) {
+    if (await faults.wait(fault.delayMs)) return;
+    throw new AwsError('ServiceUnavailable', 'The sandbox is stopping.', 503);
+  }
+  throw new AwsError(fault.error, `${operation} was made to fail by a fault order of the sandbox.`, COMMON_STATUS[fault.error]);
+}
+
+/** What is the same for requests that ask the same of the same service, region and caller. */
+function keyOf(request: ApiRequest): string {
+  return [scopeOf(request), request.headers['x-amz-target'], request.body].join('\n');
+}
+
+/** `<access key>/<date>/<region>/<service>/aws4_request` */
+function scopeOf({ headers }: ApiRequest): string {
+  return /Credential=([^, ]+)/.exec(headers.authorization ?? '')?.[1] ?? '';
+}
+
+/** The body as people write what stands in it: ARNs, not percent signs. */
+function readable({ headers, body }: ApiRequest): string {
+  if (headers['x-amz-target'] !== undefined) return body;
+  return Array.from(new URLSearchParams(body), ([name, value]) => `${name}=${value}`).join('&');
+}
