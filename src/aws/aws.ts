@@ -1,6 +1,7 @@
 /** The shared AWS service module: everything that the program asks of AWS, in the program's words. */
 import type { Connection } from '../settings/connection.ts';
 import { type Stacks, stacks } from './cloudformation.ts';
+import { type Metrics, metrics } from './cloudwatch.ts';
 import { type Registry, registry } from './ecr.ts';
 import { type Containers, containers } from './ecs.ts';
 import { type LoadBalancing, loadBalancing } from './elbv2.ts';
@@ -15,6 +16,7 @@ export interface Aws {
   readonly registry: Registry;
   readonly parameters: Parameters;
   readonly logs: Logs;
+  readonly metrics: Metrics;
   readonly stacks: Stacks;
 }
 
@@ -27,6 +29,7 @@ export function connectAws(connection: Connection): Aws {
     registry: registry(connection),
     parameters: parameters(connection),
     logs: logs(connection),
+    metrics: metrics(connection),
     stacks: stacks(connection),
   };
 }
