@@ -1,8 +1,8 @@
 /** The load balancer's calls: rules and their weights, target groups, target health. */
-import type { Action, Rule, RuleCondition } from '@aws-sdk/client-elastic-load-balancing-v2';
+import type { Action, Rule, RuleCondition, TargetGroup as TargetGroupDescription } from '@aws-sdk/client-elastic-load-balancing-v2';
 import type { Connection } from '../settings/connection.ts';
 import { allPages, clientOptions, explaining, isAws, once } from './connect.ts';
-import { forwardOf, withWeights } from './forward-action.ts';
+import { forwardOf, stickinessOf, withStickiness, withWeights } from './forward-action.ts';
 
 export interface WeightedGroup {
   readonly arn: string;
@@ -26,6 +26,8 @@ export interface ListenerRule {
   readonly conditions: readonly RuleMatch[];
   /** The target groups of its forward action; undefined when it forwards nowhere. */
   readonly forward: readonly WeightedGroup[] | undefined;
+  /** Seconds that clients stay with the group they were sent to first, whatever the weights; undefined where they do not. */
+  readonly stickiness: number | undefined;
   /** The actions as AWS gave them: opaque to everybody but this module. */
   readonly actions: readonly Action[];
 }
@@ -34,11 +36,17 @@ export interface TargetGroup {
   readonly arn: string;
   /** Empty while no rule names the group. */
   readonly loadBalancerArns: readonly string[];
+  /** `HTTP`, `HTTPS`, …; with the version of HTTP where there is one: `HTTP/GRPC`. */
+  readonly protocol: string;
+  readonly port: number;
+  readonly vpcId: string;
 }
 
 export interface Target {
   readonly id: string;
   readonly port: number;
+  /** Availability zone; empty where AWS does not say it. */
+  readonly zone: string;
   /** `initial`, `healthy`, `unhealthy`, `unused`, `draining`, `unavailable`, or what AWS adds later. */
   readonly state: string;
   readonly reason: string | undefined;
@@ -60,19 +68,24 @@ export interface LoadBalancing {
   listeners(loadBalancerArn: string): Promise<string[]>;
   /** All rules of the listeners, the default ones included. */
   rules(listenerArns: readonly string[]): Promise<ListenerRule[]>;
-  /** The one rule as it is now; undefined when it is gone. */
-  freshRule(rule: ListenerRule): Promise<ListenerRule | undefined>;
+  /** Those of the rules that still exist, as they are now. */
+  freshRules(arns: readonly string[]): Promise<ListenerRule[]>;
   /** Writes the rule back with these weights and nothing else changed. */
   setWeights(rule: ListenerRule, weights: ReadonlyMap<string, number>): Promise<void>;
+  /** Writes the rule back with this stickiness, in seconds or switched off, and nothing else changed. */
+  setStickiness(rule: ListenerRule, seconds: number | undefined): Promise<void>;
   /** Targets of a group; empty when the group does not exist. */
   targetHealth(targetGroupArn: string): Promise<Target[]>;
+  /** Whether each zone's nodes use the group's targets of their own zone only. */
+  isZonal(targetGroupArn: string): Promise<boolean>;
   createRule(rule: NewRule): Promise<string>;
   deleteRule(arn: string): Promise<void>;
   tagsOf(arns: readonly string[]): Promise<Map<string, Record<string, string>>>;
 }
 
-/** DescribeTags takes no more resources than this. */
+/** DescribeTags takes no more resources than this; for rules AWS documents no number. */
 const TAGS_AT_ONCE = 20;
+const RULES_AT_ONCE = 20;
 
 export function loadBalancing(connection: Connection): LoadBalancing {
   const connect = once(async () => {
@@ -83,19 +96,11 @@ export function loadBalancing(connection: Connection): LoadBalancing {
   return {
     async targetGroups(arns) {
       const { sdk, client } = await connect();
-      const found = arns.map(async (arn): Promise<TargetGroup[]> => {
-        try {
-          const answer = await client.send(new sdk.DescribeTargetGroupsCommand({ TargetGroupArns: [arn] }));
-          return (answer.TargetGroups ?? []).map((group) => ({
-            arn: group.TargetGroupArn ?? arn,
-            loadBalancerArns: group.LoadBalancerArns ?? [],
-          }));
-        } catch (error) {
-          if (isAws(error, 'TargetGroupNotFoundException')) return [];
-          throw error;
-        }
-      });
-      return (await Promise.all(found)).flat();
+      const describe = async (TargetGroupArns: readonly string[]): Promise<TargetGroup[]> => {
+        const answer = await client.send(new sdk.DescribeTargetGroupsCommand({ TargetGroupArns: [...TargetGroupArns] }));
+        return (answer.TargetGroups ?? []).map(toTargetGroup);
+      };
+      return orOneByOne(arns, 'TargetGroupNotFoundException', describe);
     },
 
     async listeners(loadBalancerArn) {
@@ -111,25 +116,26 @@ export function loadBalancing(connection: Connection): LoadBalancing {
       return perListener.flat();
     },
 
-    async freshRule(rule) {
+    async freshRules(arns) {
       const { sdk, client } = await connect();
-      try {
-        const answer = await client.send(new sdk.DescribeRulesCommand({ RuleArns: [rule.arn] }));
-        return answer.Rules?.map((found) => toRule(found, rule.listenerArn))[0];
-      } catch (error) {
-        if (isAws(error, 'RuleNotFoundException')) return undefined;
-        throw error;
+      const describe = (RuleArns: readonly string[]) =>
+        allPages(async (Marker) => {
+          const answer = await client.send(new sdk.DescribeRulesCommand({ RuleArns: [...RuleArns], Marker }));
+          return [(answer.Rules ?? []).map(toRule), answer.NextMarker];
+        });
+      const found: ListenerRule[] = [];
+      for (let start = 0; start < arns.length; start += RULES_AT_ONCE) {
+        found.push(...(await orOneByOne(arns.slice(start, start + RULES_AT_ONCE), 'RuleNotFoundException', describe)));
       }
+      return found;
     },
 
     async setWeights(rule, weights) {
-      const { sdk, client } = await connect();
-      const actions = withWeights(rule.actions, weights);
-      if (rule.isDefault) {
-        await client.send(new sdk.ModifyListenerCommand({ ListenerArn: rule.listenerArn, DefaultActions: actions }));
-      } else {
-        await client.send(new sdk.ModifyRuleCommand({ RuleArn: rule.arn, Actions: actions }));
-      }
+      await write(rule, withWeights(rule.actions, weights));
+    },
+
+    async setStickiness(rule, seconds) {
+      await write(rule, withStickiness(rule.actions, seconds));
     },
 
     async targetHealth(targetGroupArn) {
@@ -139,6 +145,7 @@ export function loadBalancing(connection: Connection): LoadBalancing {
         return (answer.TargetHealthDescriptions ?? []).map(({ Target: target, TargetHealth: health }) => ({
           id: target?.Id ?? '',
           port: target?.Port ?? 0,
+          zone: target?.AvailabilityZone ?? '',
           state: health?.State ?? 'unavailable',
           reason: health?.Reason,
           description: health?.Description,
@@ -147,6 +154,12 @@ export function loadBalancing(connection: Connection): LoadBalancing {
         if (isAws(error, 'TargetGroupNotFoundException')) return [];
         throw error;
       }
+    },
+
+    async isZonal(targetGroupArn) {
+      const { sdk, client } = await connect();
+      const { Attributes = [] } = await client.send(new sdk.DescribeTargetGroupAttributesCommand({ TargetGroupArn: targetGroupArn }));
+      return Attributes.some(({ Key, Value }) => Key === 'load_balancing.cross_zone.enabled' && Value === 'false');
     },
 
     async createRule({ listenerArn, priority, conditions, groups, tags }) {
@@ -193,22 +206,60 @@ export function loadBalancing(connection: Connection): LoadBalancing {
     const { sdk, client } = await connect();
     return allPages(async (Marker) => {
       const answer = await client.send(new sdk.DescribeRulesCommand({ ListenerArn: listenerArn, Marker }));
-      return [(answer.Rules ?? []).map((rule) => toRule(rule, listenerArn)), answer.NextMarker];
+      return [(answer.Rules ?? []).map(toRule), answer.NextMarker];
     });
+  }
+
+  /** A default rule is part of its listener, and can only be changed there. */
+  async function write(rule: ListenerRule, actions: Action[]): Promise<void> {
+    const { sdk, client } = await connect();
+    if (rule.isDefault) {
+      await client.send(new sdk.ModifyListenerCommand({ ListenerArn: rule.listenerArn, DefaultActions: actions }));
+    } else {
+      await client.send(new sdk.ModifyRuleCommand({ RuleArn: rule.arn, Actions: actions }));
+    }
   }
 }
 
-function toRule(rule: Rule, listenerArn: string): ListenerRule {
-  const actions = rule.Actions ?? [];
+/** All at once; AWS answers nothing at all where one of them is gone, so those that are left are then asked for singly. */
+async function orOneByOne<T>(arns: readonly string[], notFound: string, describe: (arns: readonly string[]) => Promise<T[]>): Promise<T[]> {
+  try {
+    return await describe(arns);
+  } catch (error) {
+    if (!isAws(error, notFound)) throw error;
+    if (arns.length === 1) return [];
+    return (await Promise.all(arns.map((arn) => orOneByOne([arn], notFound, describe)))).flat();
+  }
+}
+
+function toTargetGroup({ TargetGroupArn, LoadBalancerArns, Protocol, ProtocolVersion, Port, VpcId }: TargetGroupDescription): TargetGroup {
   return {
-    arn: rule.RuleArn ?? '',
-    listenerArn,
+    arn: TargetGroupArn ?? '',
+    loadBalancerArns: LoadBalancerArns ?? [],
+    protocol: [Protocol, ProtocolVersion].filter(Boolean).join('/'),
+    port: Port ?? 0,
+    vpcId: VpcId ?? '',
+  };
+}
+
+function toRule(rule: Rule): ListenerRule {
+  const actions = rule.Actions ?? [];
+  const arn = rule.RuleArn ?? '';
+  return {
+    arn,
+    listenerArn: listenerOf(arn),
     isDefault: rule.IsDefault ?? false,
     priority: rule.Priority ?? 'default',
     conditions: (rule.Conditions ?? []).map(toMatch),
     forward: forwardOf(actions),
+    stickiness: stickinessOf(actions),
     actions,
   };
+}
+
+/** A rule's ARN is that of its listener with the rule's own id at the end. */
+function listenerOf(ruleArn: string): string {
+  return ruleArn.slice(0, ruleArn.lastIndexOf('/')).replace(':listener-rule/', ':listener/');
 }
 
 function toMatch(condition: RuleCondition): RuleMatch {

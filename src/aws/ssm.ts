@@ -13,6 +13,8 @@ export interface Parameters {
   list(path: string): Promise<Parameter[]>;
   /** Atomic: false when a parameter of this name exists already, else it exists now. */
   create(name: string, value: string, description: string): Promise<boolean>;
+  /** Gives a parameter another value, whatever it held. */
+  overwrite(name: string, value: string, description: string): Promise<void>;
   /** Those that do not exist are no error. */
   remove(names: readonly string[]): Promise<void>;
 }
@@ -25,6 +27,12 @@ export function parameters(connection: Connection): Parameters {
     const sdk = await import('./sdk/ssm.ts');
     return { sdk, client: explaining('ssm', new sdk.SSMClient(clientOptions(connection))) };
   });
+  async function put(name: string, value: string, description: string, overwrite: boolean): Promise<void> {
+    const { sdk, client } = await connect();
+    await client.send(
+      new sdk.PutParameterCommand({ Name: name, Value: value, Type: 'String', Description: description, Overwrite: overwrite }),
+    );
+  }
   return {
     async list(path) {
       const { sdk, client } = await connect();
@@ -35,17 +43,16 @@ export function parameters(connection: Connection): Parameters {
     },
 
     async create(name, value, description) {
-      const { sdk, client } = await connect();
       try {
-        await client.send(
-          new sdk.PutParameterCommand({ Name: name, Value: value, Type: 'String', Description: description, Overwrite: false }),
-        );
+        await put(name, value, description, false);
         return true;
       } catch (error) {
         if (isAws(error, 'ParameterAlreadyExists')) return false;
         throw error;
       }
     },
+
+    overwrite: (name, value, description) => put(name, value, description, true),
 
     async remove(names) {
       const { sdk, client } = await connect();

@@ -60,6 +60,26 @@ function variableOf(made: Option): string {
   return `ECS_CANARY_${made.name().toUpperCase().replaceAll('-', '_')}`;
 }
 
+/** An option that may be given several times, or once with commas. */
+export function listOption(flags: string, description: string): Option {
+  return option(flags, description).argParser((value: string, earlier: string | undefined) => (earlier ? `${earlier},${value}` : value));
+}
+
+/** The items of such an option; undefined when it was not given. */
+export function listOf(values: Values, name: string): readonly string[] | undefined {
+  const items = textOf(values, name)?.split(',').map((item) => item.trim()).filter((item) => item !== '');
+  return items && items.length > 0 ? items : undefined;
+}
+
+export const acceptDriftOption = () => option('--accept-drift', 'go on although somebody else changed the weights');
+
+export const noScaleOption = () => option('--no-scale', 'refuse instead of starting the tasks that the share needs');
+
+/** Whether `--no-scale` was given: commander keeps a negated option under its positive name. */
+export function scalesNot(values: Values): boolean {
+  return values['scale'] === false;
+}
+
 export function textOf(values: Values, name: string): string | undefined {
   const value = values[name];
   return typeof value === 'string' && value !== '' ? value : undefined;

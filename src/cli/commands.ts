@@ -3,6 +3,7 @@ import type { Command } from './command.ts';
 import { buildInfra } from './commands/build-infra.ts';
 import { destroyInfra } from './commands/destroy-infra.ts';
 import { destroyOld } from './commands/destroy-old.ts';
+import { history } from './commands/history.ts';
 import { probe } from './commands/probe.ts';
 import { promote } from './commands/promote.ts';
 import { push } from './commands/push.ts';
@@ -16,9 +17,10 @@ import { sandboxStart } from './commands/sandbox/start.ts';
 import { sandboxStatus } from './commands/sandbox/status.ts';
 import { sandboxStop } from './commands/sandbox/stop.ts';
 import { status } from './commands/status.ts';
+import { unlock } from './commands/unlock.ts';
 import { update } from './commands/update.ts';
 
-const ofTheProgram = [buildInfra, push, rollout, route, promote, destroyOld, update, rollback, status, probe, destroyInfra];
+const ofTheProgram = [buildInfra, push, rollout, route, promote, destroyOld, update, rollback, status, history, unlock, probe, destroyInfra];
 const ofTheSandbox = [sandboxStart, sandboxStop, sandboxStatus, sandboxReset, sandboxFault, sandboxFaults];
 
 export const commands: readonly (readonly [path: readonly string[], command: Command])[] = [

@@ -1,6 +1,7 @@
 /** The program: reads the command line, runs one command, shows its outcome, and returns the exit code. */
 import { CommanderError, Command as Parser, type Option } from 'commander';
 import { CanaryError, ExitCode, usageError } from '../errors.ts';
+import { hazardsOnce } from '../progress/hazards-once.ts';
 import { loadVariables } from './variables.ts';
 import { type CommandLine, splitCommandLine } from './command-line.ts';
 import type { Command, Values } from './command.ts';
@@ -111,7 +112,7 @@ async function runCommand(command: Command, values: Values, argument: string | u
         if (problem) throw problem;
         return terminal.env;
       },
-      progress: shown.progress,
+      progress: hazardsOnce(shown.progress),
       print: (line) => out.write(`${line}\n`),
       say: (line) => quiet || terminal.stderr.write(`${line}\n`),
       signal: interrupt.signal,

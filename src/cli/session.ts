@@ -63,6 +63,7 @@ function sessionWith(context: Context, aws: Aws, pollInterval: number): Session 
     aws,
     progress: context.progress,
     wait: () => ({ clock: systemClock, signal: context.signal, deadline: systemClock.now() + context.timeout, pollInterval }),
-    author: { by: author(context.variables()), command: context.commandLine.command },
+    author: author(context.variables(), context.commandLine.command),
+    dryRun: context.dryRun,
   };
 }

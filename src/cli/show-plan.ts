@@ -1,6 +1,5 @@
 /** What `--dry-run` prints. */
-import type { Plan } from '../release/plan.ts';
-import { describe } from '../release/step.ts';
+import { type Plan, describe } from '../release/step.ts';
 import type { Context } from './context.ts';
 
 /** Prints the plan's steps and returns them for `--json`. */

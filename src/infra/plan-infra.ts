@@ -113,5 +113,5 @@ function holdsAll(found: Readonly<Record<string, string>>, wanted: Readonly<Reco
 
 /** The rule as AWS would show it. */
 function foreseen({ listenerArn, priority, conditions, groups }: NewRule): ListenerRule {
-  return { arn: NOT_MADE, listenerArn, isDefault: false, priority: String(priority), conditions, forward: groups, actions: [] };
+  return { arn: NOT_MADE, listenerArn, isDefault: false, priority: String(priority), conditions, forward: groups, stickiness: undefined, actions: [] };
 }

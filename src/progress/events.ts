@@ -5,14 +5,21 @@ export type ProgressEvent =
   | { type: 'tasks-waiting' }
   | { type: 'tasks-starting'; running: number; desired: number }
   | { type: 'tasks-started' }
+  /** A version that runs already gets more tasks, or fewer. */
+  | { type: 'tasks-scaling'; version: string; from: number; to: number }
   /** Right before the first listener rule is written. */
   | { type: 'route-updating' }
   /** AWS confirmed the weights: percent of the traffic that the new version has now. */
   | { type: 'route-updated'; percent: number }
-  | { type: 'rules-modified'; count: number }
+  /** Rules whose weights were really changed, by what an operator knows them by, with percent of the canary. */
+  | { type: 'rules-modified'; changes: readonly { rule: string; before: number; after: number }[] }
+  /** What share of the traffic really flowed. */
+  | { type: 'flow'; text: string }
   /** The old version has no traffic any more and may go. */
   | { type: 'old-replaced'; service: string; version: string }
   | { type: 'warning'; text: string }
+  /** A warning about how things stand: each step of a command meets it again, and it is shown once. */
+  | { type: 'hazard'; text: string }
   /** A wait that may take long: shown as a spinner where there is a terminal, otherwise once. */
   | { type: 'waiting'; text: string }
   /** A wait that was asked for: shown where there is a terminal, and of no interest to a log. */

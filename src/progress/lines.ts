@@ -10,16 +10,21 @@ export function lineOf(event: ProgressEvent): string | undefined {
       return `Tasks are starting (${event.running}/${event.desired})...`;
     case 'tasks-started':
       return 'Tasks started';
+    case 'tasks-scaling':
+      return `Changing the tasks of ${event.version} from ${event.from} to ${event.to}`;
     case 'route-updating':
       return 'Updating traffic route';
     case 'route-updated':
       return `Routing ${event.percent}% of traffic to the new service`;
     case 'rules-modified':
-      return `Modified ${event.count} listener rules`;
+      return [`Modified ${event.changes.length} listener rules`, ...event.changes.map(changeOf)].join('\n');
     case 'old-replaced':
       return `The ${capitalised(event.service)} ${event.version} can now be safely destroyed.`;
     case 'warning':
+    case 'hazard':
       return `warning: ${event.text}`;
+    case 'flow':
+      return event.text;
     case 'waiting':
       return `${event.text}...`;
     case 'resource':
@@ -28,6 +33,10 @@ export function lineOf(event: ProgressEvent): string | undefined {
     case 'upload':
       return undefined;
   }
+}
+
+function changeOf({ rule, before, after }: { rule: string; before: number; after: number }): string {
+  return `  ${rule}: ${Math.round(before)}% -> ${Math.round(after)}%`;
 }
 
 function capitalised(name: string): string {

@@ -14,7 +14,7 @@ export function plainProgress(streams: Streams, quiet: boolean): Progress {
   return (event: ProgressEvent) => {
     const line = lineOf(event);
     if (line === undefined) return;
-    if (event.type === 'warning') {
+    if (event.type === 'warning' || event.type === 'hazard') {
       streams.err.write(`${line}\n`);
     } else if (!quiet && line !== last) {
       streams.out.write(`${line}\n`);

@@ -46,10 +46,13 @@ export function terminalProgress({ out, err }: Streams, chalk: ChalkInstance): T
           keep(chalk.green('✔'), chalk.bold(line));
           break;
         case 'warning':
+        case 'hazard':
           if (spinner.isSpinning) spinner.stop();
           err.write(`${chalk.yellow(line)}\n`);
           break;
         case 'rules-modified':
+        case 'flow':
+        case 'tasks-scaling':
           keep(' ', line);
           break;
       }

@@ -8,8 +8,9 @@ import type { LogWriter } from './log.ts';
 import { COLOURS, type Place, type Version, desiredTasks, healthyTargets, otherColour, serviceName } from './model.ts';
 import { observe } from './observe.ts';
 import { whyNotReceive, whyNotStop } from './safety.ts';
+import { setStickiness, waitCookies } from './stickiness.ts';
 import type { RecordEntry, SetWeights, Step, Stop, WaitStarted } from './step.ts';
-import { startVersion, stopVersion, waitStarted } from './tasks.ts';
+import { scaleVersion, startVersion, stopVersion, waitStarted } from './tasks.ts';
 import { type Modified, setWeights, settle } from './weights.ts';
 
 /** ms that a version which did not start gets to go away. */
@@ -62,6 +63,9 @@ export async function apply(steps: readonly Step[], run: ServiceRun): Promise<Mo
       case 'start':
         started = await startVersion(step, run);
         break;
+      case 'scale':
+        await scaleVersion(step, run);
+        break;
       case 'wait-started':
         await waitOrCleanUp(step, step.deployment ?? started, run);
         break;
@@ -73,7 +77,9 @@ export async function apply(steps: readonly Step[], run: ServiceRun): Promise<Mo
         modified.push(...(await setWeights(step, run)));
         break;
       case 'record':
+      case 'set-stickiness':
       case 'settle':
+      case 'wait-cookies':
       case 'announce':
         await applyToTraffic(step, run);
         break;
@@ -89,13 +95,20 @@ async function applyToTraffic(step: Step, run: Run): Promise<Modified> {
       return [];
     case 'set-weights':
       return setWeights(step, run);
+    case 'set-stickiness':
+      await setStickiness(step, run);
+      return [];
     case 'settle':
       await settle(step, run);
+      return [];
+    case 'wait-cookies':
+      await waitCookies(step, run);
       return [];
     case 'announce':
       run.progress({ type: 'old-replaced', service: step.service, version: step.version });
       return [];
     case 'start':
+    case 'scale':
     case 'wait-started':
     case 'stop':
       throw new Error('a step about tasks needs a service of the project');
@@ -104,7 +117,7 @@ async function applyToTraffic(step: Step, run: Run): Promise<Modified> {
 
 async function record({ entry, emergency }: RecordEntry, run: Run): Promise<void> {
   if (!emergency) return run.log.append(entry);
-  const warning = await run.log.takeOver(entry);
+  const { warning } = await run.log.takeOver(entry);
   if (warning) run.progress({ type: 'warning', text: warning });
 }
 

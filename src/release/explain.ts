@@ -49,7 +49,7 @@ export async function explainedTraffic(thrown: unknown, session: Session, pair: 
 }
 
 /** Errors that know better what state users are in than a look at the weights. */
-const KNOW_BETTER: readonly ExitCode[] = [ExitCode.stuck, ExitCode.rolledBack];
+const KNOW_BETTER: readonly ExitCode[] = [ExitCode.stuck, ExitCode.rolledBack, ExitCode.paused];
 
 const UNKNOWN: Whereabouts = {
   usersAre: 'where AWS would have to say, and it could not be asked.',

@@ -8,6 +8,13 @@ export type OtherRole = 'canary' | 'replaced' | 'rolled-back';
 /** Weights of primary and other in one rule. */
 type RuleWeights = readonly [primary: number, other: number];
 
+/** Where a command runs. */
+export interface Process {
+  /** Tells machines and containers apart, also those of one name. */
+  readonly host: string;
+  readonly pid: number;
+}
+
 export interface LogEntry {
   /** 1, 2, 3, …: creating entry n + 1 is how a run takes the pair. */
   readonly number: number;
@@ -16,6 +23,12 @@ export interface LogEntry {
   /** Who runs the command, and where. */
   readonly by: string;
   readonly command: string;
+  /** The process that wrote it; undefined in entries of earlier versions, like `renewed`. */
+  readonly holder?: Process;
+  /** ISO 8601: last sign of life of a run that is at work. */
+  readonly renewed?: string;
+  /** ISO 8601: when the run gave the pair back. */
+  readonly ended?: string;
   /** ARN of the target group that owns production once this entry's change is done. */
   readonly primary: string;
   readonly other: { readonly targetGroup: string; readonly role: OtherRole; readonly version?: string } | undefined;
@@ -25,10 +38,14 @@ export interface LogEntry {
   readonly tasks: number;
   /** By rule ARN, as they were before the change. */
   readonly before: Readonly<Record<string, RuleWeights>>;
+  /** ARNs of the rules that the change is restricted to; undefined for all that carry the pair. */
+  readonly scope?: readonly string[];
+  /** Seconds by rule ARN: group stickiness that was switched off, for the next route to put back. */
+  readonly stickiness?: Readonly<Record<string, number>>;
 }
 
-/** What a command says; number, time and author are added when it is written. */
-export type NewEntry = Omit<LogEntry, 'number' | 'at' | 'by' | 'command'>;
+/** What a command says; number, times and author are added when it is written. */
+export type NewEntry = Omit<LogEntry, 'number' | 'at' | 'by' | 'command' | 'holder' | 'renewed' | 'ended'>;
 
 /** A parameter's value of the standard tier ends here, in bytes. */
 export const VALUE_LIMIT = 4_096;
@@ -39,15 +56,21 @@ export function weightsBefore(rules: readonly ListenerRule[], primary: string, o
   return Object.fromEntries(rules.map((rule) => [rule.arn, [weightIn(rule, primary), weightIn(rule, other)]]));
 }
 
+/** What an entry says of the pair, for another author to say it again. */
+export function factsOf({ primary, other, percent, tasks, before, scope, stickiness }: LogEntry): NewEntry {
+  return { primary, other, percent, tasks, before, scope, stickiness };
+}
+
 /** The entry as text. Rule ARNs differ in their last part only, so they are kept by listener: 100 rules fit in one value. */
 export function serialize(entry: LogEntry): string {
-  const { number: _inTheName, before, ...rest } = entry;
-  const byListener: Record<string, Record<string, RuleWeights>> = {};
-  for (const [arn, weights] of Object.entries(before)) {
-    const slash = arn.lastIndexOf('/');
-    (byListener[arn.slice(0, slash)] ??= {})[arn.slice(slash + 1)] = weights;
-  }
-  return JSON.stringify({ schemaVersion: 1, ...rest, before: byListener });
+  const { number: _inTheName, before, scope, stickiness, ...rest } = entry;
+  return JSON.stringify({
+    schemaVersion: 1,
+    ...rest,
+    before: byListener(Object.entries(before)),
+    scope: scope && namesByListener(scope),
+    stickiness: stickiness && byListener(Object.entries(stickiness)),
+  });
 }
 
 const schema = z.object({
@@ -55,6 +78,9 @@ const schema = z.object({
   at: z.string(),
   by: z.string(),
   command: z.string(),
+  holder: z.object({ host: z.string(), pid: z.number() }).optional(),
+  renewed: z.iso.datetime().optional(),
+  ended: z.iso.datetime().optional(),
   primary: z.string(),
   other: z
     .object({ targetGroup: z.string(), role: z.enum(['canary', 'replaced', 'rolled-back']), version: z.string().optional() })
@@ -62,6 +88,8 @@ const schema = z.object({
   percent: z.number(),
   tasks: z.number(),
   before: z.record(z.string(), z.record(z.string(), z.tuple([z.number(), z.number()]))),
+  scope: z.record(z.string(), z.array(z.string())).optional(),
+  stickiness: z.record(z.string(), z.record(z.string(), z.number())).optional(),
 });
 
 /** The entry that a text holds; undefined for one that is not ours or damaged. */
@@ -74,9 +102,35 @@ export function parse(number: number, text: string): LogEntry | undefined {
   }
   const parsed = schema.safeParse(json);
   if (!parsed.success) return undefined;
-  const { schemaVersion: _, before, other, ...rest } = parsed.data;
-  const flat = Object.entries(before).flatMap(([listener, rules]) =>
-    Object.entries(rules).map(([rule, weights]) => [`${listener}/${rule}`, weights] as const),
+  const { schemaVersion: _, before, scope, stickiness, other, ...rest } = parsed.data;
+  return {
+    number,
+    ...rest,
+    other,
+    before: byRule(before),
+    scope: scope && Object.entries(scope).flatMap(([listener, rules]) => rules.map((rule) => `${listener}/${rule}`)),
+    stickiness: stickiness && byRule(stickiness),
+  };
+}
+
+type ByListener<T> = Record<string, Record<string, T>>;
+
+function byListener<T>(entries: readonly (readonly [arn: string, value: T])[]): ByListener<T> {
+  const all: ByListener<T> = {};
+  for (const [arn, value] of entries) {
+    const slash = arn.lastIndexOf('/');
+    (all[arn.slice(0, slash)] ??= {})[arn.slice(slash + 1)] = value;
+  }
+  return all;
+}
+
+function namesByListener(arns: readonly string[]): Record<string, string[]> {
+  const grouped = byListener(arns.map((arn) => [arn, undefined]));
+  return Object.fromEntries(Object.entries(grouped).map(([listener, rules]) => [listener, Object.keys(rules)]));
+}
+
+function byRule<T>(listeners: ByListener<T>): Record<string, T> {
+  return Object.fromEntries(
+    Object.entries(listeners).flatMap(([listener, rules]) => Object.entries(rules).map(([rule, value]) => [`${listener}/${rule}`, value] as const)),
   );
-  return { number, ...rest, other, before: Object.fromEntries(flat) };
 }

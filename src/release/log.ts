@@ -1,12 +1,52 @@
-/** The release log in the parameter store: append-only, one path per pair, and the only lock there is. */
+/** The release log in the parameter store: one path per pair, append-only, and the only lock there is. */
 import { createHash } from 'node:crypto';
-import type { Parameters } from '../aws/ssm.ts';
+import type { Parameter, Parameters } from '../aws/ssm.ts';
 import { CanaryError, ExitCode, messageOf } from '../errors.ts';
-import { type LogEntry, type NewEntry, VALUE_LIMIT, parse, serialize } from './log-entry.ts';
+import type { Clock } from '../time.ts';
+import { BEAT, lastRun, mayBeAtWork } from './holder.ts';
+import { type LogEntry, type NewEntry, type Process, VALUE_LIMIT, parse, serialize } from './log-entry.ts';
 import type { Pair } from './model.ts';
+
+/** The log as one run writes it. */
+export interface LogWriter {
+  /**
+   * Makes the entry durable; the pair is this run's from then on.
+   * @throws CanaryError `locked` (exit 6) when another run wrote since the log was read; `entry-too-large` before anything
+   *   moved.
+   */
+  append(entry: NewEntry): Promise<void>;
+  /** The same for an entry that takes the pair from everybody and holds nothing itself. */
+  appendEnded(entry: NewEntry): Promise<void>;
+  /** Makes the entry durable whatever others wrote meanwhile: the way of the emergency exit, which it never stops. */
+  takeOver(entry: NewEntry): Promise<TakenOver>;
+  /**
+   * Looks for a newer entry, and now and then tells others that this run is alive: to be called before each write, and at
+   * each look of a wait.
+   * @throws CanaryError `locked` when another run wrote since this one last did. Never after a `takeOver` that failed.
+   */
+  ensureNewest(): Promise<void>;
+  /** Gives the pair back, as far as this run still has it. Never throws: a run that falls silent loses the pair anyway. */
+  release(): Promise<void>;
+}
+
+export interface TakenOver {
+  /** Why the entry could not be written. */
+  readonly warning?: string;
+  /** The newest entry of a run that may still be at work. */
+  readonly takenFrom?: LogEntry;
+}
+
+/** Who writes an entry. */
+export interface Author extends Process {
+  /** For people: who runs the command, and where. */
+  readonly by: string;
+  readonly command: string;
+}
 
 /** Older entries are removed; what a rollback needs is always in the newest ones. */
 const KEPT = 20;
+
+const DESCRIPTION = 'ecs-canary release log';
 
 /** Where the entries of two target groups are, whichever of them is the primary. */
 export function logPath(pair: Pair): string {
@@ -20,66 +60,41 @@ export function logPath(pair: Pair): string {
  */
 export async function readLog(parameters: Parameters, pair: Pair): Promise<LogEntry[]> {
   const found = await parameters.list(logPath(pair));
-  const entries = found.filter(({ name }) => numberOf(name) > 0).flatMap(({ name, value }) => parse(numberOf(name), value) ?? []).toSorted((a, b) => a.number - b.number);
-  if ((entries.at(-1)?.number ?? 0) !== newestOf(found)) {
+  const entries = entriesIn(found);
+  if ((entries.at(-1)?.number ?? 0) !== newestIn(found)) {
     throw new CanaryError({ code: 'log-damaged', message: 'The newest entry of the release log cannot be read; a newer ecs-canary may have written it.' });
   }
   return entries;
 }
 
-/** 0 for a name that is none of ours. */
-function numberOf(name: string): number {
-  const last = name.slice(name.lastIndexOf('/') + 1);
-  return /^[1-9]\d{0,8}$/.test(last) ? Number(last) : 0;
-}
-
-/** 0 for an empty log. */
-function newestOf(found: readonly { readonly name: string }[]): number {
-  return Math.max(0, ...found.map(({ name }) => numberOf(name)));
-}
-
-/** The log as one run writes it. */
-export interface LogWriter {
-  /**
-   * Makes the entry durable; the pair is this run's from then on.
-   * @throws CanaryError `locked` (exit 6) when another run wrote since the log was read; `entry-too-large` before anything
-   *   moved.
-   */
-  append(entry: NewEntry): Promise<void>;
-  /**
-   * Makes the entry durable whatever others wrote meanwhile: the way of the emergency exit.
-   * @returns a warning when it could not be written.
-   */
-  takeOver(entry: NewEntry): Promise<string | undefined>;
-  /** @throws CanaryError `locked` when another run wrote since this one last did. */
-  ensureNewest(): Promise<void>;
-}
-
-export interface Author {
-  /** Who runs the command, and where. */
-  readonly by: string;
-  readonly command: string;
-}
-
-/** @param newest number of the newest entry that this run knows of; 0 for an empty log. */
-export function logWriter(parameters: Parameters, pair: Pair, author: Author, newest: number): LogWriter {
+/**
+ * @param newest number of the newest entry that this run knows of; 0 for an empty log.
+ * @param clock tells when the next sign of life is due.
+ */
+export function logWriter(parameters: Parameters, pair: Pair, author: Author, newest: number, clock: Clock): LogWriter {
   const path = logPath(pair);
+  const { by, command, host, pid } = author;
   let known = newest;
+  /** This run's newest entry, as long as it wants the pair, and when others last heard of it. */
+  let held: LogEntry | undefined;
+  let heard = 0;
+  /** Whether this is an emergency run without an entry: there is nothing that could be overtaken. */
+  let unrecorded = false;
 
-  async function create(entry: NewEntry): Promise<boolean> {
-    const full: LogEntry = { ...entry, ...author, number: known + 1, at: new Date().toISOString() };
-    const text = serialize(full);
-    if (Buffer.byteLength(text) > VALUE_LIMIT) {
-      throw new CanaryError({
-        code: 'entry-too-large',
-        message: `The pair stands in ${Object.keys(entry.before).length} listener rules: more than one entry of the release log can hold.`,
-        usersAre: 'on the weights they had before; nothing was changed.',
-      });
-    }
-    const name = `${path}/${full.number}`;
-    const created = (await parameters.create(name, text, 'ecs-canary release log')) || (await holds(name, text));
-    if (created) known = full.number;
-    return created;
+  async function create(facts: NewEntry, { ended }: { ended: boolean }): Promise<boolean> {
+    const now = clock.now();
+    const at = new Date().toISOString();
+    const entry: LogEntry = { ...facts, by, command, holder: { host, pid }, number: known + 1, at, ...(ended ? { ended: at } : { renewed: at }) };
+    const text = serialize(entry);
+    if (Buffer.byteLength(text) > VALUE_LIMIT) throw tooLarge(entry);
+    const name = `${path}/${entry.number}`;
+    const created = (await parameters.create(name, text, DESCRIPTION)) || (await holds(name, text));
+    if (!created) return false;
+    known = entry.number;
+    held = ended ? undefined : entry;
+    heard = now;
+    unrecorded = false;
+    return true;
   }
 
   /** When an answer is lost, the SDK asks again and is told that the entry exists: it is this run's own. */
@@ -87,13 +102,11 @@ export function logWriter(parameters: Parameters, pair: Pair, author: Author, ne
     return (await parameters.list(path)).some((found) => found.name === name && found.value === text);
   }
 
-  /** The newest entry, as far as it can be read, when it is not this run's. */
-  async function newer(): Promise<{ number: number; entry: LogEntry | undefined } | undefined> {
-    const found = await parameters.list(path);
-    const number = newestOf(found);
-    if (number <= known) return undefined;
-    const value = found.find(({ name }) => numberOf(name) === number)?.value;
-    return { number, entry: value === undefined ? undefined : parse(number, value) };
+  async function createOrRefuse(facts: NewEntry, options: { ended: boolean }): Promise<void> {
+    // Pruned numbers are free again: the first one takes the pair in an empty log only.
+    if (known === 0) await requireNewest();
+    if (!(await create(facts, options))) throw lockedBy(await parameters.list(path));
+    await prune();
   }
 
   /** Bookkeeping only: whatever goes wrong here is no reason to stop a release. */
@@ -103,26 +116,66 @@ export function logWriter(parameters: Parameters, pair: Pair, author: Author, ne
     await parameters.remove(oldest).catch(() => undefined);
   }
 
-  return {
-    async append(entry) {
-      if (!(await create(entry))) throw locked((await newer())?.entry);
-      await prune();
-    },
+  /** @returns whether the newest entry is the one that this run holds the pair with. */
+  async function requireNewest(): Promise<boolean> {
+    const found = await parameters.list(path);
+    if (newestIn(found) > known) throw lockedBy(found);
+    return newestIn(found) === held?.number;
+  }
 
-    async takeOver(entry) {
+  /** One that fails is no error: the next look tries again. */
+  async function beat(entry: LogEntry): Promise<void> {
+    const now = clock.now();
+    const renewed = { ...entry, renewed: new Date().toISOString() };
+    await overwrite(renewed).then(() => (heard = now), () => undefined);
+  }
+
+  /** Only ever this run's own entry: everybody else's are read-only. */
+  async function overwrite(entry: LogEntry): Promise<void> {
+    await parameters.overwrite(`${path}/${entry.number}`, serialize(entry), DESCRIPTION);
+  }
+
+  return {
+    append: (facts) => createOrRefuse(facts, { ended: false }),
+    appendEnded: (facts) => createOrRefuse(facts, { ended: true }),
+
+    async takeOver(facts) {
+      let takenFrom: LogEntry | undefined;
       try {
-        // Looked up first, because pruned numbers below the newest one are free again.
-        known = (await newer())?.number ?? known;
-        while (!(await create(entry))) known = (await newer())?.number ?? known + 1;
-        return undefined;
+        for (;;) {
+          // Looked up first, because pruned numbers below the newest one are free again.
+          const found = await parameters.list(path);
+          const last = entryAt(found, newestIn(found));
+          takenFrom = last && last.number !== held?.number && mayBeAtWork(last, Date.now()) ? last : undefined;
+          known = Math.max(known, newestIn(found));
+          if (await create(facts, { ended: false })) return { takenFrom };
+          known += 1;
+        }
       } catch (error) {
-        return `The release log could not be written: ${messageOf(error)}`;
+        unrecorded = true;
+        return { warning: `The release log could not be written: ${messageOf(error)}`, takenFrom };
       }
     },
 
     async ensureNewest() {
-      const found = await newer();
-      if (found) throw locked(found.entry);
+      if (unrecorded) return;
+      const holding = await requireNewest();
+      if (!holding || !held || clock.now() - heard < BEAT) return;
+      await beat(held);
+      // That may have taken its time, and the caller's next write must not be late.
+      await requireNewest();
+    },
+
+    async release() {
+      const entry = held;
+      held = undefined;
+      if (!entry) return;
+      try {
+        if (newestIn(await parameters.list(path)) !== entry.number) return;
+        await overwrite({ ...entry, renewed: undefined, ended: new Date().toISOString() });
+      } catch {
+        // Others will see that it has fallen silent.
+      }
     },
   };
 }
@@ -132,12 +185,38 @@ export function isLocked(error: unknown): boolean {
   return error instanceof CanaryError && error.exitCode === ExitCode.locked;
 }
 
-function locked(holder: LogEntry | undefined): CanaryError {
-  const who = holder ? `${holder.by} holds it with "${holder.command}" since ${holder.at}` : 'another run holds it';
+function entriesIn(found: readonly Parameter[]): LogEntry[] {
+  return found.flatMap(({ name }) => entryAt(found, numberOf(name)) ?? []).toSorted((a, b) => a.number - b.number);
+}
+
+function entryAt(found: readonly Parameter[], number: number): LogEntry | undefined {
+  const parameter = number > 0 ? found.find(({ name }) => numberOf(name) === number) : undefined;
+  return parameter && parse(number, parameter.value);
+}
+
+/** 0 for an empty log. */
+function newestIn(found: readonly Parameter[]): number {
+  return Math.max(0, ...found.map(({ name }) => numberOf(name)));
+}
+
+/** 0 for a name that is none of ours. */
+function numberOf(name: string): number {
+  const last = name.slice(name.lastIndexOf('/') + 1);
+  return /^[1-9]\d{0,8}$/.test(last) ? Number(last) : 0;
+}
+
+function lockedBy(found: readonly Parameter[]): CanaryError {
+  const run = entryAt(found, newestIn(found)) && lastRun(entriesIn(found));
+  const message = run?.newest.ended
+    ? `Another run has taken this pair meanwhile: ${run.by} with "${run.command}" at ${run.newest.at}.`
+    : `Another run is changing this pair${run ? `: ${run.by} holds it with "${run.command}" since ${run.since}` : ''}.`;
+  return new CanaryError({ code: 'locked', message, exitCode: ExitCode.locked, next: 'wait for it to end, then run the same command again' });
+}
+
+function tooLarge({ before }: LogEntry): CanaryError {
   return new CanaryError({
-    code: 'locked',
-    message: `Another run is changing this pair: ${who}.`,
-    exitCode: ExitCode.locked,
-    next: 'wait for it to end, then run the same command again',
+    code: 'entry-too-large',
+    message: `The pair stands in ${Object.keys(before).length} listener rules: more than one entry of the release log can hold.`,
+    usersAre: 'on the weights they had before; nothing was changed.',
   });
 }

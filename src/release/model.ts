@@ -1,6 +1,6 @@
 /** The words of the core: what AWS says now, and which version plays which role in it. */
 import type { EcsService } from '../aws/ecs.ts';
-import type { ListenerRule, Target } from '../aws/elbv2.ts';
+import type { ListenerRule, Target, TargetGroup } from '../aws/elbv2.ts';
 import type { LogEntry } from './log-entry.ts';
 
 export type Colour = 'blue' | 'green';
@@ -46,12 +46,18 @@ export function serviceName({ service }: Place, colour: Colour): string {
 
 /** Traffic between two target groups, whoever made them. */
 export interface Traffic {
+  /** The two groups. */
+  readonly groups: readonly TargetGroup[];
   /** Rules whose forward action holds exactly the pair. */
   readonly rules: readonly ListenerRule[];
   /** Every other rule on the same load balancer. */
   readonly otherRules: readonly ListenerRule[];
+  /** Why nothing is known but the rules that the release log remembers; undefined where all were found. */
+  readonly undiscovered?: string;
   /** Registered targets by target group ARN. */
   readonly targets: ReadonlyMap<string, readonly Target[]>;
+  /** By target group ARN: zones that get no answer from it, although the pair's other group has healthy targets there. */
+  readonly gaps: ReadonlyMap<string, readonly string[]>;
   /** The release log, oldest entry first; undefined when it could not be read. */
   readonly log: readonly LogEntry[] | undefined;
 }
@@ -63,6 +69,8 @@ export interface ColourState {
   readonly service: EcsService | undefined;
   /** What its service runs; undefined while it wants no tasks. */
   readonly version: Version | undefined;
+  /** Who else registers targets in its group: then weights decide nothing about versions. */
+  readonly strangers: readonly string[];
 }
 
 /** Everything that AWS says about a service of the project at one moment. */
@@ -87,8 +95,24 @@ export function runs(colour: ColourState, { tag, image, digest }: Version): bool
   return colour.version.image === image || (digest !== undefined && colour.version.digest === digest);
 }
 
-export function healthyTargets(traffic: Traffic, targetGroup: string): number {
+export function healthyTargets(traffic: Pick<Traffic, 'targets'>, targetGroup: string): number {
   return (traffic.targets.get(targetGroup) ?? []).filter(({ state }) => state === 'healthy').length;
+}
+
+/** What an operator knows a rule by. */
+export function nameOf({ arn, isDefault, priority, conditions }: ListenerRule): string {
+  const matches = conditions.map(({ field, values }) => `${field} ${values.join(' ')}`.trim());
+  return `${arn} (${[isDefault ? 'default' : `priority ${priority}`, ...matches].join(', ')})`;
+}
+
+/** The load balancer that a rule's listener belongs to. */
+export function loadBalancerOf({ listenerArn }: ListenerRule): string {
+  return listenerArn.slice(0, listenerArn.lastIndexOf('/')).replace(':listener/', ':loadbalancer/');
+}
+
+/** @param scope ARNs of listeners and rules to restrict a change to; undefined for no restriction. */
+export function inScope(rules: readonly ListenerRule[], scope: readonly string[] | undefined): readonly ListenerRule[] {
+  return scope ? rules.filter(({ arn, listenerArn }) => scope.includes(arn) || scope.includes(listenerArn)) : rules;
 }
 
 /** Percent of a rule's traffic that goes to a group; 0 for a rule that does not name it. */
@@ -105,6 +129,6 @@ export function splits(rule: ListenerRule, pair: Pair, percent: number): boolean
 }
 
 /** The group's share in the pair's rules: the highest one, so that 0 means that none of them sends it anything. */
-export function weightOf(traffic: Traffic, targetGroup: string): number {
+export function weightOf(traffic: Pick<Traffic, 'rules'>, targetGroup: string): number {
   return Math.max(0, ...traffic.rules.map((rule) => share(rule, targetGroup)));
 }

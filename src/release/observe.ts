@@ -2,7 +2,7 @@
 import type { Aws } from '../aws/aws.ts';
 import type { EcsService, TaskDefinition } from '../aws/ecs.ts';
 import type { ListenerRule, Target } from '../aws/elbv2.ts';
-import { CanaryError } from '../errors.ts';
+import { CanaryError, messageOf } from '../errors.ts';
 import { readLog } from './log.ts';
 import type { LogEntry } from './log-entry.ts';
 import { COLOURS, type Colour, type ColourState, type Pair, type Place, type State, type Traffic, type Version, serviceName } from './model.ts';
@@ -19,8 +19,12 @@ export async function observe(aws: Aws, place: Place): Promise<State> {
   ]);
   const colourState = async (colour: Colour): Promise<ColourState> => {
     const service = services.find(({ name }) => name === serviceName(place, colour));
-    const version = service && service.desired > 0 ? await versionOf(aws, service, place.service) : undefined;
-    return { colour, targetGroup: place.targetGroups[colour], service, version };
+    const targetGroup = place.targetGroups[colour];
+    const [version, strangers] = await Promise.all([
+      service && service.desired > 0 ? versionOf(aws, service, place.service) : undefined,
+      observeStrangers(aws, place, colour, service, traffic.targets.get(targetGroup) ?? []).catch(() => []),
+    ]);
+    return { colour, targetGroup, service, version, strangers };
   };
   const [blue, green] = await Promise.all([colourState('blue'), colourState('green')]);
   return { ...traffic, place, colours: { blue, green } };
@@ -31,37 +35,79 @@ export async function observe(aws: Aws, place: Place): Promise<State> {
  * @throws CanaryError `target-group-not-found` when one of them does not exist.
  */
 export async function observeTraffic(aws: Aws, pair: Pair): Promise<Traffic> {
-  const [[rules, otherRules], primaryTargets, canaryTargets, log] = await Promise.all([
-    observeRules(aws, pair),
-    aws.loadBalancing.targetHealth(pair.primary),
-    aws.loadBalancing.targetHealth(pair.canary),
+  const [log, found, targets] = await Promise.all([
     observeLog(aws, pair),
+    observeRules(aws, pair).catch((error: unknown) => ({ error })),
+    observeTargets(aws, pair),
   ]);
-  const targets = new Map<string, readonly Target[]>([
-    [pair.primary, primaryTargets],
-    [pair.canary, canaryTargets],
-  ]);
-  return { rules, otherRules, targets, log };
+  const rules = 'error' in found ? await rememberedRules(aws, pair, log, found.error) : found;
+  return { ...rules, targets, gaps: await observeGaps(aws, pair, targets), log };
 }
 
-/** All rules of the load balancers that the two groups belong to: those that hold exactly the pair, and the others. */
-async function observeRules(aws: Aws, pair: Pair): Promise<[ListenerRule[], ListenerRule[]]> {
+type Rules = Pick<Traffic, 'groups' | 'rules' | 'otherRules' | 'undiscovered'>;
+
+/** All rules of the load balancer that the two groups belong to: those that hold exactly the pair, and the others. */
+async function observeRules(aws: Aws, pair: Pair): Promise<Rules> {
   const wanted = [pair.primary, pair.canary];
   const groups = await aws.loadBalancing.targetGroups(wanted);
   const missing = wanted.filter((arn) => !groups.some((group) => group.arn === arn));
   if (missing.length > 0) {
-    throw new CanaryError({ code: 'target-group-not-found', message: `There is no target group ${missing.join(', nor ')}.` });
+    throw new CanaryError({ code: NO_GROUP, message: `There is no target group ${missing.join(', nor ')}.` });
   }
   const loadBalancers = [...new Set(groups.flatMap(({ loadBalancerArns }) => loadBalancerArns))];
   const listeners = (await Promise.all(loadBalancers.map((arn) => aws.loadBalancing.listeners(arn)))).flat();
   const all = await aws.loadBalancing.rules(listeners);
-  return [all.filter((rule) => holdsExactly(rule, pair)), all.filter((rule) => !holdsExactly(rule, pair))];
+  return { groups, rules: all.filter((rule) => holdsExactly(rule, pair)), otherRules: all.filter((rule) => !holdsExactly(rule, pair)) };
+}
+
+const NO_GROUP = 'target-group-not-found';
+
+/** The way back must not depend on finding the rules once more: what the log remembers of them is enough. */
+async function rememberedRules(aws: Aws, pair: Pair, log: Traffic['log'], error: unknown): Promise<Rules> {
+  const remembered = Object.keys(log?.findLast(({ before }) => Object.keys(before).length > 0)?.before ?? {});
+  if (remembered.length === 0 || (error instanceof CanaryError && error.code === NO_GROUP)) throw error;
+  const rules = await freshRules(aws, remembered, pair);
+  return { groups: [], rules, otherRules: [], undiscovered: `the listener rules could not be searched: ${messageOf(error)}` };
+}
+
+/** Those of the rules that still carry the pair, as they are now. */
+export async function freshRules(aws: Aws, arns: readonly string[], pair: Pair): Promise<ListenerRule[]> {
+  return (await aws.loadBalancing.freshRules(arns)).filter((rule) => holdsExactly(rule, pair));
 }
 
 /** Whether a rule's forward action holds the two groups of the pair and no other. */
 export function holdsExactly(rule: ListenerRule, pair: Pair): boolean {
   const arns = rule.forward?.map(({ arn }) => arn) ?? [];
   return arns.length === 2 && arns.includes(pair.primary) && arns.includes(pair.canary);
+}
+
+export async function observeTargets(aws: Aws, pair: Pair): Promise<Traffic['targets']> {
+  const groups = [pair.primary, pair.canary];
+  return new Map(await Promise.all(groups.map(async (arn) => [arn, await aws.loadBalancing.targetHealth(arn)] as const)));
+}
+
+/**
+ * Zones matter only to groups without cross-zone balancing, so AWS is asked about that only where zones differ. A question
+ * that fails holds nobody up, least of all on the way back.
+ */
+export async function observeGaps(aws: Aws, pair: Pair, targets: Traffic['targets']): Promise<Traffic['gaps']> {
+  const zones = (arn: string) => new Set((targets.get(arn) ?? []).filter(({ state }) => state === 'healthy').map(({ zone }) => zone));
+  const gap = async (arn: string, other: string) => {
+    const own = zones(arn);
+    const missing = own.size === 0 ? [] : [...zones(other)].filter((zone) => zone !== '' && !own.has(zone));
+    const zonal = missing.length > 0 && (await aws.loadBalancing.isZonal(arn).catch(() => false));
+    return [arn, zonal ? missing : []] as const;
+  };
+  return new Map(await Promise.all([gap(pair.primary, pair.canary), gap(pair.canary, pair.primary)]));
+}
+
+/** Names of other services in a colour's group. The cluster is searched only where there are more targets than own tasks. */
+async function observeStrangers({ containers }: Aws, { cluster, targetGroups }: Place, colour: Colour, own: EcsService | undefined, targets: readonly Target[]): Promise<string[]> {
+  const registered = targets.filter(({ state }) => state !== 'draining').length;
+  if (registered <= (own?.running ?? 0) + (own?.pending ?? 0)) return [];
+  const names = (await containers.listServices(cluster)).filter((name) => name !== own?.name);
+  const services = await containers.describeServices(cluster, names);
+  return services.filter(({ targetGroupArns }) => targetGroupArns.includes(targetGroups[colour])).map(({ name }) => name);
 }
 
 /** The emergency exit must work without the log, so that a log that can't be read is an observation, not an error. */

@@ -1,7 +1,7 @@
 /** What the planner refuses, in words for the user. Nothing was changed when one of these is thrown. */
 import { CanaryError, UNCHANGED } from '../errors.ts';
 import { type ColourState, type State, type Version, tagOf } from './model.ts';
-import type { Roles } from './roles.ts';
+import { type Roles, drift } from './roles.ts';
 
 /** Throws what a safety rule says, if it says anything. */
 export function refuse(code: string, reason: string | undefined, next?: string): void {
@@ -10,11 +10,21 @@ export function refuse(code: string, reason: string | undefined, next?: string):
   throw new CanaryError({ code, message, usersAre: UNCHANGED, next });
 }
 
-/** Only moves towards the primary are safe while log and weights disagree. */
-export function refuseContradiction(roles: Roles): void {
+/**
+ * Only moves towards the primary are safe while log and weights disagree.
+ * @param acceptDrift goes on where all there is to it is that somebody else changed the weights.
+ */
+export function refuseContradiction(state: State, roles: Roles, acceptDrift: boolean): void {
+  if (state.undiscovered) throw contradicted(state.undiscovered, ROUTE_BACK);
   if (roles.phase === 'nothing' || !roles.contradiction) return;
-  throw contradicted(roles.contradiction, 'ecs-canary route --canary 0   (all traffic to the primary, from where it is known again)');
+  const drifted = roles.contradiction === drift(state);
+  if (drifted && acceptDrift) return;
+  const back = `${ROUTE_BACK}   (all traffic to the primary, from where it is known again)`;
+  throw contradicted(roles.contradiction, drifted ? `${back}\n      or the same command with --accept-drift   (goes on from the weights as they are)` : back);
 }
+
+/** What is safe from every state. */
+export const ROUTE_BACK = 'ecs-canary route --canary 0';
 
 export function contradicted(reason: string, next: string): CanaryError {
   return new CanaryError({ code: 'drift', message: `It is not certain what runs where: ${reason}.`, usersAre: UNCHANGED, next });

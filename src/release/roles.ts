@@ -1,5 +1,5 @@
 /** Which colour is primary, canary or old: the release log says it, and the weights must agree. */
-import type { LogEntry } from './log-entry.ts';
+import type { LogEntry, OtherRole } from './log-entry.ts';
 import { COLOURS, type Colour, type ColourState, type State, type Traffic, desiredTasks, otherColour, share, weightOf } from './model.ts';
 import { whyNotEverything } from './safety.ts';
 
@@ -51,6 +51,11 @@ export function rolesOf(state: State): Roles {
   return { phase: 'primary+old', primary, old: other, rolledBack: role === 'rolled-back', contradiction };
 }
 
+/** What the log calls an old version. */
+export function roleOfOld({ rolledBack }: Extract<Roles, { phase: 'primary+old' }>): OtherRole {
+  return rolledBack ? 'rolled-back' : 'replaced';
+}
+
 /** Weights that differ both from what the newest entry was to set and from what it found: somebody else changed them. */
 export function drift(traffic: Traffic): string | undefined {
   const entry = lastEntry(traffic);
@@ -58,8 +63,10 @@ export function drift(traffic: Traffic): string | undefined {
   const wrong = traffic.rules.flatMap((rule) => {
     const now = 100 - share(rule, entry.primary);
     const before = entry.before[rule.arn];
-    const expected = [entry.percent, ...(before ? [otherShare(before)] : [])];
-    if (expected.some((percent) => Math.abs(percent - now) < 0.05)) return [];
+    const moved = entry.scope?.includes(rule.arn) ?? true;
+    const expected = [...(moved ? [entry.percent] : []), ...(before ? [otherShare(before)] : [])];
+    // A rule that is newer than a change of some rules only may have any weights.
+    if (expected.length === 0 || expected.some((percent) => Math.abs(percent - now) < 0.05)) return [];
     return [`${rule.arn} gives ${round(now)}% away from the primary, not ${expected.map(round).join('% or ')}%`];
   });
   if (wrong.length === 0) return undefined;

@@ -3,7 +3,8 @@
  * on a fresh observation right before every step that can hurt. Each returns why not, or undefined when it may be done.
  */
 import type { EcsService } from '../aws/ecs.ts';
-import { type Colour, type ColourState, type Pair, type State, type Traffic, desiredTasks, healthyTargets, share, weightOf } from './model.ts';
+import type { ListenerRule } from '../aws/elbv2.ts';
+import { type Colour, type ColourState, type Pair, type State, type Traffic, desiredTasks, healthyTargets, inScope, nameOf, share, weightOf } from './model.ts';
 
 /**
  * Healthy targets that a group needs for a share of the traffic.
@@ -15,15 +16,19 @@ export function requiredTargets(percent: number, tasks: number): number {
 }
 
 /** No weight for a group without enough healthy targets: a load balancer does not fail over between weighted groups. */
-export function whyNotWeight(traffic: Traffic, targetGroup: string, percent: number, tasks: number): string | undefined {
+export function whyNotWeight(traffic: Pick<Traffic, 'targets' | 'gaps'>, targetGroup: string, percent: number, tasks: number): string | undefined {
   const required = requiredTargets(percent, tasks);
   const healthy = healthyTargets(traffic, targetGroup);
-  if (healthy >= required) return undefined;
-  return `${percent}% needs ${required} healthy ${required === 1 ? 'target' : 'targets'}, and there ${healthy === 1 ? 'is' : 'are'} ${healthy}`;
+  if (healthy < required) {
+    return `${percent}% needs ${required} healthy ${required === 1 ? 'target' : 'targets'}, and there ${healthy === 1 ? 'is' : 'are'} ${healthy}`;
+  }
+  const gaps = traffic.gaps.get(targetGroup) ?? [];
+  if (gaps.length === 0) return undefined;
+  return `cross-zone load balancing is off for ${targetGroup} and it has no healthy target in ${gaps.join(' and ')}, where requests would be answered 503`;
 }
 
 /** The emergency exit is content with one healthy target. */
-export function whyNotReturn(traffic: Traffic, targetGroup: string): string | undefined {
+export function whyNotReturn(traffic: Pick<Traffic, 'targets'>, targetGroup: string): string | undefined {
   return healthyTargets(traffic, targetGroup) > 0 ? undefined : 'it has no healthy target';
 }
 
@@ -38,30 +43,40 @@ export function whyNotReceive(service: EcsService | undefined): string | undefin
   return service && service.desired > 0 ? undefined : `${service?.name ?? 'its ECS service'} wants no tasks`;
 }
 
-/** No rule, nothing to move: never "success, nothing moved". */
-export function whyNoRules(traffic: Traffic, pair: Pair): string | undefined {
-  if (traffic.rules.length > 0) return undefined;
-  const passedOver = traffic.otherRules.map((rule) => {
-    const named = [pair.primary, pair.canary].filter((arn) => names(rule.forward, arn));
-    const reason = !rule.forward
-      ? 'does not forward'
-      : named.length === 2
-        ? 'forwards to further groups beside the pair'
-        : named.length === 1
-          ? `forwards to one group of the pair only, ${named[0]}`
-          : 'forwards elsewhere';
-    return `  ${rule.arn} (priority ${rule.priority}): ${reason}`;
-  });
-  const looked = passedOver.length === 0 ? 'The target groups belong to no load balancer.' : `Looked at:\n${passedOver.join('\n')}`;
-  return `No listener rule forwards to exactly this pair of target groups. ${looked}`;
+/**
+ * No rule, nothing to move: never "success, nothing moved".
+ * @param scope ARNs of listeners and rules that are to be changed; undefined for all that carry the pair.
+ */
+export function whyNoRules(traffic: Traffic, pair: Pair, scope?: readonly string[]): string | undefined {
+  if (inScope(traffic.rules, scope).length > 0) return undefined;
+  const unlinked = traffic.groups.filter(({ loadBalancerArns }) => loadBalancerArns.length === 0).map(({ arn }) => arn);
+  const asked = scope ? ' among those asked for' : '';
+  const lines = [`No listener rule${asked} forwards to exactly this pair of target groups.`];
+  if (unlinked.length > 0) lines.push(`No rule at all names ${unlinked.join(' and ')}, so that its targets are not even health-checked: add it to the rules at weight 0.`);
+  const looked = [...traffic.rules, ...traffic.otherRules];
+  if (looked.length > 0) lines.push('Looked at:', ...looked.map((rule) => `  ${nameOf(rule)}: ${whyPassedOver(rule, pair)}`));
+  return lines.join('\n');
+}
+
+function whyPassedOver(rule: ListenerRule, pair: Pair): string {
+  if (!rule.forward) return 'does not forward';
+  const named = [pair.primary, pair.canary].filter((arn) => names(rule.forward, arn));
+  if (named.length === 2) return rule.forward.length === 2 ? 'carries the pair, but was not asked for' : 'forwards to further groups beside the pair';
+  return named.length === 1 ? `forwards to one group of the pair only, ${named[0]}` : 'forwards elsewhere';
 }
 
 /** Never stop what has weight, in any rule of the load balancer that names the group, not only in the pair's. */
 export function whyNotStop(traffic: Traffic, targetGroup: string): string | undefined {
+  if (traffic.undiscovered) return traffic.undiscovered;
   const own = weightOf(traffic, targetGroup);
   if (own > 0) return `its target group still has ${Math.round(own)}% of the traffic`;
-  const foreign = traffic.otherRules.find((rule) => share(rule, targetGroup) > 0);
+  const [foreign] = foreignRules(traffic, targetGroup);
   return foreign && `listener rule ${foreign.arn} still forwards to its target group`;
+}
+
+/** Rules outside the pair that send the group traffic. */
+export function foreignRules(traffic: Pick<Traffic, 'otherRules'>, targetGroup: string): ListenerRule[] {
+  return traffic.otherRules.filter((rule) => share(rule, targetGroup) > 0);
 }
 
 /** Services that ECS or another program steers are not ours to change. */

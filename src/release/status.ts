@@ -1,4 +1,6 @@
 /** What runs, with which share of the traffic, and what can be done next. */
+import { standingHazards } from './hazards.ts';
+import { holderOf } from './holder.ts';
 import { type ColourState, COLOURS, type State, desiredTasks, healthyTargets, weightOf } from './model.ts';
 import { lastEntry, rolesOf } from './roles.ts';
 
@@ -26,15 +28,20 @@ export interface Status {
   readonly rules: readonly { readonly rule: string; readonly listener: string; readonly weights: { readonly blue: number; readonly green: number } }[];
   /** What the release log says was done last, by whom, and when (ISO 8601). */
   readonly last: { readonly command: string; readonly by: string; readonly at: string } | null;
+  /** The run that holds the pair, or was cut off and did until `renewed`: all times ISO 8601. */
+  readonly holder: { readonly by: string; readonly command: string; readonly since: string; readonly renewed: string } | null;
   /** What the log and the weights disagree about. */
   readonly contradiction: string | null;
+  /** What hurts as things stand. */
+  readonly hazards: readonly string[];
   /** Tasks that run although nothing here accounts for them. */
   readonly leftovers: readonly string[];
   /** Commands that make sense now. */
   readonly next: readonly string[];
 }
 
-export function statusOf(state: State): Status {
+/** @param now wall time in ms. */
+export function statusOf(state: State, now = Date.now()): Status {
   const roles = rolesOf(state);
   const { project, service } = state.place;
   return {
@@ -50,7 +57,9 @@ export function statusOf(state: State): Status {
       weights: { blue: weightIn(rule, state.colours.blue), green: weightIn(rule, state.colours.green) },
     })),
     last: lastChange(state),
+    holder: holder(state, now),
     contradiction: roles.phase === 'nothing' ? null : (roles.contradiction ?? null),
+    hazards: standingHazards(state),
     leftovers: COLOURS.flatMap((colour) => leftovers(state.colours[colour])),
     next: nextCommands(state),
   };
@@ -59,6 +68,11 @@ export function statusOf(state: State): Status {
 function lastChange(state: State): Status['last'] {
   const entry = lastEntry(state);
   return entry ? { command: entry.command, by: entry.by, at: entry.at } : null;
+}
+
+function holder({ log = [] }: State, now: number): Status['holder'] {
+  const run = holderOf(log, now);
+  return run ? { by: run.by, command: run.command, since: run.since, renewed: run.newest.renewed ?? run.newest.at } : null;
 }
 
 function versionStatus(state: State, colour: ColourState): VersionStatus {

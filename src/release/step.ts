@@ -1,9 +1,17 @@
 /** What a plan consists of: small plain objects, each one effect, in the order in which they happen. */
+import type { ListenerRule } from '../aws/elbv2.ts';
 import { formatDuration } from '../settings/duration.ts';
 import type { NewEntry } from './log-entry.ts';
-import type { Colour, Pair, Version } from './model.ts';
+import { type Colour, type Pair, type Version, nameOf, share, splits } from './model.ts';
 
-export type Step = RecordEntry | Start | WaitStarted | SetWeights | Settle | Stop | Announce;
+export type Step = RecordEntry | Start | Scale | WaitStarted | SetWeights | SetStickiness | Settle | WaitCookies | Stop | Announce;
+
+/** What is to be done, in this order. */
+export interface Plan {
+  readonly steps: readonly Step[];
+  /** Why there is nothing to do, where that needs saying. */
+  readonly note?: string;
+}
 
 /** Makes durable who owns production and what a rollback needs; from then on the pair is this run's. */
 export interface RecordEntry {
@@ -19,6 +27,16 @@ export interface Start {
   readonly colour: Colour;
   readonly version: Version;
   readonly tasks: number;
+}
+
+/** Has the colour's service want more or fewer tasks of what it runs. */
+export interface Scale {
+  readonly do: 'scale';
+  readonly colour: Colour;
+  readonly version: string;
+  readonly tasks: number;
+  /** What the tasks run; a service that runs something else by then is left alone. */
+  readonly taskDefinition: string;
 }
 
 /** Waits until the colour's tasks run and its targets are healthy. */
@@ -44,8 +62,16 @@ export interface SetWeights {
   readonly tasks: number;
   /** Go back also to a group without a healthy target. */
   readonly force: boolean;
-  /** Rules that will change, with the canary's percent as planned from. */
-  readonly rules: readonly { readonly arn: string; readonly before: number }[];
+  /** The rules that are to have these weights, as planned from; those that have them already among them. */
+  readonly rules: readonly ListenerRule[];
+}
+
+/** Switches group stickiness off, or puts it back. */
+export interface SetStickiness {
+  readonly do: 'set-stickiness';
+  readonly pair: Pair;
+  /** Seconds by rule ARN; undefined switches it off. */
+  readonly seconds: ReadonlyMap<string, number | undefined>;
 }
 
 /** Gives the load balancer's nodes the time to take the weights up. */
@@ -54,6 +80,18 @@ export interface Settle {
   readonly ms: number;
   /** The change that is settling; undefined for one that an earlier run made. */
   readonly after: SetWeights | undefined;
+}
+
+/** Lets the cookies run out that still send clients to a group without weight. */
+export interface WaitCookies {
+  readonly do: 'wait-cookies';
+  readonly version: string;
+  readonly targetGroup: string;
+  readonly loadBalancer: string;
+  /** How long a cookie counts after it was last used. */
+  readonly seconds: number;
+  /** ISO 8601: when the group lost its weight; undefined for "by an earlier step of this plan". */
+  readonly since: string | undefined;
 }
 
 /** Has the colour's service want no tasks, and waits until its targets have drained and its tasks are gone. */
@@ -72,9 +110,9 @@ export interface Announce {
   readonly version: string;
 }
 
-function rulesIn({ before }: NewEntry): string[] {
-  const count = Object.keys(before).length;
-  return count === 0 ? [] : [`${count} listener rules`];
+/** Rules of the step that have other weights now. */
+export function toChange({ rules, pair, percent }: SetWeights): ListenerRule[] {
+  return rules.filter((rule) => !splits(rule, pair, percent));
 }
 
 /** The step in words, for `--dry-run`. */
@@ -84,18 +122,35 @@ export function describe(step: Step): string {
       return ['record who owns production', ...rulesIn(step.entry)].join(', and the weights of ');
     case 'start':
       return `start ${step.version.tag} in ${step.colour} with ${step.tasks} tasks`;
+    case 'scale':
+      return `have ${step.colour} run ${step.tasks} tasks of ${step.version}`;
     case 'wait-started':
       return `wait until ${step.tasks} tasks run in ${step.colour} and their targets are healthy`;
     case 'set-weights':
-      return [
-        `set the weights to ${step.percent}% for ${step.pair.canary}`,
-        ...step.rules.map(({ arn, before }) => `  ${arn}: ${Math.round(before)}% -> ${step.percent}%`),
-      ].join('\n');
+      return [`set the weights to ${step.percent}% for ${step.pair.canary}`, ...toChange(step).map((rule) => `  ${changeOf(rule, step)}`)].join('\n');
+    case 'set-stickiness':
+      return [...step.seconds].map(([arn, seconds]) => `${seconds === undefined ? 'switch stickiness off' : `put stickiness of ${formatSeconds(seconds)} back`} in ${arn}`).join('\n');
     case 'settle':
       return `wait ${formatDuration(step.ms)} for the weights to take effect everywhere`;
+    case 'wait-cookies':
+      return `wait until no cookie of ${formatSeconds(step.seconds)} sends a client to ${step.version} any more`;
     case 'stop':
       return `drain and stop the tasks of ${step.version} in ${step.colour}`;
     case 'announce':
       return `say that ${step.version} can be destroyed`;
   }
+}
+
+function changeOf(rule: ListenerRule, { pair, percent }: SetWeights): string {
+  const before = Math.round(share(rule, pair.canary));
+  return `${nameOf(rule)}: ${before}% -> ${percent}%`;
+}
+
+function formatSeconds(seconds: number): string {
+  return formatDuration(seconds * 1_000);
+}
+
+function rulesIn({ before }: NewEntry): string[] {
+  const count = Object.keys(before).length;
+  return count === 0 ? [] : [`${count} listener rules`];
 }

@@ -9,7 +9,7 @@ import { isLocked } from './log.ts';
 import { type Colour, serviceName } from './model.ts';
 import { observe, VERSION_TAG } from './observe.ts';
 import { whyNotOurs, whyNotStart } from './safety.ts';
-import type { Start, WaitStarted } from './step.ts';
+import type { Scale, Start, WaitStarted } from './step.ts';
 import { mainContainer } from './task-definition.ts';
 
 /** So many stopped tasks of one deployment are no accident: the version does not start. */
@@ -61,16 +61,34 @@ export async function startVersion({ colour, version, tasks }: Start, run: Servi
 }
 
 /**
+ * Has the colour's service want another number of tasks of what it runs.
+ * @throws CanaryError `not-scaled` when it runs something else by now; `locked` when another run has the pair.
+ */
+export async function scaleVersion({ colour, version, tasks, taskDefinition }: Scale, { aws, place, log, progress }: ServiceRun): Promise<void> {
+  const name = serviceName(place, colour);
+  const [service] = await aws.containers.describeServices(place.cluster, [name]);
+  if (!service || service.desired === 0 || service.taskDefinition !== taskDefinition) {
+    throw new CanaryError({ code: 'not-scaled', message: `${name} does not run ${version} any more; its tasks were left as they are.` });
+  }
+  if (service.desired === tasks) return;
+  await log.ensureNewest();
+  progress({ type: 'tasks-scaling', version, from: service.desired, to: tasks });
+  await aws.containers.updateService(place.cluster, name, { desired: tasks });
+}
+
+/**
  * Waits until the deployment's own tasks run and their targets are healthy.
  * @throws CanaryError `not-started` when the deployment failed or its tasks keep stopping, with the reasons; `locked` when
  *   another deployment took its place; `timeout`.
  */
-export async function waitStarted({ colour, tasks }: WaitStarted, deployment: string, run: ServiceRun): Promise<void> {
+export async function waitStarted({ colour, tasks, onFailure }: WaitStarted, deployment: string, run: ServiceRun): Promise<void> {
   const { place, aws } = run;
   const name = serviceName(place, colour);
   let seen = false;
   let shown = -1;
   run.progress({ type: 'tasks-waiting' });
+  // A version that runs already may have stopped tasks before, and that says nothing about those awaited now.
+  const earlier = onFailure === 'keep' ? await stoppedTasks(run, name) : [];
   await poll(`${name} to have ${tasks} healthy tasks`, run.wait, async () => {
     const [service] = await aws.containers.describeServices(place.cluster, [name]);
     if (service?.deployment?.id !== deployment || service.desired === 0) {
@@ -86,7 +104,7 @@ export async function waitStarted({ colour, tasks }: WaitStarted, deployment: st
     if (count !== shown && count < tasks) run.progress({ type: 'tasks-starting', running: count, desired: tasks });
     shown = count;
     if (count === tasks && (await healthyOf(running, run, colour)) >= tasks) return true;
-    await failIfHopeless(service, run, colour);
+    await failIfHopeless(service, run, colour, earlier);
     return undefined;
   });
   run.progress({ type: 'tasks-started' });
@@ -143,10 +161,14 @@ async function healthyOf(tasks: readonly EcsTask[], run: ServiceRun, colour: Col
   return targets.filter(({ id, state }) => state === 'healthy' && addresses.has(id)).length;
 }
 
-async function failIfHopeless(service: EcsService, run: ServiceRun, colour: Colour): Promise<void> {
-  const stopped = ofDeployment(await run.aws.containers.tasks(run.place.cluster, service.name, 'STOPPED'), service);
+async function failIfHopeless(service: EcsService, run: ServiceRun, colour: Colour, earlier: readonly EcsTask[]): Promise<void> {
+  const stopped = ofDeployment(await stoppedTasks(run, service.name), service).filter(({ id }) => !earlier.some((task) => task.id === id));
   if (service.deployment?.rolloutState !== 'FAILED' && stopped.length < STOPPED_TASKS) return;
   throw new CanaryError({ code: 'not-started', message: await whyStopped(service, stopped, run, colour) });
+}
+
+function stoppedTasks({ aws, place }: ServiceRun, name: string): Promise<EcsTask[]> {
+  return aws.containers.tasks(place.cluster, name, 'STOPPED');
 }
 
 function ofDeployment(tasks: readonly EcsTask[], service: EcsService): EcsTask[] {

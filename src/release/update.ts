@@ -2,21 +2,24 @@
 import { CanaryError, ExitCode, messageOf } from '../errors.ts';
 import { formatDuration } from '../settings/duration.ts';
 import { explained } from './explain.ts';
+import { describeFlow, observeFlow } from './flow.ts';
 import { isLocked } from './log.ts';
-import { type State, type Version, desiredTasks, runs, tagOf, weightOf } from './model.ts';
+import { type State, type Version, loadBalancerOf, runs, tagOf, weightOf } from './model.ts';
 import { observe } from './observe.ts';
 import {
   type Release,
   type RolloutOptions,
-  openLog,
+  beginRun,
   prepareDestroyOld,
   preparePromote,
   prepareRollback,
   prepareRollout,
   prepareRoute,
 } from './operations.ts';
-import { lastEntry, rolesOf } from './roles.ts';
+import { fullCount } from './moves.ts';
+import { rolesOf } from './roles.ts';
 import { whyNotWeight } from './safety.ts';
+import { STICKY } from './stickiness.ts';
 import { whereUsersAre } from './whereabouts.ts';
 
 export interface UpdateOptions extends RolloutOptions {
@@ -44,7 +47,15 @@ const BAD_CANARY = ['not-safe', 'no-health', 'canary-unhealthy'];
  *   took the pair on the way.
  */
 export async function update(session: Release, version: Version, options: UpdateOptions): Promise<UpdateResult> {
-  const release: Release = { ...session, log: openLog(session, await observe(session.aws, session.place)) };
+  const log = await beginRun(session);
+  try {
+    return await goAllTheWay({ ...session, log }, version, options);
+  } finally {
+    await log.release();
+  }
+}
+
+async function goAllTheWay(release: Release, version: Version, options: UpdateOptions): Promise<UpdateResult> {
   const rollout = await prepareRollout(release, version, options);
   await rollout.run();
   const state = await observe(release.aws, release.place);
@@ -60,7 +71,7 @@ export async function update(session: Release, version: Version, options: Update
   } else if (roles.phase === 'nothing' || !runs(roles.primary, version)) {
     throw await explained(goneMeanwhile(version), release, { moves: false });
   }
-  const destroyed = options.destroyOld ? await (await prepareDestroyOld(release)).run() : undefined;
+  const destroyed = options.destroyOld ? await (await prepareDestroyOld(release, { acceptDrift: false })).run() : undefined;
   return { version: version.tag, outcome, destroyed };
 }
 
@@ -71,12 +82,12 @@ export function stepsAhead(state: State, steps: readonly number[]): number[] {
   return steps.filter((percent) => percent >= now && percent < 100);
 }
 
-async function climb(release: Release, state: State, { steps, hold }: UpdateOptions): Promise<void> {
+async function climb(release: Release, state: State, { steps, hold, acceptDrift }: UpdateOptions): Promise<void> {
   for (const percent of stepsAhead(state, steps)) {
-    await (await prepareRoute(release, percent, { force: false })).run();
+    await (await prepareRoute(release, { percent, acceptDrift, noScale: false, scaleDown: false })).run();
     await watch(release, percent, hold);
   }
-  await (await preparePromote(release, { force: false })).run();
+  await (await preparePromote(release, { acceptDrift, noScale: false })).run();
 }
 
 /** Stays at a step; leaves it early when the canary loses the health its share needs, or somebody else takes the pair. */
@@ -85,8 +96,9 @@ async function watch(release: Release, percent: number, hold: number): Promise<v
   const roles = rolesOf(state);
   if (roles.phase !== 'primary+canary') return;
   const { targetGroup } = roles.canary;
-  const tasks = lastEntry(state)?.tasks ?? desiredTasks(roles.primary);
+  const tasks = fullCount(state, roles.primary);
   const { clock, signal, pollInterval } = release.wait();
+  const since = new Date();
   const end = clock.now() + hold;
   while (clock.now() < end) {
     const left = formatDuration(Math.round((end - clock.now()) / 1_000) * 1_000);
@@ -98,6 +110,10 @@ async function watch(release: Release, percent: number, hold: number): Promise<v
     const reason = whyNotWeight({ ...state, targets }, targetGroup, percent, tasks);
     if (reason) throw new CanaryError({ code: 'canary-unhealthy', message: `The canary lost its health: ${reason}.` });
   }
+  const [rule] = state.rules;
+  if (!rule || hold === 0) return;
+  const flow = await observeFlow(release.aws, { primary: roles.primary.targetGroup, canary: targetGroup }, loadBalancerOf(rule), since);
+  release.progress({ type: 'flow', text: describeFlow(flow, 'canary') });
 }
 
 /** @returns the error to throw, once the users are back on the version that had production where the canary is to blame. */
@@ -107,7 +123,7 @@ async function takenBack(release: Release, error: unknown): Promise<unknown> {
   }
   release.progress({ type: 'warning', text: `${error.message} Going back.` });
   try {
-    const { modified } = await (await prepareRollback(release, { force: false })).run();
+    const { modified } = await (await prepareRollback(release, { force: false, breakStickiness: false })).run();
     const state = await observe(release.aws, release.place).catch(() => undefined);
     return error.with({
       exitCode: modified.length > 0 ? ExitCode.rolledBack : ExitCode.failed,
@@ -116,6 +132,7 @@ async function takenBack(release: Release, error: unknown): Promise<unknown> {
     });
   } catch (failure) {
     const why = messageOf(failure);
+    if (failure instanceof CanaryError && failure.code === STICKY) return failure.with({ message: `${error.message}\n${why}` });
     const stuck = new CanaryError({
       code: 'stuck',
       message: `${error.message}\nThe way back failed as well: ${why}`,

@@ -22,12 +22,20 @@ function route(...args: string[]) {
   return cli(['route', ...groups, ...args], { env });
 }
 
-test('says what scripts look for, on stdout, and where it works on stderr', async () => {
-  expect(await route('--canary', '40')).toEqual({
+/** A rule of the pair as its change is shown. */
+const shown = (name: keyof TrafficLab['paired'], known: string) => `${traffic.paired[name]} (${known}): 0% -> 40%`;
+
+test('says what scripts look for, with the rules, on stdout, and where it works and what hurts on stderr', async () => {
+  const { code, stdout, stderr } = await route('--canary', '40');
+  const rules = [shown('signed-in', 'priority 10, path-pattern /10/*'), shown('default', 'default'), shown('plain', 'priority 30, path-pattern /30/*')];
+  expect({ code, stdout }).toEqual({
     code: 0,
-    stdout: 'Updating traffic route\nRouting 40% of traffic to the new service\nModified 3 listener rules\n',
-    stderr: `Region eu-central-1, endpoint ${traffic.endpoint.url}\n`,
+    stdout: ['Updating traffic route', 'Routing 40% of traffic to the new service', 'Modified 3 listener rules', ...rules.map((rule) => `  ${rule}`), ''].join('\n'),
   });
+  const [where, hazard, ...rest] = stderr.split('\n');
+  expect(where).toBe(`Region eu-central-1, endpoint ${traffic.endpoint.url}`);
+  expect(hazard).toMatch(new RegExp(`^warning: Listener rule ${traffic.paired['signed-in']} .* is sticky: .* until they have not asked for 12m 57s, whatever the weights\\.$`));
+  expect(rest).toEqual(['']);
   expect(await traffic.canary()).toEqual([40, 40, 40]);
   expect(await route('--primary', '60')).toMatchObject({ code: 0, stdout: 'Modified 0 listener rules\n' });
 });
@@ -42,7 +50,7 @@ test('with --json stdout is the rules by what became of them', async () => {
 test('with --dry-run the steps are shown, and nothing is written', async () => {
   const { code, stdout } = await route('--canary', '40', '--dry-run');
   expect(code).toBe(0);
-  for (const arn of Object.values(traffic.paired)) expect(stdout).toContain(`${arn}: 0% -> 40%`);
+  for (const arn of Object.values(traffic.paired)) expect(stdout).toMatch(new RegExp(`^ +${arn} \\(.*\\): 0% -> 40%$`, 'm'));
   for (const arn of Object.values(traffic.others)) expect(stdout).not.toContain(arn);
   expect(traffic.writes()).toEqual([]);
 });

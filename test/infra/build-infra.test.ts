@@ -62,7 +62,7 @@ test('a changed setting updates what is there, and moves no traffic', () =>
     const { Attributes } = await region.call('elasticloadbalancing', 'DescribeTargetGroupAttributes', { TargetGroupArn: targetGroups.blue });
     expect(Attributes).toContainEqual({ Key: 'deregistration_delay.timeout_seconds', Value: '12' });
     expect((await describePlace(aws, changed.settings, 'server')).targetGroups).toEqual(targetGroups);
-    expect((await aws.loadBalancing.freshRule(rule))?.forward).toEqual([
+    expect((await aws.loadBalancing.freshRules([rule.arn]))[0]?.forward).toEqual([
       { arn: targetGroups.blue, weight: 30 },
       { arn: targetGroups.green, weight: 70 },
     ]);

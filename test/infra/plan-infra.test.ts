@@ -12,7 +12,7 @@ const settingsWith = (variables: Record<string, string> = {}): Settings =>
 const route = (settings: Settings) => ({ service: settings.service, listenerArn: 'listener', blue: 'blue', green: 'green' });
 
 const ruleOf = (values: string[], forward: ListenerRule['forward'], listenerArn = 'listener'): ListenerRule => ({
-  arn: 'rule', listenerArn, isDefault: false, priority: '7', conditions: [{ field: 'path-pattern', values }], forward, actions: [],
+  arn: 'rule', listenerArn, isDefault: false, priority: '7', conditions: [{ field: 'path-pattern', values }], forward, stickiness: undefined, actions: [],
 });
 
 const pairWith = (blue: number, green: number) => [{ arn: 'blue', weight: blue }, { arn: 'green', weight: green }];

@@ -4,11 +4,14 @@ import type { Parameters } from '../../src/aws/ssm.ts';
 import { ExitCode } from '../../src/errors.ts';
 import { type LogEntry, type NewEntry, parse, serialize, VALUE_LIMIT } from '../../src/release/log-entry.ts';
 import { logPath, logWriter, readLog } from '../../src/release/log.ts';
+import { fakeClock } from '../fake-clock.ts';
+import { faultyEndpoint } from '../faulty-endpoint.ts';
 import { start } from '../sandbox/running.ts';
 
 const pair = { primary: 'arn:aws:elasticloadbalancing:eu-central-1:000000000000:targetgroup/blue/1', canary: 'arn:aws:elasticloadbalancing:eu-central-1:000000000000:targetgroup/green/2' };
 const swapped = { primary: pair.canary, canary: pair.primary };
-const author = { by: 'someone@here', command: 'route --canary 50' };
+const author = { by: 'someone@here', command: 'route --canary 50', host: 'here', pid: 7 };
+const signature = { by: author.by, command: author.command, holder: { host: author.host, pid: author.pid } };
 
 const ruleArn = (index: number, listener = 'aaaaaaaaaaaaaaaa') =>
   `arn:aws:elasticloadbalancing:eu-central-1:000000000000:listener-rule/app/echo-public-load-balancer/0123456789abcdef/${listener}/${String(index).padStart(16, '0')}`;
@@ -20,22 +23,24 @@ const entry = (percent: number, rules = 1): NewEntry => ({
   before: Object.fromEntries(Array.from({ length: rules }, (_, index) => [ruleArn(index), [100, 0] as const])),
 });
 
+let url: string;
 let parameters: Parameters;
 beforeEach(async () => {
   process.env['AWS_ACCESS_KEY_ID'] = 'test';
   process.env['AWS_SECRET_ACCESS_KEY'] = 'test';
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
-  ({ parameters } = connectAws({ region: 'eu-central-1', endpointUrl: (await start()).url }));
+  ({ url } = await start());
+  ({ parameters } = connectAws({ region: 'eu-central-1', endpointUrl: url }));
 });
 
-const writer = (newest: number, by = author.by) => logWriter(parameters, pair, { ...author, by }, newest);
+const writer = (newest: number, by = author.by, clock = fakeClock()) => logWriter(parameters, pair, { ...author, by }, newest, clock);
 
 test('what is written is read back, oldest first, beyond nine and beyond one page', async () => {
   const log = writer(0);
   for (let percent = 1; percent <= 12; percent++) await log.append(entry(percent, 2));
   const found = await readLog(parameters, pair);
   expect(found.map(({ number, percent }) => [number, percent])).toEqual(Array.from({ length: 12 }, (_, index) => [index + 1, index + 1]));
-  expect(found[0]).toEqual({ ...entry(1, 2), ...author, number: 1, at: expect.stringMatching(/^\d{4}-\d\d-\d\dT/) });
+  expect(found[0]).toEqual({ ...entry(1, 2), ...signature, number: 1, at: expect.stringMatching(/^\d{4}-\d\d-\d\dT/), renewed: found[0]?.at });
 });
 
 test('the log is the pair’s, whichever of its groups is the primary, and no other pair’s', async () => {
@@ -67,7 +72,7 @@ test('a run learns before each of its writes that it was overtaken', async () =>
   const [held, emergency] = [writer(0), writer(0, 'emergency@there')];
   await held.append(entry(50));
   await held.ensureNewest();
-  expect(await emergency.takeOver(entry(0))).toBeUndefined();
+  expect(await emergency.takeOver(entry(0))).toEqual({ takenFrom: expect.objectContaining({ by: 'someone@here', number: 1 }) });
   await expect(held.ensureNewest()).rejects.toMatchObject({ exitCode: ExitCode.locked, message: expect.stringContaining('emergency@there') });
   await emergency.ensureNewest();
 });
@@ -78,10 +83,17 @@ test('20 entries are kept, and the newest are among them', async () => {
   expect((await readLog(parameters, pair)).map(({ number }) => number)).toEqual(Array.from({ length: 20 }, (_, index) => index + 4));
 });
 
+test('the number of an entry that was removed takes nothing', async () => {
+  const log = writer(0);
+  for (let percent = 1; percent <= 22; percent++) await log.append(entry(percent));
+  await expect(writer(0, 'late@there').append(entry(50))).rejects.toMatchObject({ code: 'locked' });
+  expect((await readLog(parameters, pair))[0]?.number).toBe(3);
+});
+
 test('entries that are damaged, of another kind or of a later schema are passed over', async () => {
   const log = writer(0);
   await log.append(entry(5));
-  const whole = JSON.parse(serialize({ ...entry(10), ...author, number: 2, at: 'now' }));
+  const whole = JSON.parse(serialize({ ...entry(10), ...signature, number: 2, at: 'now' }));
   for (const [name, value] of [
     ['2', '{"schemaVersion":1,"at":"20'],
     ['3', 'null'],
@@ -105,20 +117,154 @@ test('a parameter that is none of ours takes part in nothing', async () => {
   expect((await readLog(parameters, pair)).map(({ number }) => number)).toEqual([1, 2]);
 });
 
+describe('a run at work', () => {
+  const clock = fakeClock();
+
+  /** A run whose calls are seen, and can be made to fail. */
+  async function watched() {
+    const endpoint = await faultyEndpoint(url);
+    endpoints.push(endpoint);
+    const aws = connectAws({ region: 'eu-central-1', endpointUrl: endpoint.url });
+    const log = logWriter(aws.parameters, pair, author, 0, clock);
+    return { log, endpoint, writes: () => endpoint.calls.filter(({ operation }) => operation === 'PutParameter').length };
+  }
+  const endpoints: { close(): Promise<void> }[] = [];
+  afterEach(() => Promise.all(endpoints.splice(0).map((endpoint) => endpoint.close())));
+  const newest = async () => (await readLog(parameters, pair)).at(-1);
+
+  test('tells so every 15 seconds in its own newest entry, and changes nothing else there', async () => {
+    const { log, writes } = await watched();
+    await log.append(entry(5));
+    await log.append(entry(50));
+    await clock.sleep(14_999);
+    await log.ensureNewest();
+    expect(writes()).toBe(2);
+    const before = await readLog(parameters, pair);
+    for (let seconds = 15; seconds <= 45; seconds += 15) {
+      await clock.sleep(15_000);
+      await log.ensureNewest();
+      await log.ensureNewest();
+    }
+    expect(writes()).toBe(5);
+    const [first, second] = await readLog(parameters, pair);
+    expect(first).toEqual(before[0]);
+    expect({ ...second, renewed: before[1]?.renewed }).toEqual(before[1]);
+    expect(Date.parse(second?.renewed ?? '')).toBeGreaterThan(Date.parse(before[1]?.renewed ?? ''));
+  });
+
+  test('goes on when that fails, and tries again at the next look', async () => {
+    const { log, endpoint, writes } = await watched();
+    await log.append(entry(5));
+    await clock.sleep(15_000);
+    endpoint.order('PutParameter', { error: 'AccessDeniedException' });
+    await log.ensureNewest();
+    await log.ensureNewest();
+    await log.ensureNewest();
+    expect(writes()).toBe(3);
+  });
+
+  test('that is overtaken while it says so learns it before its next write', async () => {
+    const { log, endpoint } = await watched();
+    await log.append(entry(5));
+    await clock.sleep(15_000);
+    endpoint.order('PutParameter', () => writer(0, 'emergency@there').takeOver(entry(0)));
+    await expect(log.ensureNewest()).rejects.toMatchObject({ code: 'locked', message: expect.stringContaining('emergency@there') });
+  });
+
+  test('that was overtaken writes nothing any more', async () => {
+    const { log, writes } = await watched();
+    await log.append(entry(5));
+    await writer(0, 'emergency@there').takeOver(entry(0));
+    const before = await readLog(parameters, pair);
+    await clock.sleep(15_000);
+    await expect(log.ensureNewest()).rejects.toMatchObject({ code: 'locked' });
+    await log.release();
+    expect(writes()).toBe(1);
+    expect(await readLog(parameters, pair)).toEqual(before);
+  });
+
+  test('gives the pair back once, and leaves no sign of life behind', async () => {
+    const { log, writes } = await watched();
+    await log.release();
+    expect(writes()).toBe(0);
+    await log.append(entry(5));
+    await log.release();
+    await log.release();
+    await clock.sleep(15_000);
+    await log.ensureNewest();
+    expect(writes()).toBe(2);
+    expect(await newest()).toMatchObject({ ...entry(5), ended: expect.stringMatching(/^\d{4}-/) });
+    expect((await newest())?.renewed).toBeUndefined();
+  });
+
+  test('can fail to give it back, and it is no error', async () => {
+    const { log, endpoint } = await watched();
+    await log.append(entry(5));
+    endpoint.order('PutParameter', { error: 'AccessDeniedException' });
+    await log.release();
+    expect((await newest())?.ended).toBeUndefined();
+  });
+
+  test('in an emergency, and without an entry of its own, is stopped by nobody', async () => {
+    const { log, endpoint } = await watched();
+    await writer(0, 'holder@there').append(entry(50));
+    endpoint.order('PutParameter', { error: 'AccessDeniedException' });
+    expect(await log.takeOver(entry(0))).toMatchObject({
+      warning: expect.stringContaining('AWS denied ssm:PutParameter'),
+      takenFrom: { by: 'holder@there' },
+    });
+    await writer(1, 'later@there').append(entry(60));
+    await log.ensureNewest();
+    expect(await log.takeOver(entry(0))).toEqual({ takenFrom: expect.objectContaining({ by: 'later@there' }) });
+    await writer(3, 'last@there').append(entry(70));
+    await expect(log.ensureNewest()).rejects.toMatchObject({ message: expect.stringContaining('last@there') });
+  });
+});
+
+test('nothing is taken from a run that has ended, or from oneself', async () => {
+  const [ended, emergency] = [writer(0), writer(0, 'emergency@there')];
+  await ended.append(entry(5));
+  await ended.release();
+  expect(await emergency.takeOver(entry(0))).toEqual({});
+  expect(await emergency.takeOver(entry(0))).toEqual({});
+});
+
+test('who is overtaken is told since when the other run has the pair, which may have written often', async () => {
+  const [late, other] = [writer(0), writer(0, 'other@there')];
+  for (const percent of [5, 10, 20]) await other.append(entry(percent));
+  const since = (await readLog(parameters, pair))[0]?.at ?? '';
+  await expect(late.append(entry(50))).rejects.toMatchObject({ message: expect.stringContaining(`since ${since}.`) });
+});
+
 test('an emergency run gets past entries that nobody can read', async () => {
   await writer(0).append(entry(5));
   await parameters.create(`${logPath(pair)}/2`, 'damaged', '');
-  expect(await writer(1).takeOver(entry(0))).toBeUndefined();
+  expect(await writer(1).takeOver(entry(0))).toEqual({});
   expect((await readLog(parameters, pair)).map(({ number, percent }) => [number, percent])).toEqual([[1, 5], [3, 0]]);
 });
 
 describe('an entry', () => {
-  const full = (rules: number): LogEntry => ({ ...entry(50, rules), ...author, number: 7, at: '2026-01-02T03:04:05.678Z' });
+  const full = (rules: number): LogEntry => ({ ...entry(50, rules), ...signature, number: 7, at: '2026-01-02T03:04:05.678Z' });
 
   test('is the same after the way through text, with and without another version', () => {
     expect(parse(7, serialize(full(3)))).toEqual(full(3));
     const first = { ...full(1), other: undefined };
     expect(parse(7, serialize(first))).toEqual(first);
+  });
+
+  test('keeps what it is restricted to, and the stickiness that was switched off', () => {
+    const scope = [ruleArn(3), ruleArn(1), ruleArn(1, 'bbbbbbbbbbbbbbbb')];
+    const stickiness = { [ruleArn(3)]: 86_400, [ruleArn(1, 'bbbbbbbbbbbbbbbb')]: 1 };
+    const restricted = { ...full(1), scope, stickiness };
+    const read = parse(7, serialize(restricted));
+    expect(read).toEqual(restricted);
+    // A rule's part of its ARN, and the listener's once.
+    expect(serialize(restricted).match(/listener-rule/g)).toHaveLength(5);
+  });
+
+  test('of the version before, which named no process and gave no sign of life, is read', () => {
+    const { holder: _holder, ...old } = full(2);
+    expect(parse(7, serialize(old))).toEqual(old);
   });
 
   test('holds the 100 rules that a listener has, within the store’s limit', async () => {
@@ -129,7 +275,7 @@ describe('an entry', () => {
 
   test('that is too large is refused before anything is written; an emergency run goes on without', async () => {
     await expect(writer(0).append(entry(50, 200))).rejects.toMatchObject({ code: 'entry-too-large', exitCode: ExitCode.failed, message: expect.stringContaining('200 listener rules') });
-    expect(await writer(0).takeOver(entry(0, 200))).toMatch(/^The release log could not be written: /);
+    expect(await writer(0).takeOver(entry(0, 200))).toMatchObject({ warning: expect.stringMatching(/^The release log could not be written: /) });
     expect(await readLog(parameters, pair)).toEqual([]);
   });
 });

@@ -1,26 +1,34 @@
 import fc from 'fast-check';
 import { CanaryError } from '../../src/errors.ts';
-import { type State, desiredTasks, healthyTargets, otherColour, weightOf } from '../../src/release/model.ts';
-import { type Plan, planDestroyOld, planPromote, planRollback, planRollout, planRoute, planRouteGroups } from '../../src/release/plan.ts';
+import { type State, desiredTasks, healthyTargets, otherColour, share, weightOf } from '../../src/release/model.ts';
+import { type RolloutIntent, planDestroyOld, planRollout } from '../../src/release/plan-rollout.ts';
+import { type RouteIntent, planPromote, planRollback, planRoute, planRouteGroups } from '../../src/release/plan-route.ts';
 import { rolesOf } from '../../src/release/roles.ts';
 import { whyNotStop } from '../../src/release/safety.ts';
+import type { Plan } from '../../src/release/step.ts';
 import { after, anyState, groups, stateOf, version } from './states.ts';
 
 const settle = 0;
+const rollout = (tag: string, intent: Partial<RolloutIntent> = {}): RolloutIntent => ({ version: version(tag), firstTasks: 2, tasks: undefined, keepOld: false, replace: false, acceptDrift: false, settle, ...intent });
+const route = (percent: number, intent: Partial<RouteIntent> = {}): RouteIntent => ({ percent, settle, acceptDrift: false, noScale: false, scaleDown: false, ...intent });
+const back = { force: false, breakStickiness: false, settle };
+const promote = { acceptDrift: false, noScale: false, settle };
 const rolloutOf = (tag: string, replace = false) => (state: State) =>
-  planRollout(state, { version: version(tag), firstTasks: 2, keepOld: false, replace, settle });
+  planRollout(state, rollout(tag, { replace }));
 
 const anyServicePlan = fc.oneof(
   fc.constantFrom('0.9', '1.0', '1.1').map((tag) => rolloutOf(tag)),
   fc.constantFrom('0.9', '1.0', '1.1').map((tag) => rolloutOf(tag, true)),
-  fc.nat(100).map((percent) => (state: State) => planRoute(state, { percent, force: false, settle })),
-  fc.constant((state: State) => planPromote(state, { force: false, settle })),
-  fc.constant((state: State) => planRollback(state, { force: false, settle })),
-  fc.constant((state: State) => planDestroyOld(state)),
+  fc.nat(100).map((percent) => (state: State) => planRoute(state, route(percent))),
+  fc.nat(100).map((percent) => (state: State) => planRoute(state, route(percent, { scaleDown: true }))),
+  fc.nat(100).map((percent) => (state: State) => planRoute(state, route(percent, { noScale: true, scope: [state.rules[0]?.arn ?? ''] }))),
+  fc.constant((state: State) => planPromote(state, promote)),
+  fc.constant((state: State) => planRollback(state, back)),
+  fc.constant((state: State) => planDestroyOld(state, { acceptDrift: false })),
 );
 const anyPlan = fc.oneof(
   { arbitrary: anyServicePlan, weight: 6 },
-  fc.nat(100).map((percent) => (state: State) => planRouteGroups(state, { primary: groups.blue, canary: groups.green }, { percent, force: false, settle })),
+  fc.nat(100).map((percent) => (state: State) => planRouteGroups(state, { primary: groups.blue, canary: groups.green }, { percent, acceptDrift: false, settle })),
 );
 
 /** The plan, or undefined where it is refused: a refusal has to be one of ours, with a message. */
@@ -51,9 +59,10 @@ describe('whatever state a service is in, no plan', () => {
         walk(state, attempt(make, state) ?? { steps: [] }, (now, step) => {
           if (step.do !== 'set-weights') return;
           const { primary, canary } = step.pair;
-          if (step.percent > weightOf(now, canary)) {
+          const rules = now.rules.filter(({ arn }) => step.rules.some((rule) => rule.arn === arn));
+          if (rules.some((rule) => share(rule, canary) < step.percent)) {
             expect(healthyTargets(now, canary)).toBeGreaterThanOrEqual(Math.max(1, Math.ceil((step.percent * step.tasks) / 100)));
-          } else if (step.percent < weightOf(now, canary)) {
+          } else if (rules.some((rule) => share(rule, canary) > step.percent)) {
             expect(healthyTargets(now, primary)).toBeGreaterThanOrEqual(1);
           }
         });
@@ -110,7 +119,7 @@ describe('whatever state a service is in, no plan', () => {
 test('a rollback is at most one weight change, and leaves all weight where production was', () => {
   fc.assert(
     fc.property(anyState, (state) => {
-      const plan = attempt((now) => planRollback(now, { force: false, settle }), state);
+      const plan = attempt((now) => planRollback(now, back), state);
       if (!plan) return;
       expect(plan.steps.filter((step) => step.do === 'set-weights').length).toBeLessThanOrEqual(1);
       expect(plan.steps.some((step) => step.do === 'stop' || step.do === 'start')).toBe(false);
@@ -125,7 +134,7 @@ test('a rollback is at most one weight change, and leaves all weight where produ
 
 describe('after somebody else interfered', () => {
   const blueIsPrimary = { primary: groups.blue, other: { targetGroup: groups.green, role: 'canary' as const }, percent: 50, tasks: 2 };
-  const rollback = (state: State) => planRollback(state, { force: false, settle });
+  const rollback = (state: State) => planRollback(state, back);
 
   test('a rollback takes the traffic back that reaches an empty colour', () => {
     const stopped = stateOf({ blue: { version: '0.9', tasks: 2, healthy: 2 }, green: { version: '1.0', tasks: 0, healthy: 0 }, rules: [[50, 50]], log: [blueIsPrimary] });
@@ -141,7 +150,7 @@ describe('after somebody else interfered', () => {
 
   test('weights of 0 and 0, which answer nobody, are not what 0 % means', () => {
     const nobody = stateOf({ blue: { version: '0.9', tasks: 2, healthy: 2 }, green: { version: '1.0', tasks: 2, healthy: 2 }, rules: [[0, 0]], log: [blueIsPrimary] });
-    const steps = planRoute(nobody, { percent: 0, force: false, settle }).steps;
+    const steps = planRoute(nobody, route(0)).steps;
     expect(steps).toContainEqual(expect.objectContaining({ do: 'set-weights', percent: 0 }));
     expect(rollback(nobody).steps).toContainEqual(expect.objectContaining({ do: 'set-weights', percent: 0 }));
   });
@@ -165,13 +174,13 @@ describe('the whole way', () => {
     const plan = (state: State, make: (state: State) => Plan) => walk(state, make(state), () => undefined);
     const canary = plan(first, rolloutOf('1.0'));
     expect(rolesOf(canary)).toMatchObject({ phase: 'primary+canary', primary: { colour: 'blue' }, canary: { colour: 'green' } });
-    const half = plan(canary, (state) => planRoute(state, { percent: 50, force: false, settle }));
+    const half = plan(canary, (state) => planRoute(state, route(50)));
     expect(half.rules.map((rule) => rule.forward?.map(({ weight }) => weight))).toEqual([[50, 50], [50, 50]]);
-    const promoted = plan(half, (state) => planPromote(state, { force: false, settle }));
+    const promoted = plan(half, (state) => planPromote(state, promote));
     expect(rolesOf(promoted)).toMatchObject({ phase: 'primary+old', primary: { colour: 'green' }, rolledBack: false });
-    const back = plan(promoted, (state) => planRollback(state, { force: false, settle }));
-    expect(rolesOf(back)).toMatchObject({ phase: 'primary+old', primary: { colour: 'blue' }, rolledBack: true });
-    const clean = plan(promoted, planDestroyOld);
+    const returned = plan(promoted, (state) => planRollback(state, back));
+    expect(rolesOf(returned)).toMatchObject({ phase: 'primary+old', primary: { colour: 'blue' }, rolledBack: true });
+    const clean = plan(promoted, (state) => planDestroyOld(state, { acceptDrift: false }));
     expect(rolesOf(clean)).toMatchObject({ phase: 'primary', primary: { colour: 'green', version: { tag: '1.0' } } });
   });
 
@@ -194,14 +203,14 @@ describe('the whole way', () => {
       log: [{ primary: groups.green, other: { targetGroup: groups.blue, role: 'replaced' }, percent: 0, tasks: 2 }],
     });
     expect(rolloutOf('1.1')(old).steps.map((step) => step.do)).toEqual(['record', 'stop', 'record', 'start', 'wait-started']);
-    expect(() => planRollout(old, { version: version('1.1'), firstTasks: 2, keepOld: true, replace: false, settle })).toThrow(/--keep-old/);
+    expect(() => planRollout(old, rollout('1.1', { keepOld: true }))).toThrow(/--keep-old/);
   });
 
   test('no rule with the pair is an error that says why each rule was passed over', () => {
     const state = stateOf({ blue: { version: '0.9', tasks: 2, healthy: 2 }, rules: [] });
     const otherRules = stateOf({ rules: [[1, 0]] }).rules.map((rule) => ({ ...rule, forward: [{ arn: groups.blue, weight: 1 }] }));
     const traffic = { ...state, otherRules };
-    expect(() => planRouteGroups(traffic, { primary: groups.blue, canary: groups.green }, { percent: 0, force: false, settle })).toThrow(
+    expect(() => planRouteGroups(traffic, { primary: groups.blue, canary: groups.green }, { percent: 0, acceptDrift: false, settle })).toThrow(
       /No listener rule forwards to exactly this pair[\s\S]*one group of the pair only/,
     );
   });

@@ -4,7 +4,7 @@ import type { EcsService } from '../../src/aws/ecs.ts';
 import type { ListenerRule, Target } from '../../src/aws/elbv2.ts';
 import type { LogEntry } from '../../src/release/log-entry.ts';
 import { weightsBefore } from '../../src/release/log-entry.ts';
-import { type Colour, type ColourState, type Place, type State, type Version, otherColour } from '../../src/release/model.ts';
+import { type Colour, type ColourState, type Place, type State, type Version, healthyTargets, otherColour } from '../../src/release/model.ts';
 import type { Step } from '../../src/release/step.ts';
 
 const arn = (colour: Colour) => `arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/${colour}/0123456789abcdef`;
@@ -52,6 +52,7 @@ export function stateOf({ blue, green, rules, log = [] }: StateGiven): State {
       targetGroup: arn(name),
       service: one && service(name, one.tasks),
       version: one && one.tasks > 0 ? version(one.version) : undefined,
+      strangers: [],
     };
   };
   const targets = new Map((['blue', 'green'] as const).map((name) => [arn(name), targetsOf(given[name]?.healthy ?? 0)]));
@@ -59,9 +60,11 @@ export function stateOf({ blue, green, rules, log = [] }: StateGiven): State {
   return {
     place,
     colours: { blue: colour('blue'), green: colour('green') },
+    groups: [],
     rules: listenerRules,
     otherRules: [],
     targets,
+    gaps: new Map(),
     log: log === 'unreadable' ? undefined : log.map((entry, index) => ({ ...entry, number: index + 1, at: 'then', by: 'somebody', command: 'update', before: {} })),
   };
 }
@@ -96,6 +99,7 @@ function rule(index: number, [blue, green]: readonly [number, number]): Listener
       { arn: arn('blue'), weight: blue },
       { arn: arn('green'), weight: green },
     ],
+    stickiness: undefined,
     actions: [],
   };
 }
@@ -104,6 +108,7 @@ function targetsOf(healthy: number): Target[] {
   return Array.from({ length: healthy }, (_, index) => ({
     id: `10.0.0.${index + 1}`,
     port: 8080,
+    zone: 'eu-west-1a',
     state: 'healthy',
     reason: undefined,
     description: undefined,
@@ -122,7 +127,8 @@ export function after(state: State, step: Step): State {
         [step.pair.primary, 100 - step.percent],
         [step.pair.canary, step.percent],
       ]);
-      const rules = state.rules.map((old) => ({ ...old, forward: old.forward?.map((group) => ({ ...group, weight: weights.get(group.arn) ?? group.weight })) }));
+      const written = new Set(step.rules.map((rule) => rule.arn));
+      const rules = state.rules.map((old) => (!written.has(old.arn) ? old : { ...old, forward: old.forward?.map((group) => ({ ...group, weight: weights.get(group.arn) ?? group.weight })) }));
       return { ...state, rules };
     }
     case 'start':
@@ -131,7 +137,14 @@ export function after(state: State, step: Step): State {
       return withColour(state, step.colour, state.colours[step.colour].service, state.colours[step.colour].version, step.tasks);
     case 'stop':
       return withColour(state, step.colour, service(step.colour, 0), undefined, 0);
+    case 'scale': {
+      const { service: ecs, version: runs } = state.colours[step.colour];
+      return withColour(state, step.colour, ecs && { ...ecs, desired: step.tasks }, runs, Math.min(step.tasks, healthyTargets(state, arn(step.colour))));
+    }
+    case 'set-stickiness':
+      return { ...state, rules: state.rules.map((old) => (step.seconds.has(old.arn) ? { ...old, stickiness: step.seconds.get(old.arn) } : old)) };
     case 'settle':
+    case 'wait-cookies':
     case 'announce':
       return state;
   }

@@ -15,20 +15,11 @@ const REGION = 'eu-central-1';
 /** Names of the rules that carry the pair, in the order in which they are written. */
 export const PAIRED = ['signed-in', 'default', 'plain'] as const;
 
-export interface TrafficLab {
+/** The way to route between two target groups, through an endpoint that misbehaves on order. */
+export interface Routing {
   readonly endpoint: FaultyEndpoint;
   readonly pair: Pair;
-  /** ARNs of the rules that carry exactly the pair. */
-  readonly paired: Readonly<Record<(typeof PAIRED)[number], string>>;
-  /** ARNs of the rules that do not, by what they do instead. */
-  readonly others: Readonly<Record<'oneGroup' | 'threeGroups' | 'fixed' | 'secondDefault', string>>;
   readonly events: ProgressEvent[];
-  /** Everything that AWS says of every rule of the load balancer. */
-  rules(): Promise<Rule[]>;
-  /** Weight of the canary's group in each rule of the pair. */
-  canary(): Promise<number[]>;
-  /** Another run, or another person, changes a rule of the pair. */
-  meddle(rule: (typeof PAIRED)[number], percent: number): Promise<void>;
   prepare(percent: number, options?: RouteOptions): Promise<Prepared<RouteResult>>;
   /** Observes, plans and applies. */
   route(percent: number, options?: RouteOptions): Promise<RouteResult>;
@@ -39,8 +30,23 @@ export interface TrafficLab {
   end(): Promise<void>;
 }
 
+export interface TrafficLab extends Routing {
+  /** ARNs of the rules that carry exactly the pair. */
+  readonly paired: Readonly<Record<(typeof PAIRED)[number], string>>;
+  /** ARNs of the rules that do not, by what they do instead. */
+  readonly others: Readonly<Record<'oneGroup' | 'threeGroups' | 'fixed' | 'secondDefault', string>>;
+  /** Everything that AWS says of every rule of the load balancer. */
+  rules(): Promise<Rule[]>;
+  /** Weight of the canary's group in each rule of the pair. */
+  canary(): Promise<number[]>;
+  /** Another run, or another person, changes a rule of the pair. */
+  meddle(rule: (typeof PAIRED)[number], percent: number): Promise<void>;
+}
+
 export interface RouteOptions {
   readonly force?: boolean;
+  readonly scope?: readonly string[];
+  readonly acceptDrift?: boolean;
   /** ms */
   readonly settle?: number;
   readonly by?: string;
@@ -50,9 +56,6 @@ export interface RouteOptions {
 
 /** @param healthy healthy targets of the two groups. */
 export async function openTraffic(lab: Lab, healthy: { primary: number; canary: number } = { primary: 1, canary: 1 }): Promise<TrafficLab> {
-  process.env['AWS_ACCESS_KEY_ID'] = 'test';
-  process.env['AWS_SECRET_ACCESS_KEY'] = 'test';
-  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
   const [primary, canary, third] = [await lab.targetGroup(), await lab.targetGroup(), await lab.targetGroup()];
   const pair = { primary, canary };
   const even = forward([primary, 100], [canary, 0]);
@@ -78,25 +81,10 @@ export async function openTraffic(lab: Lab, healthy: { primary: number; canary: 
     }
   }
 
-  const endpoint = await faultyEndpoint(lab.sandbox.url);
-  const aws = connectAws({ region: REGION, endpointUrl: endpoint.url });
-  const events: ProgressEvent[] = [];
-  const session = ({ by = 'someone@here', clock = fakeClock(), signal = new AbortController().signal }: RouteOptions): Session => ({
-    aws,
-    progress: (event) => events.push(event),
-    wait: () => ({ clock, signal, deadline: clock.now() + 60_000, pollInterval: 2_000 }),
-    author: { by, command: 'route' },
-  });
-  const prepare = (percent: number, options: RouteOptions = {}) =>
-    prepareRouteGroups(session(options), pair, { percent, force: options.force ?? false, settle: options.settle ?? 0 });
-  const route = async (percent: number, options?: RouteOptions) => (await prepare(percent, options)).run();
-
   return {
-    endpoint,
-    pair,
+    ...(await openRouting(lab, pair)),
     paired,
     others: { oneGroup, threeGroups, fixed, secondDefault: await defaultOf(second) },
-    events,
     async rules() {
       const both = await Promise.all([first, second].map((ListenerArn) => lab.elb.describeRules({ ListenerArn })));
       return both.flatMap(({ Rules = [] }) => Rules);
@@ -113,6 +101,32 @@ export async function openTraffic(lab: Lab, healthy: { primary: number; canary: 
       if (name === 'default') await lab.elb.modifyListener({ ListenerArn: first, DefaultActions: actions });
       else await lab.elb.modifyRule({ RuleArn: paired[name], Actions: actions });
     },
+  };
+}
+
+/** Between any two groups of the lab. */
+export async function openRouting(lab: Lab, pair: Pair): Promise<Routing> {
+  process.env['AWS_ACCESS_KEY_ID'] = 'test';
+  process.env['AWS_SECRET_ACCESS_KEY'] = 'test';
+  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
+  const endpoint = await faultyEndpoint(lab.sandbox.url);
+  const events: ProgressEvent[] = [];
+  const session = ({ by = 'someone@here', clock = fakeClock(), signal = new AbortController().signal }: RouteOptions): Session => ({
+    // Each run is a program of its own: one that was throttled must not slow the next one down.
+    aws: connectAws({ region: REGION, endpointUrl: endpoint.url }),
+    progress: (event) => events.push(event),
+    wait: () => ({ clock, signal, deadline: clock.now() + 60_000, pollInterval: 2_000 }),
+    author: { by, command: 'route', host: by.slice(by.indexOf('@') + 1), pid: process.pid },
+    dryRun: false,
+  });
+  const prepare = (percent: number, options: RouteOptions = {}) =>
+    prepareRouteGroups(session(options), pair, { percent, force: options.force, settle: options.settle ?? 0, scope: options.scope, acceptDrift: options.acceptDrift ?? false });
+  const route = async (percent: number, options?: RouteOptions) => (await prepare(percent, options)).run();
+
+  return {
+    endpoint,
+    pair,
+    events,
     prepare,
     route,
     failure: (percent, options) => route(percent, options).then(() => undefined, (error: CanaryError) => error),
@@ -121,7 +135,7 @@ export async function openTraffic(lab: Lab, healthy: { primary: number; canary: 
   };
 }
 
-const SIGN_IN: Action = {
+export const SIGN_IN: Action = {
   Type: 'authenticate-oidc',
   AuthenticateOidcConfig: {
     Issuer: 'https://id.example',

@@ -20,7 +20,7 @@ import { withFolder } from '../folder.ts';
 import { type Project, REGION, withProject } from '../infra/project.ts';
 
 const HOLD = 20_000;
-const OPTIONS = { definition: undefined, replace: false, keepOld: false, destroyOld: false, hold: 0, steps: [50, 100] };
+const OPTIONS = { definition: undefined, tasks: undefined, acceptDrift: false, replace: false, keepOld: false, destroyOld: false, hold: 0, steps: [50, 100] };
 /** Processes start no faster with the sandbox's clock; they get the time they need. */
 const SETTINGS = { DESIRED_COUNT: '2', HEALTH_CHECK_PATH: '/ping', HEALTH_CHECK_GRACE_PERIOD: '2000', SETTLE: '0', HOLD: '0' };
 
@@ -38,7 +38,7 @@ async function openRelease({ session, aws }: Project, onEvent: (event: ProgressE
   const { session: infra, settings } = session(SETTINGS);
   await buildInfra(infra);
   const place = await describePlace(aws, settings, settings.service.name);
-  return { ...infra, place, progress: onEvent, author: { by: 'someone@here', command: 'update' } };
+  return { ...infra, place, progress: onEvent, author: { by: 'someone@here', command: 'update', host: 'here', pid: process.pid }, dryRun: false };
 }
 
 async function push({ aws, place }: Release, version: string, sickWhen: string): Promise<Version> {
@@ -90,9 +90,9 @@ test('a stop that reaches AWS only after a rollback took the pair is taken back:
 
       const late = await faultyEndpoint(project.sandbox.url);
       try {
-        late.order('UpdateService', async () => (await prepareRollback(release, { force: false })).run());
+        late.order('UpdateService', async () => (await prepareRollback(release, { force: false, breakStickiness: false })).run());
         const destroying = { ...release, aws: connectAws({ region: REGION, endpointUrl: late.url }) };
-        await expect((await prepareDestroyOld(destroying)).run()).rejects.toMatchObject({ exitCode: ExitCode.locked });
+        await expect((await prepareDestroyOld(destroying, { acceptDrift: false })).run()).rejects.toMatchObject({ exitCode: ExitCode.locked });
       } finally {
         await late.close();
       }

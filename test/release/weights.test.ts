@@ -73,12 +73,14 @@ describe('a route', () => {
       expect(entry).toMatchObject({ number: 1, by: 'someone@here', primary: traffic.pair.primary, percent: 40, tasks: 1, before });
     });
     await traffic.route(40);
-    expect(traffic.writes().map(({ operation }) => operation)).toEqual(['PutParameter', 'ModifyRule', 'ModifyListener', 'ModifyRule']);
+    expect(traffic.writes().map(({ operation }) => operation)).toEqual(['PutParameter', 'ModifyRule', 'ModifyListener', 'ModifyRule', 'PutParameter']);
   });
 
   test('says when it begins, and what AWS confirmed', async () => {
     await traffic.route(40);
-    expect(traffic.events).toEqual([{ type: 'route-updating' }, { type: 'route-updated', percent: 40 }, { type: 'rules-modified', count: 3 }]);
+    const changes = Object.values(traffic.paired).map((arn) => ({ rule: expect.stringContaining(arn), before: 0, after: 40 }));
+    const events = traffic.events.filter(({ type }) => type !== 'hazard');
+    expect(events).toEqual([{ type: 'route-updating' }, { type: 'route-updated', percent: 40 }, { type: 'rules-modified', changes: expect.arrayContaining(changes) }]);
   });
 
   test('writes only the rules whose weights differ', async () => {
@@ -94,7 +96,7 @@ describe('a route', () => {
     const writes = traffic.writes().length;
     expect(await traffic.route(40)).toMatchObject({ modified: [], unchanged: expect.arrayContaining(Object.values(traffic.paired)) });
     expect(traffic.writes()).toHaveLength(writes);
-    expect(traffic.events.at(-1)).toEqual({ type: 'rules-modified', count: 0 });
+    expect(traffic.events.at(-1)).toEqual({ type: 'rules-modified', changes: [] });
   });
 
   test('that finds weights somebody else changed stops, and a route to 0 does not', async () => {
@@ -112,10 +114,10 @@ describe('a route', () => {
     const { message } = (await traffic.failure(40)) ?? {};
     const { oneGroup, threeGroups, fixed } = traffic.others;
     for (const line of [
-      `${oneGroup} (priority 20): forwards to one group of the pair only, ${traffic.pair.primary}`,
-      `${threeGroups} (priority 10): forwards to further groups beside the pair`,
-      `${fixed} (priority 20): does not forward`,
-      `${traffic.paired.default} (priority default): does not forward`,
+      `${oneGroup} (priority 20, path-pattern /20/*): forwards to one group of the pair only, ${traffic.pair.primary}`,
+      `${threeGroups} (priority 10, path-pattern /10/*): forwards to further groups beside the pair`,
+      `${fixed} (priority 20, path-pattern /20/*): does not forward`,
+      `${traffic.paired.default} (default): does not forward`,
     ]) {
       expect(message).toContain(line);
     }
@@ -203,7 +205,7 @@ describe('on the way up', () => {
     traffic.endpoint.order('ModifyRule', DENIED, { from: 2, times: ALWAYS });
     const error = await traffic.failure(40);
     expect(error).toMatchObject({ code: 'stuck', exitCode: ExitCode.stuck });
-    expect(error?.message).toContain(`${traffic.paired['signed-in']}: 40% to ${traffic.pair.canary}`);
+    expect(error?.message).toContain(`${traffic.paired['signed-in']} (priority 10, path-pattern /10/*): 40% to ${traffic.pair.canary}`);
     expect(error?.message).not.toContain(traffic.paired.default);
     expect(await traffic.canary()).toEqual([40, 0, 0]);
   });
@@ -218,7 +220,7 @@ describe('on the way up', () => {
     const second = await traffic.prepare(60, { by: 'second@there' });
     await traffic.route(40, { by: 'first@here' });
     const writes = weightWrites().length;
-    await expect(second.run()).rejects.toMatchObject({ code: 'locked', exitCode: ExitCode.locked, message: expect.stringMatching(/first@here holds it with "route" since \d{4}-/) });
+    await expect(second.run()).rejects.toMatchObject({ code: 'locked', exitCode: ExitCode.locked, message: expect.stringMatching(/first@here with "route" at \d{4}-/) });
     expect(weightWrites()).toHaveLength(writes);
   });
 
@@ -257,7 +259,7 @@ describe('on the way up', () => {
 
   /** Another run takes the pair while a write of this one is on its way. */
   async function rollBackElsewhere(): Promise<void> {
-    const log = logWriter(aside.parameters, traffic.pair, { by: 'emergency@elsewhere', command: 'rollback' }, 0);
+    const log = logWriter(aside.parameters, traffic.pair, { by: 'emergency@elsewhere', command: 'rollback', host: 'elsewhere', pid: 1 }, 0, fakeClock());
     const { primary, canary } = traffic.pair;
     await log.takeOver({ primary, other: { targetGroup: canary, role: 'rolled-back' }, percent: 0, tasks: 1, before: {} });
   }
@@ -287,7 +289,7 @@ describe('on the way to 0', () => {
     traffic.endpoint.order('ModifyRule', DENIED, { about: traffic.paired['signed-in'], times: ALWAYS });
     const error = await traffic.failure(0, { clock });
     expect(error).toMatchObject({ code: 'stuck', exitCode: ExitCode.stuck });
-    expect(error?.message).toContain(`${traffic.paired['signed-in']}: 40% to ${traffic.pair.canary}`);
+    expect(error?.message).toContain(`${traffic.paired['signed-in']} (priority 10, path-pattern /10/*): 40% to ${traffic.pair.canary}`);
     expect(error?.message).not.toContain(traffic.paired.plain);
     expect(movedAt).toBeLessThan(2_000);
   });
@@ -322,7 +324,7 @@ describe('on the way to 0', () => {
     await traffic.route(0, { settle: 15_000, clock });
     expect(late).toBe(true);
     expect(await traffic.canary()).toEqual([0, 0, 0]);
-    expect(traffic.events.at(-1)).toEqual({ type: 'warning', text: expect.stringContaining(traffic.paired.plain) });
+    expect(traffic.events).toContainEqual({ type: 'warning', text: expect.stringContaining(traffic.paired.plain) });
   });
 
   test('what a new run sets meanwhile is left alone', async () => {
@@ -334,7 +336,7 @@ describe('on the way to 0', () => {
     });
     await traffic.route(0, { settle: 15_000, clock });
     expect(await traffic.canary()).toEqual([20, 20, 20]);
-    expect(traffic.events.at(-1)).toEqual({ type: 'warning', text: expect.stringContaining('next@there') });
+    expect(traffic.events).toContainEqual({ type: 'warning', text: expect.stringContaining('next@there') });
   });
 
   test('a look that fails while the weights settle does not make a failure of what is done', async () => {

@@ -1,17 +1,17 @@
 /** `promote`: the canary gets everything and is the primary from then on. */
-import { type Command } from '../command.ts';
+import { type Command, acceptDriftOption, isSet, noScaleOption, scalesNot } from '../command.ts';
 import { openRelease } from '../session.ts';
 
 export const promote: Command = {
   name: 'promote',
   summary: 'give the canary all traffic and make it the primary',
-  options: [],
-  examples: ['ecs-canary promote'],
+  options: [noScaleOption(), acceptDriftOption()],
+  examples: ['ecs-canary promote', 'ecs-canary promote --dry-run'],
   writes: true,
-  async run(context) {
+  async run(context, values) {
     const release = await openRelease(context, { writes: true });
     const { preparePromote } = await import('../../release/operations.ts');
-    const prepared = await preparePromote(release, { force: false });
+    const prepared = await preparePromote(release, { noScale: scalesNot(values), acceptDrift: isSet(values, 'acceptDrift') });
     if (context.dryRun) return (await import('../show-plan.ts')).showPlan(context, prepared.plan);
     return prepared.run();
   },

@@ -6,13 +6,16 @@ import { openRelease } from '../session.ts';
 export const rollback: Command = {
   name: 'rollback',
   summary: 'put all traffic back on the version that had it, in one weight change',
-  options: [option('--force', 'go back even to a version without a healthy target')],
-  examples: ['ecs-canary rollback'],
+  options: [
+    option('--force', 'go back even to a version without a healthy target'),
+    option('--break-stickiness', 'switch group stickiness off until the next route: clients with a cookie come along'),
+  ],
+  examples: ['ecs-canary rollback', 'ecs-canary rollback --break-stickiness'],
   writes: true,
   async run(context, values) {
     const release = await openRelease(context, { writes: true });
     const { prepareRollback } = await import('../../release/operations.ts');
-    const prepared = await prepareRollback(release, { force: isSet(values, 'force') });
+    const prepared = await prepareRollback(release, { force: isSet(values, 'force'), breakStickiness: isSet(values, 'breakStickiness') });
     if (context.dryRun) return (await import('../show-plan.ts')).showPlan(context, prepared.plan);
     const result = await prepared.run();
     context.print(prepared.plan.note ?? (await whereEverybodyIs(release)));

@@ -1,5 +1,7 @@
 /** `rollout`: starts a version in the empty colour at weight 0. */
-import { type Command, isSet, option, textOf } from '../command.ts';
+import { usageError } from '../../errors.ts';
+import type { TaskCount } from '../../release/plan-rollout.ts';
+import { type Command, type Values, acceptDriftOption, isSet, option, textOf } from '../command.ts';
 import { openRelease } from '../session.ts';
 import { requiredTag } from './push.ts';
 
@@ -7,6 +9,8 @@ export const rolloutOptions = () => [
   option('--task-definition <file>', "task definition in AWS's own JSON (default: what the primary runs)"),
   option('--replace', 'take back and stop another canary first'),
   option('--keep-old', 'refuse instead of destroying the old version first'),
+  option('--tasks <n>', "tasks to start with, such as 1 or 10% of the primary's (default: as many as it has)"),
+  acceptDriftOption(),
 ];
 
 export const rollout: Command = {
@@ -22,6 +26,7 @@ export const rollout: Command = {
       import('../task-definition-file.ts'),
     ]);
     const tag = values['tag'] === undefined ? undefined : requiredTag(textOf(values, 'tag'));
+    const tasks = tasksOf(values);
     const definition = readTaskDefinition(textOf(values, 'taskDefinition'));
     const release = await openRelease(context, { writes: true });
     const version = await findVersion(release.aws, release.place, tag);
@@ -29,6 +34,8 @@ export const rollout: Command = {
       definition,
       replace: isSet(values, 'replace'),
       keepOld: isSet(values, 'keepOld'),
+      tasks,
+      acceptDrift: isSet(values, 'acceptDrift'),
     });
     if (context.dryRun) return (await import('../show-plan.ts')).showPlan(context, prepared.plan);
     await prepared.run();
@@ -36,3 +43,20 @@ export const rollout: Command = {
     return { tag: version.tag, digest: version.digest, image: version.image };
   },
 };
+
+/**
+ * The value of `--tasks`: a count, or percent of the primary's tasks.
+ * @throws CanaryError `usage`.
+ */
+export function tasksOf(values: Values): TaskCount | undefined {
+  const text = textOf(values, 'tasks');
+  if (text === undefined) return undefined;
+  const [, digits = '', percent] = /^(\d{1,4})(%?)$/.exec(text.trim()) ?? [];
+  const value = Number(digits);
+  if (percent && value >= 1 && value <= 100) return { percent: value };
+  if (digits !== '' && !percent && value >= 1 && value <= MOST_TASKS) return { count: value };
+  throw usageError(`--tasks is "${text}": it should be a number of tasks from 1 to ${MOST_TASKS}, or a percentage such as 10%.`, 'ecs-canary rollout --help');
+}
+
+/** ECS runs no more tasks in one service. */
+const MOST_TASKS = 5_000;

@@ -1,11 +1,10 @@
 /** `route`: gives the canary a share of the traffic. */
 import { usageError } from '../../errors.ts';
-import { readConnection } from '../../settings/connection.ts';
-import { parseDuration } from '../../settings/duration.ts';
-import { type Command, type Values, isSet, option, textOf } from '../command.ts';
+import { type Command, type Values, acceptDriftOption, isSet, listOf, listOption, noScaleOption, option, scalesNot, textOf } from '../command.ts';
 import type { Context } from '../context.ts';
+import { durationOf, givenPair, openGroups, pairOptions } from '../pair.ts';
 import { parsePercent } from '../percent.ts';
-import { openRelease, openSession } from '../session.ts';
+import { openRelease } from '../session.ts';
 
 export const route: Command = {
   name: 'route',
@@ -13,8 +12,12 @@ export const route: Command = {
   options: [
     option('--canary <percent>', 'percent for the canary, 0 to 100'),
     option('--primary <percent>', 'the same from the other side'),
-    option('--primary-target-group <arn>', 'with the next one: any two target groups, whoever made them'),
-    option('--canary-target-group <arn>', 'the group that gets the share'),
+    ...pairOptions(),
+    listOption('--listener <arn>', 'only rules of this listener; repeatable'),
+    listOption('--rule <arn>', 'only this rule; repeatable'),
+    noScaleOption(),
+    option('--scale-down', 'on the way down, stop the tasks that the share does not need any more'),
+    acceptDriftOption(),
     option('--force', 'go back even to a version without a healthy target'),
   ],
   examples: [
@@ -24,32 +27,39 @@ export const route: Command = {
   ],
   writes: true,
   async run(context, values) {
-    const percent = percentOf(values);
-    const prepared = await prepare(context, values, percent);
+    const prepared = await prepare(context, values);
     if (context.dryRun) return (await import('../show-plan.ts')).showPlan(context, prepared.plan);
     return prepared.run();
   },
 };
 
-async function prepare(context: Context, values: Values, percent: number) {
-  const primary = textOf(values, 'primaryTargetGroup');
-  const canary = textOf(values, 'canaryTargetGroup');
-  const force = isSet(values, 'force');
-  if (!primary && !canary) {
+async function prepare(context: Context, values: Values) {
+  const options = { percent: percentOf(values), scope: scopeOf(values), force: isSet(values, 'force'), acceptDrift: isSet(values, 'acceptDrift') };
+  const [noScale, scaleDown] = [scalesNot(values), isSet(values, 'scaleDown')];
+  const pair = givenPair(values);
+  if (pair && (noScale || scaleDown)) throw usageError('--no-scale and --scale-down are about tasks, and target groups given by ARN have none that are known.');
+  if (!pair) {
     const release = await openRelease(context, { writes: true });
     const { prepareRoute } = await import('../../release/operations.ts');
-    return prepareRoute(release, percent, { force });
+    return prepareRoute(release, { ...options, noScale, scaleDown });
   }
-  if (!primary || !canary) throw usageError('--primary-target-group and --canary-target-group go together.');
-  if (primary === canary) throw usageError('--primary-target-group and --canary-target-group are the same group.');
-  for (const arn of [primary, canary]) {
-    if (!/^arn:[\w-]+:elasticloadbalancing:[\w-]+:\d{12}:targetgroup\/.+/.test(arn)) throw usageError(`"${arn}" is not the ARN of a target group.`);
-  }
-  const connection = readConnection(context.variables());
-  const session = await openSession(context, connection, durationOf(context, 'POLL_INTERVAL', 2_000));
-  context.say(`Region ${connection.region}${connection.endpointUrl ? `, endpoint ${connection.endpointUrl}` : ''}`);
+  const session = await openGroups(context, { writes: true });
   const { prepareRouteGroups } = await import('../../release/operations.ts');
-  return prepareRouteGroups(session, { primary, canary }, { percent, force, settle: durationOf(context, 'SETTLE', 15_000) });
+  return prepareRouteGroups(session, pair, { ...options, settle: durationOf(context, 'SETTLE', 15_000) });
+}
+
+/** ARNs of listeners and rules; undefined for all. */
+function scopeOf(values: Values): readonly string[] | undefined {
+  const scope = [...arnsOf(values, 'listener', 'listener'), ...arnsOf(values, 'rule', 'listener-rule')];
+  return scope.length > 0 ? scope : undefined;
+}
+
+/** @param kind what the ARNs of `--name` have to be of. */
+function arnsOf(values: Values, name: string, kind: string): readonly string[] {
+  const arns = listOf(values, name) ?? [];
+  const wrong = arns.find((arn) => !new RegExp(String.raw`^arn:[\w-]+:elasticloadbalancing:[\w-]+:\d{12}:${kind}/.+`).test(arn));
+  if (wrong) throw usageError(`--${name} is "${wrong}": it should be the ARN of a ${kind.replace('-', ' ')}.`, 'ecs-canary route --help');
+  return arns;
 }
 
 function percentOf(values: Values): number {
@@ -59,13 +69,4 @@ function percentOf(values: Values): number {
   if (canary !== undefined) return parsePercent('--canary', canary);
   if (primary !== undefined) return 100 - parsePercent('--primary', primary);
   throw usageError('--canary is missing: the percent that the canary is to get.', 'ecs-canary route --canary 10');
-}
-
-/** ms. A pair given by ARN belongs to no project, so that only these two settings mean anything for it. */
-function durationOf(context: Context, name: string, fallback: number): number {
-  const text = context.variables()[name];
-  if (!text) return fallback;
-  const ms = parseDuration(text);
-  if (ms === undefined) throw usageError(`${name} is "${text}": it should be a duration such as 15s.`);
-  return ms;
 }

@@ -1,9 +1,11 @@
 /** `status`: what runs, with which share of the traffic, and what can be done next. */
+import { holds } from '../../release/holder.ts';
 import type { Status, VersionStatus } from '../../release/status.ts';
 import { withWhere } from '../command-line.ts';
 import { type Command } from '../command.ts';
 import type { Context } from '../context.ts';
 import { openRelease } from '../session.ts';
+import { aligned } from '../table.ts';
 
 export const status: Command = {
   name: 'status',
@@ -30,11 +32,13 @@ function print(context: Context, found: Status): void {
     [found.old?.rolledBack ? 'rolled back' : 'old', found.old],
   ];
   const table = rows.flatMap(([role, version]) => (version ? [rowOf(role, version)] : []));
-  if (table.length > 0) for (const line of aligned([HEADINGS, ...table])) context.print(line);
+  if (table.length > 0) for (const line of aligned([HEADINGS, ...table])) context.print(`  ${line}`);
   for (const { rule, weights } of found.rules) context.print(`Rule ${shortRule(rule)}: blue ${weights.blue}, green ${weights.green}`);
   if (found.rules.length === 0) context.print('No listener rule carries this pair of target groups.');
   if (found.contradiction) context.print(`Attention: ${found.contradiction}.`);
+  for (const hazard of found.hazards) context.print(`Attention: ${hazard}`);
   for (const leftover of found.leftovers) context.print(`Still going on: ${leftover}.`);
+  if (found.holder) context.print(`Locked: ${holds(found.holder)}, last heard of at ${found.holder.renewed}.`);
   if (found.last) context.print(`Last change: "${found.last.command}" by ${found.last.by}, ${found.last.at}`);
   context.print('Next:');
   for (const command of found.next) context.print(`  ${command}`);
@@ -51,11 +55,6 @@ const HEADINGS = ['', 'version', 'colour', 'weight', 'tasks', 'healthy'];
 
 function rowOf(role: string, { version, colour, weight, running, desired, healthy }: VersionStatus): string[] {
   return [role, version, colour, `${Math.round(weight)}%`, `${running}/${desired}`, String(healthy)];
-}
-
-function aligned(rows: readonly (readonly string[])[]): string[] {
-  const widths = HEADINGS.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd());
 }
 
 /** The parts of a rule's ARN that tell it from others: load balancer and the rule's own id. */

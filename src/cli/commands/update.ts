@@ -7,7 +7,7 @@ import { type Command, isSet, option, settingOption, textOf } from '../command.t
 import type { Context } from '../context.ts';
 import { openRelease } from '../session.ts';
 import { pushStep, pushVersion, requiredTag } from './push.ts';
-import { rolloutOptions } from './rollout.ts';
+import { rolloutOptions, tasksOf } from './rollout.ts';
 
 export const update: Command = {
   name: 'update',
@@ -34,6 +34,8 @@ export const update: Command = {
       destroyOld: isSet(values, 'destroyOld'),
       replace: isSet(values, 'replace'),
       keepOld: isSet(values, 'keepOld'),
+      tasks: tasksOf(values),
+      acceptDrift: isSet(values, 'acceptDrift'),
     };
     if (context.dryRun) return show(context, release, dir, tag, options);
     const version = await pushVersion(context, release, dir, tag);

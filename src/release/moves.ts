@@ -1,0 +1,162 @@
+/** The steps of one change of weights: the record first, the tasks that the share needs, the weights, and what follows them. */
+import { type LogEntry, type NewEntry, type OtherRole, weightsBefore } from './log-entry.ts';
+import {
+  type ColourState,
+  type Pair,
+  type State,
+  type Traffic,
+  desiredTasks,
+  inScope,
+  share,
+  splits,
+  tagOf,
+} from './model.ts';
+import { ROUTE_BACK, refuse } from './refusals.ts';
+import { lastEntry } from './roles.ts';
+import { requiredTargets, whyNoRules, whyNotOurs, whyNotReturn, whyNotWeight } from './safety.ts';
+import type { RecordEntry, Scale, SetStickiness, Step, WaitStarted } from './step.ts';
+
+export interface Shift {
+  /** Percent for the pair's canary. */
+  readonly percent: number;
+  /** ms */
+  readonly settle: number;
+  /** Go back also to a group without a healthy target. */
+  readonly force?: boolean;
+  /** ARNs of listeners and rules to restrict the change to; undefined for all that carry the pair. */
+  readonly scope?: readonly string[];
+}
+
+export interface Move extends Shift {
+  /** What the other colour is by then; undefined for an empty one. */
+  readonly role: OtherRole | undefined;
+  /** Refuse instead of starting the tasks that the share needs. */
+  readonly noScale?: boolean;
+  /** On the way down, stop the tasks that the share does not need any more, but one. */
+  readonly scaleDown?: boolean;
+  /** Stickiness that is off once this is done, to be put back later; by default what an earlier run left so. */
+  readonly stickiness?: LogEntry['stickiness'];
+}
+
+/** Tasks that the whole traffic needs: as many as the primary had when the release began, or more if it has more by now. */
+export function fullCount(state: State, primary: ColourState): number {
+  return Math.max(lastEntry(state)?.tasks ?? 0, desiredTasks(primary));
+}
+
+/** The steps that give `other` its share; none where every rule gives it that already. */
+export function moveSteps(state: State, primary: ColourState, other: ColourState, move: Move): Step[] {
+  const { percent, role, stickiness, scope } = move;
+  const pair = pairOf(primary, other);
+  const { entry } = record(state, primary, other, { role, percent, stickiness, scope });
+  const growth = growthOf(state, primary, other, move);
+  const weights = { ...move, newVersionPercent: percent, tasks: fullCount(state, primary), healthComes: growth.length > 0 };
+  const [recorded, ...rest] = weightSteps(state, pair, entry, weights);
+  if (!recorded) return [];
+  return [recorded, ...growth, ...rest, ...shrinkageOf(state, primary, other, move), ...restoration(state, primary, other, move)];
+}
+
+interface Weights extends Shift {
+  /** Percent that the new version has then, as users are told it. */
+  readonly newVersionPercent: number;
+  /** Tasks that the share of healthy targets is measured by. */
+  readonly tasks: number;
+  /** Earlier steps of the plan see to the health of the group that gets more. */
+  readonly healthComes?: boolean;
+}
+
+/**
+ * Record, weights, settle; nothing where the weights are right already.
+ * @throws CanaryError when there is no rule to write, or a group that would get more has not enough healthy targets.
+ */
+export function weightSteps(traffic: Traffic, pair: Pair, entry: NewEntry, weights: Weights): Step[] {
+  const { percent, newVersionPercent, tasks, settle, force = false, scope, healthComes = false } = weights;
+  refuse('no-rules', whyNoRules(traffic, pair, scope));
+  const rules = inScope(traffic.rules, scope);
+  if (rules.every((rule) => splits(rule, pair, percent))) return [];
+  if (!healthComes && rules.some((rule) => share(rule, pair.canary) < percent)) {
+    refuse('no-health', whyNotWeight(traffic, pair.canary, percent, tasks), 'ecs-canary status');
+  }
+  if (!force && rules.some((rule) => share(rule, pair.canary) > percent)) {
+    refuse('no-health', whyNotReturn(traffic, pair.primary), `${ROUTE_BACK} --force   (all the same)`);
+  }
+  const setWeights = { do: 'set-weights', pair, percent, newVersionPercent, tasks, force, rules } as const;
+  return [{ do: 'record', entry, emergency: percent === 0 }, setWeights, { do: 'settle', ms: settle, after: setWeights }];
+}
+
+/** More tasks, where the share needs them. */
+function growthOf(state: State, primary: ColourState, other: ColourState, move: Move): [] | [Scale, WaitStarted] {
+  const { percent, noScale = false, scope } = move;
+  const required = requiredTargets(percent, fullCount(state, primary));
+  const rises = inScope(state.rules, scope).some((rule) => share(rule, other.targetGroup) < percent);
+  if (!rises || desiredTasks(other) >= required) return [];
+  const tooFew = `${percent}% needs ${required} tasks, ${tagOf(other)} has ${desiredTasks(other)}, and --no-scale says to start none`;
+  refuse('no-tasks', noScale ? tooFew : undefined, 'the same command without --no-scale');
+  refuse('not-ours', whyNotOurs(state));
+  return [scale(other, required), waitFor(other, required, 'keep')];
+}
+
+/** Fewer tasks, once the weights need fewer: the highest share that is left in any rule decides. */
+function shrinkageOf(state: State, primary: ColourState, other: ColourState, move: Move): [] | [Scale] {
+  const { percent, scaleDown = false, scope } = move;
+  const changed = inScope(state.rules, scope);
+  const highest = Math.max(...state.rules.map((rule) => (changed.includes(rule) ? percent : share(rule, other.targetGroup))));
+  const required = Math.max(1, requiredTargets(highest, fullCount(state, primary)));
+  // The way back is no place for a refusal.
+  return scaleDown && desiredTasks(other) > required && !whyNotOurs(state) ? [scale(other, required)] : [];
+}
+
+function scale(of: ColourState, tasks: number): Scale {
+  return { do: 'scale', colour: of.colour, version: tagOf(of), tasks, taskDefinition: of.service?.taskDefinition ?? '' };
+}
+
+/** Waits for a deployment that exists already. */
+export function waitFor(colour: ColourState, tasks: number, onFailure: WaitStarted['onFailure']): WaitStarted {
+  const deployment = colour.service?.deployment?.id;
+  return { do: 'wait-started', colour: colour.colour, version: tagOf(colour), tasks, deployment, onFailure };
+}
+
+/** A route upwards ends what `rollback --break-stickiness` began. */
+function restoration(state: State, primary: ColourState, other: ColourState, { role, percent, scope }: Move): Step[] {
+  const off = brokenStickiness(state);
+  if (percent === 0 || Object.keys(off).length === 0) return [];
+  const putBack: SetStickiness = { do: 'set-stickiness', pair: pairOf(primary, other), seconds: new Map(Object.entries(off)) };
+  return [putBack, record(state, primary, other, { role, percent, scope, stickiness: {} })];
+}
+
+/** Stickiness that an earlier run switched off, in rules where nobody has switched it on again. */
+export function brokenStickiness(traffic: Traffic): Readonly<Record<string, number>> {
+  const off = (arn: string) => traffic.rules.some((rule) => rule.arn === arn && rule.stickiness === undefined);
+  return Object.fromEntries(Object.entries(lastEntry(traffic)?.stickiness ?? {}).filter(([arn]) => off(arn)));
+}
+
+interface Recorded {
+  readonly role?: OtherRole;
+  readonly percent: number;
+  /** Tasks of the primary when the release began; by default what the log says of it. */
+  readonly tasks?: number;
+  readonly emergency?: boolean;
+  /** The weights stand as `percent` says by then: there is no "before" that they may still have. */
+  readonly moved?: boolean;
+  /** ARNs of listeners and rules that the change is restricted to. */
+  readonly scope?: readonly string[];
+  readonly stickiness?: LogEntry['stickiness'];
+}
+
+export function record(state: State, primary: ColourState, other: ColourState, recorded: Recorded): RecordEntry {
+  const { role, percent, emergency = false, moved = false, scope, stickiness = brokenStickiness(state) } = recorded;
+  const pair = pairOf(primary, other);
+  const entry: NewEntry = {
+    primary: pair.primary,
+    other: role && { targetGroup: pair.canary, role, version: tagOf(other) },
+    percent,
+    tasks: recorded.tasks ?? lastEntry(state)?.tasks ?? desiredTasks(primary),
+    before: moved ? {} : weightsBefore(state.rules, pair.primary, pair.canary),
+    ...(scope && { scope: inScope(state.rules, scope).map(({ arn }) => arn) }),
+    ...(Object.keys(stickiness).length > 0 && { stickiness }),
+  };
+  return { do: 'record', entry, emergency };
+}
+
+export function pairOf(primary: ColourState, canary: ColourState): Pair {
+  return { primary: primary.targetGroup, canary: canary.targetGroup };
+}

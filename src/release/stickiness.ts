@@ -1,0 +1,107 @@
+/** Clients that stay with a target group because of a cookie: switching that off and on, waiting it out, telling of it. */
+import { CanaryError, ExitCode, messageOf } from '../errors.ts';
+import { formatDuration } from '../settings/duration.ts';
+import type { Run } from './apply.ts';
+import { type Pair, share } from './model.ts';
+import { freshRules } from './observe.ts';
+import type { SetStickiness, Step, WaitCookies } from './step.ts';
+
+/**
+ * Switches group stickiness off in the step's rules, or puts it back. What AWS refuses is told and stays: the weights are
+ * what counts, and they stand already.
+ * @throws CanaryError `locked` when another run has the pair.
+ */
+export async function setStickiness({ pair, seconds }: SetStickiness, { aws, log, progress }: Run): Promise<void> {
+  for (const [arn, wanted] of seconds) {
+    await log.ensureNewest();
+    try {
+      const [rule] = await freshRules(aws, [arn], pair);
+      if (rule && rule.stickiness !== wanted) await aws.loadBalancing.setStickiness(rule, wanted);
+    } catch (error) {
+      const what = wanted === undefined ? 'switched off' : 'put back';
+      progress({ type: 'warning', text: `Stickiness could not be ${what} in ${arn}: ${messageOf(error)}` });
+    }
+  }
+}
+
+/**
+ * Sleeps until no cookie sends a client to the version any more. Each answer renews a cookie, so that a client that keeps
+ * asking stays: the load balancer's own count has the last word, where there is one.
+ * @throws CanaryError `sticky-clients`: exit 124 at once when that is later than the run's deadline, exit 1 when clients
+ *   were seen to stay.
+ */
+export async function waitCookies(step: WaitCookies, run: Run): Promise<void> {
+  await outlast(step, run);
+  const { aws, progress } = run;
+  const { targetGroup, loadBalancer, version } = step;
+  const now = Date.now();
+  const counts = await aws.metrics.requestCounts(loadBalancer, [targetGroup], new Date(now - REPORTED_MS), new Date(now)).catch((error: unknown) => {
+    progress({ type: 'warning', text: `It could not be seen whether clients still reach ${version}: ${messageOf(error)}` });
+    return new Map<string, number>();
+  });
+  const requests = counts.get(targetGroup) ?? 0;
+  if (requests === 0) return;
+  throw new CanaryError({
+    code: STICKY,
+    message: `${requests} requests of clients with a stickiness cookie reached ${version} in the last minutes; they would be answered 503 once its tasks are gone.`,
+    next: 'the same command in some minutes; where clients keep asking, switch stickiness off in the listener rules first',
+  });
+}
+
+/** ms in which at least one whole minute is reported: metrics come up to 3 minutes late. */
+const REPORTED_MS = 5 * 60_000;
+
+async function outlast({ version, seconds, since }: WaitCookies, run: Run): Promise<void> {
+  const { clock, signal, deadline } = run.wait;
+  const end = (since === undefined ? Date.now() : Date.parse(since)) + seconds * 1_000;
+  const left = end - Date.now();
+  if (left <= 0) return;
+  if (clock.now() + left > deadline) {
+    throw new CanaryError({
+      code: STICKY,
+      message: `Clients with a stickiness cookie may be sent to ${version} until ${new Date(end).toISOString()}, and would be answered 503 once its tasks are gone.`,
+      exitCode: ExitCode.timeout,
+      next: `the same command after that time, or with --timeout ${Math.ceil(left / 60_000) + 1}m   (waits for it)`,
+    });
+  }
+  run.progress({ type: 'waiting', text: `Waiting ${formatDuration(left)} for the last stickiness cookies of ${version} to run out` });
+  await clock.sleep(left, signal);
+}
+
+/** Clients that a move took no traffic from. */
+export interface LeftBehind {
+  /** How long their cookies count after they were last used. */
+  readonly seconds: number;
+  readonly rules: readonly string[];
+}
+
+/** Sticky rules of the plan in which the group that lost its weight had any, as long as they are sticky. */
+export async function leftBehind(steps: readonly Step[], { aws }: Pick<Run, 'aws'>): Promise<LeftBehind | undefined> {
+  const move = steps.find((step) => step.do === 'set-weights');
+  const sticky = (move?.rules ?? []).filter((rule) => rule.stickiness !== undefined && hadWeight(rule, move?.pair));
+  if (!move || sticky.length === 0) return undefined;
+  const still = await freshRules(aws, sticky.map(({ arn }) => arn), move.pair).then((rules) => rules.filter(({ stickiness }) => stickiness !== undefined), () => sticky);
+  if (still.length === 0) return undefined;
+  return { seconds: Math.max(...still.map(({ stickiness = 0 }) => stickiness)), rules: still.map(({ arn }) => arn) };
+}
+
+/** @param stuckOn what these clients stay on. @param all what everybody else is on. */
+export function stickyClients({ seconds, rules }: LeftBehind, stuckOn = 'the other version', all = 'the version that had production'): CanaryError {
+  const until = new Date(Date.now() + seconds * 1_000).toISOString();
+  return new CanaryError({
+    code: STICKY,
+    message:
+      `Stickiness keeps clients that have a cookie on ${stuckOn} until ${until}, and longer where they keep asking: each answer renews it.\n` +
+      `It is on in:\n${rules.map((arn) => `  ${arn}`).join('\n')}`,
+    exitCode: ExitCode.paused,
+    usersAre: `on ${all}, except for those clients.`,
+    next: 'ecs-canary rollback --break-stickiness   (they come along at once)',
+  });
+}
+
+/** Code of the error that tells of clients left behind. */
+export const STICKY = 'sticky-clients';
+
+function hadWeight(rule: Parameters<typeof share>[0], pair: Pair | undefined): boolean {
+  return pair !== undefined && share(rule, pair.canary) > 0;
+}
