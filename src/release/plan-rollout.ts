@@ -3,7 +3,7 @@ import { type LogEntry, type NewEntry, type OtherRole, weightsBefore } from './l
 import { type ColourState, type State, type Version, desiredTasks, healthyTargets, loadBalancerOf, otherColour, runs, tagOf, weightOf } from './model.ts';
 import { moveSteps, pairOf, record, waitFor, weightSteps } from './moves.ts';
 import { ROUTE_BACK, oldInTheWay, otherCanary, refuse, refuseContradiction } from './refusals.ts';
-import { type Roles, roleOfOld, rolesOf } from './roles.ts';
+import { type Roles, lastEntry, roleOfOld, rolesOf } from './roles.ts';
 import { whyNoRules, whyNotEverything, whyNotOurs, whyNotStart, whyNotStop } from './safety.ts';
 import type { Plan, Step, Stop, WaitCookies } from './step.ts';
 
@@ -35,9 +35,10 @@ export function planRollout(state: State, intent: RolloutIntent): Plan {
   const { primary } = roles;
   if (roles.phase === 'primary+canary') {
     const { canary } = roles;
-    if (runs(canary, version)) return planResume(state, primary, canary);
-    if (runs(primary, version) || !intent.replace) throw otherCanary(canary, version);
+    const again = runs(canary, version);
+    if (!again && (runs(primary, version) || !intent.replace)) throw otherCanary(canary, version);
     refuseContradiction(state, roles, acceptDrift);
+    if (again) return planResume(state, primary, canary);
     const move = moveSteps(state, primary, canary, { percent: 0, settle: intent.settle, role: 'rolled-back' });
     return { steps: [...move, ...clear(state, primary, canary, 'rolled-back'), ...startCanary(state, primary, intent)] };
   }
@@ -59,11 +60,19 @@ export function planRollout(state: State, intent: RolloutIntent): Plan {
 /** Empties the colour of a replaced or rolled-back version. */
 export function planDestroyOld(state: State, { acceptDrift }: Pick<RolloutIntent, 'acceptDrift'>): Plan {
   const roles = rolesOf(state);
+  // Somebody gave it traffic again: it is nothing to try, and nothing to stop.
+  if (roles.phase === 'primary+canary' && !isCanary(state, roles.canary)) refuse('has-weight', whyNotStop(state, roles.canary.targetGroup), ROUTE_BACK);
   if (roles.phase !== 'primary+old') return { steps: [], note: 'There is no old version: nothing to destroy.' };
   refuse('not-ours', whyNotOurs(state));
   refuseContradiction(state, roles, acceptDrift);
   refuse('has-weight', whyNotStop(state, roles.old.targetGroup));
   return { steps: clear(state, roles.primary, roles.old, roleOfOld(roles)) };
+}
+
+/** Whether the log knows it as a version being tried, and not as one that was replaced or rolled back. */
+function isCanary(state: State, { targetGroup }: ColourState): boolean {
+  const other = lastEntry(state)?.other;
+  return other?.targetGroup !== targetGroup || other.role === 'canary';
 }
 
 /** Nothing runs yet: the version starts where the weight is, and becomes the primary. */

@@ -4,7 +4,7 @@
  */
 import type { EcsService } from '../aws/ecs.ts';
 import type { ListenerRule } from '../aws/elbv2.ts';
-import { type Colour, type ColourState, type Pair, type State, type Traffic, desiredTasks, healthyTargets, inScope, nameOf, share, weightOf } from './model.ts';
+import { type Colour, type ColourState, type Pair, type State, type Traffic, desiredTasks, healthyTargets, inScope, nameOf, share } from './model.ts';
 
 /**
  * Healthy targets that a group needs for a share of the traffic.
@@ -68,10 +68,9 @@ function whyPassedOver(rule: ListenerRule, pair: Pair): string {
 /** Never stop what has weight, in any rule of the load balancer that names the group, not only in the pair's. */
 export function whyNotStop(traffic: Traffic, targetGroup: string): string | undefined {
   if (traffic.undiscovered) return traffic.undiscovered;
-  const own = weightOf(traffic, targetGroup);
-  if (own > 0) return `its target group still has ${Math.round(own)}% of the traffic`;
-  const [foreign] = foreignRules(traffic, targetGroup);
-  return foreign && `listener rule ${foreign.arn} still forwards to its target group`;
+  const naming = [...traffic.rules, ...traffic.otherRules].filter((rule) => share(rule, targetGroup) > 0);
+  const lines = naming.map((rule) => `${nameOf(rule)} with ${Math.round(share(rule, targetGroup))}% of its traffic`);
+  return lines.length === 0 ? undefined : `listener rules still forward to its target group: ${lines.join('; ')}`;
 }
 
 /** Rules outside the pair that send the group traffic. */

@@ -144,6 +144,17 @@ describe('weights that somebody else changed', () => {
     expect(kinds(rollback(drifted))).toContain('set-weights');
   });
 
+  test('stop also a rollout that would only carry on', () => {
+    const intent = { version: version('1.0'), firstTasks: 2, tasks: undefined, keepOld: false, replace: false, settle: 0 };
+    expect(() => planRollout(drifted, { ...intent, acceptDrift: false })).toThrow(/gives 30% away/);
+    expect(kinds(planRollout(drifted, { ...intent, acceptDrift: true }))).toEqual(['record', 'wait-started']);
+  });
+
+  test('make an old version that has traffic again nothing to stop: the rules are named', () => {
+    const regained = stateOf({ blue: { version: '0.9', tasks: 4, healthy: 4 }, green: { version: '1.0', tasks: 4, healthy: 4 }, rules: [[0, 100], [20, 80]], log: [replacedEntry] });
+    expect(() => planDestroyOld(regained, { acceptDrift: false })).toThrow(/still forward to its target group: \S+\/1 \(priority 2\) with 20% of its traffic\./);
+  });
+
   test('--accept-drift does not make up for a log that nobody can read', () => {
     const unreadable = { ...trying(4, 30), log: undefined };
     expect(() => route(unreadable, 50, { acceptDrift: true })).toThrow(/the release log cannot be read/);
