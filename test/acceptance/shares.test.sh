@@ -38,8 +38,8 @@ cli route --primary 90
 expect_exit 0 'section 2: route --primary 90'
 expect_line 'Routing 10% of traffic to the new service' 'section 2: --primary 90 is --canary 10 from the other side'
 expect_status 'section 1: primary + canary = 100' 'o.canary.weight === 10 && o.primary.weight === 90'
-expect_share 'at 10 %' 54 147
-expect_share_by_curl 'at 10 %' 54 147
+expect_share 'at 10 %' 57 149
+expect_share_by_curl 'at 10 %' 57 149
 
 must route --canary 50
 expect_share 'at 50 %' 423 577
