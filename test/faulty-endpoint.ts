@@ -17,6 +17,8 @@ export interface Which {
   /** Counting from 1, and only the calls that are about `about`. */
   readonly from?: number;
   readonly times?: number;
+  /** The SDK's repetitions of a call are not counted, and meet with what it met with. */
+  readonly repetitions?: boolean;
   /** Something that stands in the call, such as an ARN. */
   readonly about?: string;
 }
@@ -25,6 +27,8 @@ export interface Call {
   readonly operation: string;
   /** As it came, percent signs decoded. */
   readonly body: string;
+  /** The SDK's name for the call, which its repetitions share. */
+  readonly invocation: string;
   /** Of the answer; 0 while there is none, and for a broken connection. */
   status: number;
 }
@@ -33,7 +37,10 @@ export interface FaultyEndpoint {
   readonly url: string;
   /** In the order in which they came; the SDK's own repetitions are calls of their own. */
   readonly calls: Call[];
+  /** @param operation `*` for every one. */
   order(operation: string, fault: Fault, which?: Which): void;
+  /** Ends all orders. */
+  forget(): void;
   close(): Promise<void>;
 }
 
@@ -44,6 +51,8 @@ interface Order extends Required<Which> {
   readonly operation: string;
   readonly fault: Fault;
   seen: number;
+  /** The calls that were seen, and whether they were hit, where repetitions follow them. */
+  readonly invocations: Map<string, boolean>;
 }
 
 interface Answer {
@@ -58,16 +67,16 @@ export async function faultyEndpoint(sandboxUrl: string): Promise<FaultyEndpoint
   const answers = new Map<string, Answer>();
   const agent = new http.Agent({ keepAlive: true });
 
-  function faultFor({ operation, body }: Call): Fault | undefined {
+  function faultFor(call: Call): Fault | undefined {
     const due = orders
-      .filter((order) => order.operation === operation && body.includes(order.about))
-      .filter((order) => ++order.seen >= order.from && order.seen < order.from + order.times);
+      .filter(({ operation, about }) => (operation === '*' || operation === call.operation) && call.body.includes(about))
+      .filter((order) => hits(order, call));
     return due[0]?.fault;
   }
 
   async function answer(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
     const body = await buffer(request);
-    const call: Call = { operation: operationOf(request, body), body: decodeURIComponent(body.toString()), status: 0 };
+    const call: Call = { operation: operationOf(request, body), body: decodeURIComponent(body.toString()), invocation: String(request.headers['amz-sdk-invocation-id']), status: 0 };
     calls.push(call);
     const fault = faultFor(call);
     if (fault === 'cut-before') return void request.socket.destroy();
@@ -97,7 +106,9 @@ export async function faultyEndpoint(sandboxUrl: string): Promise<FaultyEndpoint
   return {
     url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`,
     calls,
-    order: (operation, fault, { from = 1, times = 1, about = '' } = {}) => orders.push({ operation, fault, from, times, about, seen: 0 }),
+    order: (operation, fault, { from = 1, times = 1, repetitions = false, about = '' } = {}) =>
+      orders.push({ operation, fault, from, times, repetitions, about, seen: 0, invocations: new Map() }),
+    forget: () => void orders.splice(0),
     close: () =>
       new Promise((resolve) => {
         agent.destroy();
@@ -105,6 +116,15 @@ export async function faultyEndpoint(sandboxUrl: string): Promise<FaultyEndpoint
         server.closeAllConnections();
       }),
   };
+}
+
+function hits(order: Order, { invocation }: Call): boolean {
+  const before = order.repetitions ? order.invocations.get(invocation) : undefined;
+  if (before !== undefined) return before;
+  order.seen += 1;
+  const hit = order.seen >= order.from && order.seen < order.from + order.times;
+  order.invocations.set(invocation, hit);
+  return hit;
 }
 
 /** JSON services name it in a header, query services in the body. */

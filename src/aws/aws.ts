@@ -20,14 +20,17 @@ export interface Aws {
   readonly stacks: Stacks;
 }
 
-/** Nothing is loaded or connected before its first call. */
-export function connectAws(connection: Connection): Aws {
+/**
+ * Nothing is loaded or connected before its first call.
+ * @param hurried has the parameter store answer or fail within seconds: for the way back, which can do without it.
+ */
+export function connectAws(connection: Connection, { hurried = false }: { hurried?: boolean } = {}): Aws {
   return {
     identity: identity(connection),
     loadBalancing: loadBalancing(connection),
     containers: containers(connection),
     registry: registry(connection),
-    parameters: parameters(connection),
+    parameters: parameters(connection, { hurried }),
     logs: logs(connection),
     metrics: metrics(connection),
     stacks: stacks(connection),

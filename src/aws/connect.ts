@@ -3,14 +3,21 @@ import type { MiddlewareStack } from '@smithy/types';
 import { CanaryError, ExitCode } from '../errors.ts';
 import type { Connection } from '../settings/connection.ts';
 
-/** What every client is made with. Credentials come from the SDK's own chain; adaptive retries keep to AWS's quotas. */
-export function clientOptions(connection: Connection) {
+/**
+ * What every client is made with. Credentials come from the SDK's own chain; adaptive retries keep to AWS's quotas.
+ * @param hurried gives up after two attempts of at most 3 seconds: for what is not worth waiting for.
+ */
+export function clientOptions(connection: Connection, { hurried = false }: { hurried?: boolean } = {}) {
   return {
     region: connection.region,
     endpoint: connection.endpointUrl,
-    retryMode: 'adaptive',
-    maxAttempts: 5,
-    requestHandler: { connectionTimeout: 5_000, requestTimeout: 10_000, throwOnRequestTimeout: true },
+    // Adaptive ones also hold calls back before they are sent, for as long as they see fit.
+    ...(hurried ? { retryMode: 'standard', maxAttempts: 2 } : { retryMode: 'adaptive', maxAttempts: 5 }),
+    requestHandler: {
+      connectionTimeout: hurried ? 2_000 : 5_000,
+      requestTimeout: hurried ? 3_000 : 10_000,
+      throwOnRequestTimeout: true,
+    },
   } as const;
 }
 
@@ -80,13 +87,17 @@ const BAD_CREDENTIALS = [
 const NO_CREDENTIALS = ['CredentialsProviderError', 'TokenProviderError'];
 const NO_NETWORK = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'ECONNRESET', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'EPIPE'];
 
+/** How the SDK hands on an error that it does not recognise as one, such as another realm's: as its text alone. */
+const WRAPPED = /^AWS SDK error wrapper for (?:\w*Error: )?/;
+/** What it adds to an error in the middle of an answer. */
+const HINT = /\n\s*Deserialization error: .*/s;
+
 function explain(action: string, error: unknown): unknown {
   if (!(error instanceof Error)) return error;
-  const systemCode = 'code' in error ? String(error.code) : '';
-  if (NO_NETWORK.includes(systemCode) || error.name === 'TimeoutError') {
+  if (isNoNetwork(error)) {
     return new CanaryError({
       code: 'no-network',
-      message: `AWS could not be reached for ${action}: ${error.message || systemCode}.`,
+      message: `AWS could not be reached for ${action}: ${error.message.replace(WRAPPED, '').replace(HINT, '') || codeOf(error)}.`,
       next: 'check the network, the region and, if one is set, that something answers at AWS_ENDPOINT_URL; then run the same command again',
       cause: error,
     });
@@ -117,4 +128,13 @@ function explain(action: string, error: unknown): unknown {
     });
   }
   return error;
+}
+
+function isNoNetwork(error: Error): boolean {
+  const wrapped = WRAPPED.test(error.message) && ['TimeoutError', 'Error: aborted', ...NO_NETWORK].some((word) => error.message.includes(word));
+  return wrapped || error.name === 'TimeoutError' || NO_NETWORK.includes(codeOf(error));
+}
+
+function codeOf(error: Error): string {
+  return 'code' in error ? String(error.code) : '';
 }

@@ -1,8 +1,14 @@
 /** The load balancer's calls: rules and their weights, target groups, target health. */
-import type { Action, Rule, RuleCondition, TargetGroup as TargetGroupDescription } from '@aws-sdk/client-elastic-load-balancing-v2';
+import type {
+  Action,
+  DescribeRulesInput,
+  RuleCondition,
+  TargetGroup as TargetGroupDescription,
+} from '@aws-sdk/client-elastic-load-balancing-v2';
 import type { Connection } from '../settings/connection.ts';
 import { allPages, clientOptions, explaining, isAws, once } from './connect.ts';
 import { forwardOf, stickinessOf, withStickiness, withWeights } from './forward-action.ts';
+import type { UnknownMembers, WholeRule } from './unknown-members.ts';
 
 export interface WeightedGroup {
   readonly arn: string;
@@ -30,6 +36,8 @@ export interface ListenerRule {
   readonly stickiness: number | undefined;
   /** The actions as AWS gave them: opaque to everybody but this module. */
   readonly actions: readonly Action[];
+  /** What AWS gave in them and the SDK does not know; goes back with every write. */
+  readonly unknown?: UnknownMembers;
 }
 
 export interface TargetGroup {
@@ -89,8 +97,9 @@ const RULES_AT_ONCE = 20;
 
 export function loadBalancing(connection: Connection): LoadBalancing {
   const connect = once(async () => {
-    const sdk = await import('./sdk/elbv2.ts');
-    return { sdk, client: explaining('elasticloadbalancing', new sdk.ElasticLoadBalancingV2Client(clientOptions(connection))) };
+    const [sdk, unknownMembers] = await Promise.all([import('./sdk/elbv2.ts'), import('./unknown-members.ts')]);
+    const client = explaining('elasticloadbalancing', new sdk.ElasticLoadBalancingV2Client(clientOptions(connection)));
+    return { sdk, client, ...unknownMembers };
   });
 
   return {
@@ -112,17 +121,12 @@ export function loadBalancing(connection: Connection): LoadBalancing {
     },
 
     async rules(listenerArns) {
-      const perListener = await Promise.all(listenerArns.map(rulesOf));
+      const perListener = await Promise.all(listenerArns.map((ListenerArn) => allPages((Marker) => rulePage({ ListenerArn, Marker }))));
       return perListener.flat();
     },
 
     async freshRules(arns) {
-      const { sdk, client } = await connect();
-      const describe = (RuleArns: readonly string[]) =>
-        allPages(async (Marker) => {
-          const answer = await client.send(new sdk.DescribeRulesCommand({ RuleArns: [...RuleArns], Marker }));
-          return [(answer.Rules ?? []).map(toRule), answer.NextMarker];
-        });
+      const describe = (RuleArns: readonly string[]) => allPages((Marker) => rulePage({ RuleArns: [...RuleArns], Marker }));
       const found: ListenerRule[] = [];
       for (let start = 0; start < arns.length; start += RULES_AT_ONCE) {
         found.push(...(await orOneByOne(arns.slice(start, start + RULES_AT_ONCE), 'RuleNotFoundException', describe)));
@@ -202,21 +206,20 @@ export function loadBalancing(connection: Connection): LoadBalancing {
     },
   };
 
-  async function rulesOf(listenerArn: string): Promise<ListenerRule[]> {
-    const { sdk, client } = await connect();
-    return allPages(async (Marker) => {
-      const answer = await client.send(new sdk.DescribeRulesCommand({ ListenerArn: listenerArn, Marker }));
-      return [(answer.Rules ?? []).map(toRule), answer.NextMarker];
-    });
+  async function rulePage(input: DescribeRulesInput): Promise<readonly [ListenerRule[], string | undefined]> {
+    const { sdk, client, describeRules } = await connect();
+    const [rules, nextMarker] = await describeRules(client, new sdk.DescribeRulesCommand(input));
+    return [rules.map(toRule), nextMarker];
   }
 
   /** A default rule is part of its listener, and can only be changed there. */
-  async function write(rule: ListenerRule, actions: Action[]): Promise<void> {
-    const { sdk, client } = await connect();
-    if (rule.isDefault) {
-      await client.send(new sdk.ModifyListenerCommand({ ListenerArn: rule.listenerArn, DefaultActions: actions }));
+  async function write({ arn, listenerArn, isDefault, unknown = [] }: ListenerRule, actions: Action[]): Promise<void> {
+    const { sdk, client, alsoSending } = await connect();
+    if (isDefault) {
+      const command = new sdk.ModifyListenerCommand({ ListenerArn: listenerArn, DefaultActions: actions });
+      await client.send(alsoSending(command, 'DefaultActions', unknown));
     } else {
-      await client.send(new sdk.ModifyRuleCommand({ RuleArn: rule.arn, Actions: actions }));
+      await client.send(alsoSending(new sdk.ModifyRuleCommand({ RuleArn: arn, Actions: actions }), 'Actions', unknown));
     }
   }
 }
@@ -242,7 +245,7 @@ function toTargetGroup({ TargetGroupArn, LoadBalancerArns, Protocol, ProtocolVer
   };
 }
 
-function toRule(rule: Rule): ListenerRule {
+function toRule(rule: WholeRule): ListenerRule {
   const actions = rule.Actions ?? [];
   const arn = rule.RuleArn ?? '';
   return {
@@ -254,6 +257,7 @@ function toRule(rule: Rule): ListenerRule {
     forward: forwardOf(actions),
     stickiness: stickinessOf(actions),
     actions,
+    unknown: rule.unknown,
   };
 }
 

@@ -41,9 +41,9 @@ export function withStickiness(actions: readonly Action[], seconds: number | und
 }
 
 /**
- * Order, other actions and members unknown to us stay. Two things that AWS answers must not be sent back: `TargetGroupArn`
- * beside a ForwardConfig of several groups, and an OIDC action without saying that its client secret, which is never
- * answered, is to be kept.
+ * Everything else stays, each action and target group in its position: by positions `unknown-members.ts` adds what the SDK
+ * does not know. Two things that AWS answers must not be sent back: `TargetGroupArn` beside a ForwardConfig of several
+ * groups, and an OIDC action without saying that its client secret, which is never answered, is to be kept.
  */
 function withForward(actions: readonly Action[], change: (config: ForwardActionConfig) => ForwardActionConfig): Action[] {
   return actions.map((action) => {

@@ -11,6 +11,8 @@ export interface Parameter {
 export interface Parameters {
   /** All parameters directly under a path. */
   list(path: string): Promise<Parameter[]>;
+  /** Those of at most ten names that exist, in any order. */
+  get(names: readonly string[]): Promise<Parameter[]>;
   /** Atomic: false when a parameter of this name exists already, else it exists now. */
   create(name: string, value: string, description: string): Promise<boolean>;
   /** Gives a parameter another value, whatever it held. */
@@ -22,10 +24,11 @@ export interface Parameters {
 /** DeleteParameters takes no more names than this. */
 const DELETE_AT_ONCE = 10;
 
-export function parameters(connection: Connection): Parameters {
+/** @param hurried answers or fails within seconds, whatever the network does. */
+export function parameters(connection: Connection, { hurried = false }: { hurried?: boolean } = {}): Parameters {
   const connect = once(async () => {
     const sdk = await import('./sdk/ssm.ts');
-    return { sdk, client: explaining('ssm', new sdk.SSMClient(clientOptions(connection))) };
+    return { sdk, client: explaining('ssm', new sdk.SSMClient(clientOptions(connection, { hurried }))) };
   });
   async function put(name: string, value: string, description: string, overwrite: boolean): Promise<void> {
     const { sdk, client } = await connect();
@@ -38,8 +41,13 @@ export function parameters(connection: Connection): Parameters {
       const { sdk, client } = await connect();
       return allPages(async (NextToken) => {
         const answer = await client.send(new sdk.GetParametersByPathCommand({ Path: path, NextToken }));
-        return [(answer.Parameters ?? []).map(({ Name = '', Value = '' }) => ({ name: Name, value: Value })), answer.NextToken];
+        return [parametersIn(answer), answer.NextToken];
       });
+    },
+
+    async get(names) {
+      const { sdk, client } = await connect();
+      return parametersIn(await client.send(new sdk.GetParametersCommand({ Names: [...names] })));
     },
 
     async create(name, value, description) {
@@ -61,4 +69,8 @@ export function parameters(connection: Connection): Parameters {
       }
     },
   };
+}
+
+function parametersIn({ Parameters = [] }: { Parameters?: { Name?: string; Value?: string }[] }): Parameter[] {
+  return Parameters.map(({ Name = '', Value = '' }) => ({ name: Name, value: Value }));
 }

@@ -1,6 +1,6 @@
 /** What a command is: a plain object with its words, its options and its handler. */
 import { Option } from 'commander';
-import type { ExitCode } from '../errors.ts';
+import { type ExitCode, usageError } from '../errors.ts';
 import type { Variables } from '../settings/connection.ts';
 import type { Context } from './context.ts';
 
@@ -65,10 +65,16 @@ export function listOption(flags: string, description: string): Option {
   return option(flags, description).argParser((value: string, earlier: string | undefined) => (earlier ? `${earlier},${value}` : value));
 }
 
-/** The items of such an option; undefined when it was not given. */
+/**
+ * The items of such an option; undefined when it was not given.
+ * @throws CanaryError `usage` for one without items: an empty variable of a script must not mean "everything".
+ */
 export function listOf(values: Values, name: string): readonly string[] | undefined {
-  const items = textOf(values, name)?.split(',').map((item) => item.trim()).filter((item) => item !== '');
-  return items && items.length > 0 ? items : undefined;
+  const value = values[name];
+  if (typeof value !== 'string') return undefined;
+  const items = value.split(',').map((item) => item.trim()).filter((item) => item !== '');
+  if (items.length === 0) throw usageError(`--${name} is empty.`);
+  return items;
 }
 
 export const acceptDriftOption = () => option('--accept-drift', 'go on although somebody else changed the weights');

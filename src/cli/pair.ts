@@ -7,7 +7,7 @@ import { readConnection } from '../settings/connection.ts';
 import { parseDuration } from '../settings/duration.ts';
 import { type Values, option, textOf } from './command.ts';
 import type { Context } from './context.ts';
-import { openRelease, openSession } from './session.ts';
+import { type Manner, openRelease, openSession } from './session.ts';
 
 /** The options that `givenPair` reads. */
 export function pairOptions(): Option[] {
@@ -34,9 +34,11 @@ export function givenPair(values: Values): Pair | undefined {
 }
 
 /** A session for a pair given by ARN; a command that writes first says where. */
-export async function openGroups(context: Context, { writes }: { writes: boolean }): Promise<Session> {
+export async function openGroups(context: Context, { writes, insist }: { writes: boolean } & Manner): Promise<Session> {
   const connection = readConnection(context.variables());
-  const session = await openSession(context, connection, durationOf(context, 'POLL_INTERVAL', 2_000));
+  // Each look is also a sign of life to other runs, which count on one every 15 seconds.
+  const pollInterval = Math.min(durationOf(context, 'POLL_INTERVAL', 2_000), 15_000);
+  const session = await openSession(context, connection, pollInterval, { insist });
   // The origin alone: a URL can carry a password.
   const endpoint = connection.endpointUrl ? `, endpoint ${new URL(connection.endpointUrl).origin}` : '';
   if (writes) context.say(`Region ${connection.region}${endpoint}`);

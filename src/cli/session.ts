@@ -1,16 +1,23 @@
 /** Connects a command to AWS: settings first, then the account, then what build-infra made. */
 import { CanaryError, ExitCode, UNCHANGED } from '../errors.ts';
 import type { Aws } from '../aws/aws.ts';
+import { insistently } from '../aws/insist.ts';
 import type { Release, Session } from '../release/operations.ts';
 import type { Connection, Settings } from '../settings/settings.ts';
 import { systemClock } from '../time.ts';
 import { author } from './author.ts';
 import type { Context } from './context.ts';
 
+/** How a command goes about AWS. */
+export interface Manner {
+  /** For the way back: what AWS denied is asked once more, and nothing waits long for the release log. */
+  readonly insist?: boolean;
+}
+
 /** A session in any account: for target groups given by ARN. */
-export async function openSession(context: Context, connection: Connection, pollInterval: number): Promise<Session> {
+export async function openSession(context: Context, connection: Connection, pollInterval: number, { insist }: Manner = {}): Promise<Session> {
   const { connectAws } = await import('../aws/aws.ts');
-  return sessionWith(context, connectAws(connection), pollInterval);
+  return sessionWith(context, connectAws(connection, { hurried: insist }), pollInterval);
 }
 
 export interface ProjectSession extends Session {
@@ -21,12 +28,13 @@ export interface ProjectSession extends Session {
  * A session in the project's account.
  * @throws CanaryError `usage` for bad settings, before any AWS call; `wrong-account` before anything else is asked.
  */
-export async function openProject(context: Context): Promise<ProjectSession> {
+export async function openProject(context: Context, { insist }: Manner = {}): Promise<ProjectSession> {
   // Loaded late: `--help` and `--version` check no settings.
   const { readSettings } = await import('../settings/settings.ts');
   const settings = readSettings(context.variables());
-  const session = await openSession(context, settings, settings.pollInterval);
-  const account = await session.aws.identity.account();
+  const session = await openSession(context, settings, settings.pollInterval, { insist });
+  const ask = () => session.aws.identity.account();
+  const account = await (insist ? insistently(session.wait(), ask) : ask());
   if (account === '') {
     throw new CanaryError({ code: 'not-aws', message: 'What answers there is not AWS: it does not say which account this is.', next: 'check AWS_ENDPOINT_URL, and whether the network wants a sign-in first' });
   }
@@ -43,12 +51,13 @@ export async function openProject(context: Context): Promise<ProjectSession> {
 }
 
 /** A session for the service that the command is about; a command that writes first says where. */
-export async function openRelease(context: Context, { writes }: { writes: boolean }): Promise<Release> {
-  const project = await openProject(context);
+export async function openRelease(context: Context, { writes, insist }: { writes: boolean } & Manner): Promise<Release> {
+  const project = await openProject(context, { insist });
   const { settings } = project;
   if (writes) announce(context, settings);
   const { describePlace } = await import('../infra/describe-infra.ts');
-  return { ...project, place: await describePlace(project.aws, settings, settings.service.name) };
+  const describe = () => describePlace(project.aws, settings, settings.service.name);
+  return { ...project, place: await (insist ? insistently(project.wait(), describe) : describe()) };
 }
 
 /** One line on stderr: where the command is about to change something. */

@@ -4,14 +4,16 @@ import type { TaskDefinition } from '../aws/ecs.ts';
 import { CanaryError, messageOf } from '../errors.ts';
 import type { Progress } from '../progress/events.ts';
 import type { Wait } from '../time.ts';
-import type { LogWriter } from './log.ts';
+import { type LogWriter, isLocked } from './log.ts';
 import { COLOURS, type Place, type Version, desiredTasks, healthyTargets, otherColour, serviceName } from './model.ts';
 import { observe } from './observe.ts';
 import { whyNotReceive, whyNotStop } from './safety.ts';
+import type { Modified } from './rule-writes.ts';
+import { settle } from './settle.ts';
 import { setStickiness, waitCookies } from './stickiness.ts';
 import type { RecordEntry, SetWeights, Step, Stop, WaitStarted } from './step.ts';
 import { scaleVersion, startVersion, stopVersion, waitStarted } from './tasks.ts';
-import { type Modified, setWeights, settle } from './weights.ts';
+import { setWeights } from './weights.ts';
 
 /** ms that a version which did not start gets to go away. */
 const CLEAN_UP = 5 * 60_000;
@@ -117,8 +119,18 @@ async function applyToTraffic(step: Step, run: Run): Promise<Modified> {
 
 async function record({ entry, emergency }: RecordEntry, run: Run): Promise<void> {
   if (!emergency) return run.log.append(entry);
-  const { warning } = await run.log.takeOver(entry);
-  if (warning) run.progress({ type: 'warning', text: warning });
+  const { warning, takenFrom } = await run.log.takeOver(entry);
+  if (warning) run.progress({ type: 'warning', text: `${warning}${onlyHere(entry)}` });
+  if (takenFrom) {
+    const { by, command, at } = takenFrom;
+    run.progress({ type: 'warning', text: `Taken over from ${by}, at work with "${command}" since ${at}.` });
+  }
+}
+
+/** What nobody can look up later, where the log could not be written. */
+function onlyHere({ stickiness = {} }: RecordEntry['entry']): string {
+  const rules = Object.entries(stickiness).map(([arn, seconds]) => `${arn} (${seconds} seconds)`);
+  return rules.length === 0 ? '' : ` Stickiness that is off, to be put back by hand: ${rules.join(', ')}.`;
 }
 
 /** Between the plan and now somebody may have told the service that is to get the traffic to stop. */
@@ -143,7 +155,8 @@ async function waitOrCleanUp(step: WaitStarted, deployment: string, run: Service
     await waitStarted(step, deployment, run);
   } catch (error) {
     // An interrupted rollout stays as it is: the same command carries on there.
-    if (step.onFailure === 'empty' && !run.wait.signal.aborted) await cleanUp(step, deployment, run);
+    // A run that lost the pair leaves everything to whoever has it now.
+    if (step.onFailure === 'empty' && !run.wait.signal.aborted && !isLocked(error)) await cleanUp(step, deployment, run);
     throw error;
   }
 }
@@ -156,6 +169,7 @@ async function cleanUp({ colour, version }: WaitStarted, deployment: string, run
     // A first version has weight before it ever answered; with nothing else running, nobody loses anything by its stop.
     const first = desiredTasks(fresh.colours[otherColour(colour)]) === 0 && healthyTargets(fresh, targetGroup) === 0;
     if (service?.deployment?.id !== deployment || (whyNotStop(fresh, targetGroup) && !first)) return;
+    await run.log.ensureNewest();
     await stopVersion(colour, version, { ...run, wait: { ...run.wait, deadline: run.wait.clock.now() + CLEAN_UP } });
   } catch (error) {
     const why = messageOf(error);

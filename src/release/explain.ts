@@ -4,6 +4,7 @@ import { CanaryError, ExitCode } from '../errors.ts';
 import { type Pair, weightOf } from './model.ts';
 import { observe, observeTraffic } from './observe.ts';
 import type { Release, Session } from './operations.ts';
+import { routeBack } from './refusals.ts';
 import { rolesOf } from './roles.ts';
 import { shares, whereUsersAre } from './whereabouts.ts';
 
@@ -42,7 +43,7 @@ export async function explainedTraffic(thrown: unknown, session: Session, pair: 
     return {
       usersAre: shares(traffic, [[pair.primary, pair.primary], [pair.canary, pair.canary]]),
       canary: weightOf(traffic, pair.canary),
-      back: `ecs-canary route --canary 0 --primary-target-group ${pair.primary} --canary-target-group ${pair.canary}`,
+      back: routeBack(pair),
       more: undefined,
     };
   });

@@ -7,7 +7,7 @@ import type { SetWeights, Step } from './step.ts';
 /** What hurts about the steps' change of weights; nothing where they change none. */
 export function hazardsOf(traffic: Traffic, steps: readonly Step[]): string[] {
   const move = steps.find((step) => step.do === 'set-weights');
-  return move ? [...unlikeGroups(traffic), ...stickyRules(move), ...foreignTraffic(traffic, move), ...gaps(traffic, move)] : [];
+  return move ? [...unlikeGroups(traffic), ...stickyRules(move), ...foreignTraffic(traffic, move), ...zoneGaps(traffic, move)] : [];
 }
 
 /** What hurts whatever the weights are. */
@@ -39,7 +39,11 @@ function stickyRules({ rules, pair }: SetWeights): string[] {
   return rules.flatMap((rule) => {
     if (rule.stickiness === undefined) return [];
     const stay = losers(rule, pair).join(' and on ');
-    return [`Listener rule ${nameOf(rule)} is sticky: clients that have a cookie stay on ${stay} until they have not asked for ${formatDuration(rule.stickiness * 1_000)}, whatever the weights.`];
+    const away = formatDuration(rule.stickiness * 1_000);
+    return [
+      `Listener rule ${nameOf(rule)} is sticky: clients that have a cookie stay on ${stay} until they have not asked for ${away}, ` +
+        'whatever the weights.',
+    ];
   });
 }
 
@@ -52,13 +56,16 @@ function losers(rule: SetWeights['rules'][number], pair: Pair): string[] {
 function foreignTraffic(traffic: Traffic, { pair, percent }: SetWeights): string[] {
   const emptied = percent === 0 ? pair.canary : percent === 100 ? pair.primary : undefined;
   if (emptied === undefined) return [];
-  return foreignRules(traffic, emptied).map(
-    (rule) => `Listener rule ${nameOf(rule)} is not one of the pair's and goes on sending ${Math.round(share(rule, emptied))}% of its traffic to ${emptied}.`,
-  );
+  return foreignRules(traffic, emptied).map((rule) => {
+    const percent = Math.round(share(rule, emptied));
+    return `Listener rule ${nameOf(rule)} is not one of the pair's and goes on sending ${percent}% of its traffic to ${emptied}.`;
+  });
 }
 
 /** Only the emergency exit gets this far with a gap. */
-function gaps({ gaps }: Traffic, { pair, percent }: SetWeights): string[] {
-  const zones = percent < 100 ? (gaps.get(pair.primary) ?? []) : [];
-  return zones.length === 0 ? [] : [`Cross-zone load balancing is off for ${pair.primary} and it has no healthy target in ${zones.join(' and ')}: requests are answered 503 there.`];
+function zoneGaps(traffic: Traffic, { pair, percent }: SetWeights): string[] {
+  const zones = percent < 100 ? (traffic.gaps.get(pair.primary) ?? []) : [];
+  if (zones.length === 0) return [];
+  const where = zones.join(' and ');
+  return [`Cross-zone load balancing is off for ${pair.primary} and it has no healthy target in ${where}: requests are answered 503 there.`];
 }

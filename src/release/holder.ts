@@ -1,5 +1,6 @@
 /** Who holds a pair, as its release log tells it. */
-import type { LogEntry } from './log-entry.ts';
+import { isRunning } from '../process.ts';
+import type { LogEntry, Process } from './log-entry.ts';
 
 /** ms after which a run at work renews its newest entry. */
 export const BEAT = 15_000;
@@ -7,7 +8,7 @@ export const BEAT = 15_000;
 /** ms without a sign of life after which a run on another machine counts as cut off: it missed three beats. */
 export const LEASE = 3 * BEAT;
 
-/** ms after which an entry holds nothing any more, whoever wrote it: clocks of two machines never differ by as much. */
+/** ms without a sign of life after which a run that cannot be asked counts as dead. */
 const EXPIRED = 10 * 60_000;
 
 /** A run, as people are told of it. */
@@ -40,10 +41,11 @@ export function lastRun(entries: readonly LogEntry[]): LastRun | undefined {
  * The run that holds the pair: it may still be at work.
  * @param entries oldest first.
  * @param now wall time in ms.
+ * @param here the process that asks: it knows of others on its machine.
  */
-export function holderOf(entries: readonly LogEntry[], now: number): LastRun | undefined {
+export function holderOf(entries: readonly LogEntry[], now: number, here?: Process): LastRun | undefined {
   const run = lastRun(entries);
-  return run && mayBeAtWork(run.newest, now) ? run : undefined;
+  return run && mayBeAtWork(run.newest, now, here) ? run : undefined;
 }
 
 /** Whether nothing was heard for longer than a run at work is ever silent. */
@@ -51,13 +53,27 @@ export function isSilent(renewed: string, now: number): boolean {
   return now - Date.parse(renewed) > LEASE;
 }
 
-/** Whether the run that wrote the entry has neither ended nor been silent for too long. */
-export function mayBeAtWork(entry: LogEntry, now: number): boolean {
-  return entry.ended === undefined && entry.renewed !== undefined && now - Date.parse(entry.renewed) < EXPIRED;
+/**
+ * Whether the run that wrote the entry has not ended, and either still runs on this machine, however long it was silent, or
+ * was heard of lately. "Lately" compares the wall clocks of two machines: they must not differ by ten minutes.
+ */
+export function mayBeAtWork(entry: LogEntry, now: number, here?: Process): boolean {
+  const { ended, renewed, holder } = entry;
+  if (ended !== undefined || renewed === undefined) return false;
+  return now - Date.parse(renewed) < EXPIRED || (isOnMachineOf(here, holder) && isRunning(holder));
+}
+
+/** Whether the one can tell whether the other still runs. */
+export function isOnMachineOf(here: Process | undefined, other: Process | undefined): other is Process {
+  return here !== undefined && here.host === other?.host;
 }
 
 /** Commands of earlier versions of this program named no process: each of their entries counts as a run. */
 export function isSameRun(one: LogEntry, other: LogEntry): boolean {
   if (one === other) return true;
-  return one.holder !== undefined && one.holder.host === other.holder?.host && one.holder.pid === other.holder.pid && one.command === other.command;
+  return one.holder !== undefined && isSameProcess(one.holder, other.holder) && one.command === other.command;
+}
+
+function isSameProcess(one: Process, other: Process | undefined): boolean {
+  return one.host === other?.host && one.pid === other.pid && one.started === other.started;
 }

@@ -1,11 +1,12 @@
 /** One run at a time: whoever finds the pair held is refused, unless the holder was cut off. */
 import type { Parameters } from '../aws/ssm.ts';
 import { CanaryError, ExitCode } from '../errors.ts';
+import { isRunning } from '../process.ts';
 import type { Progress } from '../progress/events.ts';
 import { type Wait, poll } from '../time.ts';
-import { LEASE, type LastRun, holderOf, holds } from './holder.ts';
+import { LEASE, type LastRun, holderOf, holds, isOnMachineOf } from './holder.ts';
 import { type Author, logWriter, readLog } from './log.ts';
-import { type LogEntry, type Process, factsOf } from './log-entry.ts';
+import { type LogEntry, factsOf } from './log-entry.ts';
 import type { Pair } from './model.ts';
 
 export interface Request {
@@ -20,26 +21,26 @@ export interface Request {
 
 /**
  * Looks whether somebody holds the pair; asked before anything else by every command but the emergency exit. A holder on this
- * machine is there or it is not; one elsewhere is watched for at most `LEASE`.
+ * machine is there or it is not; one elsewhere is watched until it was silent for `LEASE`.
  * @returns number of the newest entry of the log that was looked at: what a run may take the pair after. Undefined when the
- *   log cannot be read, which the plan then judges.
+ *   log cannot be read, which the caller then judges.
  * @throws CanaryError `locked` (exit 6), with who holds it, with what and since when.
  */
 export async function requireFree(request: Request): Promise<number | undefined> {
   const entries = await readable(request);
-  const holder = entries && holderOf(entries, Date.now());
+  const holder = entries && holderOf(entries, Date.now(), request.author);
   if (!holder) return entries && newestOf(entries);
   const there = holder.newest.holder;
-  if (there?.host !== request.author.host) return outwait(holder, request);
-  if (isAlive(there)) throw refusal(holder, request);
+  if (!isOnMachineOf(request.author, there)) return outwait(holder, request);
+  if (isRunning(there)) throw refusal(holder, request);
   return holder.newest.number;
 }
 
 /** Who holds a pair, and, where that is known, whether its process still runs. */
 export function described(holder: LastRun, author: Author): string {
   const { holder: there, renewed } = holder.newest;
-  if (there?.host !== author.host) return `${holds(holder)}, last heard of at ${renewed}`;
-  return `${holds(holder)}; its process ${there.pid} on this machine ${isAlive(there) ? 'still runs' : 'is gone'}`;
+  if (!isOnMachineOf(author, there)) return `${holds(holder)}, last heard of at ${renewed}`;
+  return `${holds(holder)}; its process ${there.pid} on this machine ${isRunning(there) ? 'still runs' : 'is gone'}`;
 }
 
 /**
@@ -51,24 +52,32 @@ export async function fenceOff({ newest }: LastRun, { parameters, pair, author, 
   await logWriter(parameters, pair, author, newest.number, wait.clock).appendEnded(factsOf(newest));
 }
 
-/** @returns once the holder has ended, or has let the lease pass without a sign of life. */
-async function outwait(holder: LastRun, request: Request): Promise<number> {
+/**
+ * A look that fails says nothing, least of all that the holder is silent: what keeps this run from reading the log may keep
+ * the holder from renewing its entry. So the lease begins again after it.
+ * @returns once the holder has ended, or has let the lease pass without a sign of life.
+ */
+async function outwait(holder: LastRun, request: Request): Promise<number | undefined> {
   const { wait, progress } = request;
-  const lease = wait.clock.now() + LEASE;
+  let same = { readable: true, since: wait.clock.now() };
   progress({ type: 'waiting', text: `${holds(holder)}; looking whether it is still at work` });
   // Ends by itself: a deadline passed before the lease is a refusal, not a timeout.
-  return poll('the holder of the pair', { ...wait, deadline: Infinity }, async () => {
+  const { newest } = await poll('the holder of the pair', { ...wait, deadline: Infinity }, async () => {
     const now = wait.clock.now();
     const entries = await readable(request);
     if (entries && !isUnchanged(entries, holder.newest)) {
-      const living = holderOf(entries, Date.now());
+      const living = holderOf(entries, Date.now(), request.author);
       if (living) throw refusal(living, request);
-      return newestOf(entries);
+      return { newest: newestOf(entries) };
     }
-    if (now >= lease) return holder.newest.number;
-    if (now >= wait.deadline) throw refusal(holder, request);
+    const isReadable = entries !== undefined;
+    if (isReadable !== same.readable) same = { readable: isReadable, since: wait.clock.now() };
+    const late = now >= wait.deadline;
+    if (now - same.since >= LEASE || (late && !isReadable)) return { newest: entries && holder.newest.number };
+    if (late) throw refusal(holder, request);
     return undefined;
   });
+  return newest;
 }
 
 function isUnchanged(entries: readonly LogEntry[], { number, renewed, ended }: LogEntry): boolean {
@@ -86,16 +95,6 @@ async function readable({ parameters, pair }: Request): Promise<readonly LogEntr
 
 function newestOf(entries: readonly LogEntry[]): number {
   return entries.at(-1)?.number ?? 0;
-}
-
-/** Another user's process counts, too: it may not be signalled, but it is there. */
-function isAlive({ pid }: Process): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return !(typeof error === 'object' && error !== null && 'code' in error && error.code === 'ESRCH');
-  }
 }
 
 function refusal(holder: LastRun, { pair, author, byArn }: Request): CanaryError {

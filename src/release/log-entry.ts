@@ -13,6 +13,8 @@ export interface Process {
   /** Tells machines and containers apart, also those of one name. */
   readonly host: string;
   readonly pid: number;
+  /** When it started, in the kernel's own count: numbers are given again. Undefined where nothing tells, and in older entries. */
+  readonly started?: number;
 }
 
 export interface LogEntry {
@@ -42,10 +44,15 @@ export interface LogEntry {
   readonly scope?: readonly string[];
   /** Seconds by rule ARN: group stickiness that was switched off, for the next route to put back. */
   readonly stickiness?: Readonly<Record<string, number>>;
+  /** Whether the weights were read back as the change was to set them; undefined for "not yet, as far as is known". */
+  readonly reached?: boolean;
 }
 
-/** What a command says; number, times and author are added when it is written. */
-export type NewEntry = Omit<LogEntry, 'number' | 'at' | 'by' | 'command' | 'holder' | 'renewed' | 'ended'>;
+/** What an entry says of the pair; number, times and author are added when it is written. */
+export type Facts = Omit<LogEntry, 'number' | 'at' | 'by' | 'command' | 'holder' | 'renewed' | 'ended'>;
+
+/** What a command is about to do. */
+export type NewEntry = Omit<Facts, 'reached'>;
 
 /** A parameter's value of the standard tier ends here, in bytes. */
 export const VALUE_LIMIT = 4_096;
@@ -57,8 +64,8 @@ export function weightsBefore(rules: readonly ListenerRule[], primary: string, o
 }
 
 /** What an entry says of the pair, for another author to say it again. */
-export function factsOf({ primary, other, percent, tasks, before, scope, stickiness }: LogEntry): NewEntry {
-  return { primary, other, percent, tasks, before, scope, stickiness };
+export function factsOf({ primary, other, percent, tasks, before, scope, stickiness, reached }: LogEntry): Facts {
+  return { primary, other, percent, tasks, before, scope, stickiness, reached };
 }
 
 /** The entry as text. Rule ARNs differ in their last part only, so they are kept by listener: 100 rules fit in one value. */
@@ -78,7 +85,7 @@ const schema = z.object({
   at: z.string(),
   by: z.string(),
   command: z.string(),
-  holder: z.object({ host: z.string(), pid: z.number() }).optional(),
+  holder: z.object({ host: z.string(), pid: z.number(), started: z.number().optional() }).optional(),
   renewed: z.iso.datetime().optional(),
   ended: z.iso.datetime().optional(),
   primary: z.string(),
@@ -90,6 +97,7 @@ const schema = z.object({
   before: z.record(z.string(), z.record(z.string(), z.tuple([z.number(), z.number()]))),
   scope: z.record(z.string(), z.array(z.string())).optional(),
   stickiness: z.record(z.string(), z.record(z.string(), z.number())).optional(),
+  reached: z.boolean().optional(),
 });
 
 /** The entry that a text holds; undefined for one that is not ours or damaged. */

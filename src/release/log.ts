@@ -4,7 +4,7 @@ import type { Parameter, Parameters } from '../aws/ssm.ts';
 import { CanaryError, ExitCode, messageOf } from '../errors.ts';
 import type { Clock } from '../time.ts';
 import { BEAT, lastRun, mayBeAtWork } from './holder.ts';
-import { type LogEntry, type NewEntry, type Process, VALUE_LIMIT, parse, serialize } from './log-entry.ts';
+import { type Facts, type LogEntry, type NewEntry, type Process, VALUE_LIMIT, parse, serialize } from './log-entry.ts';
 import type { Pair } from './model.ts';
 
 /** The log as one run writes it. */
@@ -15,16 +15,25 @@ export interface LogWriter {
    *   moved.
    */
   append(entry: NewEntry): Promise<void>;
-  /** The same for an entry that takes the pair from everybody and holds nothing itself. */
-  appendEnded(entry: NewEntry): Promise<void>;
+  /** The same for an entry that takes the pair from everybody and holds nothing itself: what it says was true before. */
+  appendEnded(entry: Facts): Promise<void>;
   /** Makes the entry durable whatever others wrote meanwhile: the way of the emergency exit, which it never stops. */
   takeOver(entry: NewEntry): Promise<TakenOver>;
   /**
    * Looks for a newer entry, and now and then tells others that this run is alive: to be called before each write, and at
    * each look of a wait.
-   * @throws CanaryError `locked` when another run wrote since this one last did. Never after a `takeOver` that failed.
+   * @throws CanaryError `locked` when another run wrote since this one last did; what AWS answered when that cannot be told.
+   *   After a `takeOver` only the former, and nothing where the entry could not be written; it looks no more then, as soon as
+   *   a look failed.
    */
   ensureNewest(): Promise<void>;
+  /**
+   * Notes in this run's newest entry that the weights it announced were read back. Never throws: whoever does not know it
+   * reckons with the weights from before, too.
+   */
+  reached(): Promise<void>;
+  /** Whether a `takeOver` went ahead of a run that may still be at work, or could not tell. */
+  overtook(): boolean;
   /** Gives the pair back, as far as this run still has it. Never throws: a run that falls silent loses the pair anyway. */
   release(): Promise<void>;
 }
@@ -73,18 +82,21 @@ export async function readLog(parameters: Parameters, pair: Pair): Promise<LogEn
  */
 export function logWriter(parameters: Parameters, pair: Pair, author: Author, newest: number, clock: Clock): LogWriter {
   const path = logPath(pair);
-  const { by, command, host, pid } = author;
+  const { by, command, host, pid, started } = author;
   let known = newest;
   /** This run's newest entry, as long as it wants the pair, and when others last heard of it. */
   let held: LogEntry | undefined;
   let heard = 0;
-  /** Whether this is an emergency run without an entry: there is nothing that could be overtaken. */
-  let unrecorded = false;
+  /** Whether this run has put itself before all others. */
+  let emergency = false;
+  /** Whether that run looks no more: it has no entry that could be overtaken, or would be held up by a store that fails. */
+  let blind = false;
+  let overtook = false;
 
-  async function create(facts: NewEntry, { ended }: { ended: boolean }): Promise<boolean> {
+  async function create(facts: Facts, { ended }: { ended: boolean }): Promise<boolean> {
     const now = clock.now();
     const at = new Date().toISOString();
-    const entry: LogEntry = { ...facts, by, command, holder: { host, pid }, number: known + 1, at, ...(ended ? { ended: at } : { renewed: at }) };
+    const entry: LogEntry = { ...facts, by, command, holder: { host, pid, started }, number: known + 1, at, ...(ended ? { ended: at } : { renewed: at }) };
     const text = serialize(entry);
     if (Buffer.byteLength(text) > VALUE_LIMIT) throw tooLarge(entry);
     const name = `${path}/${entry.number}`;
@@ -93,18 +105,19 @@ export function logWriter(parameters: Parameters, pair: Pair, author: Author, ne
     known = entry.number;
     held = ended ? undefined : entry;
     heard = now;
-    unrecorded = false;
+    blind = false;
     return true;
   }
 
   /** When an answer is lost, the SDK asks again and is told that the entry exists: it is this run's own. */
   async function holds(name: string, text: string): Promise<boolean> {
-    return (await parameters.list(path)).some((found) => found.name === name && found.value === text);
+    return (await parameters.get([name])).some(({ value }) => value === text);
   }
 
-  async function createOrRefuse(facts: NewEntry, options: { ended: boolean }): Promise<void> {
-    // Pruned numbers are free again: the first one takes the pair in an empty log only.
-    if (known === 0) await requireNewest();
+  async function createOrRefuse(facts: Facts, options: { ended: boolean }): Promise<void> {
+    emergency = false;
+    // Pruned numbers are free again: what can be created is the next entry only as long as the one before is the newest.
+    await requireNewest();
     if (!(await create(facts, options))) throw lockedBy(await parameters.list(path));
     await prune();
   }
@@ -118,16 +131,44 @@ export function logWriter(parameters: Parameters, pair: Pair, author: Author, ne
 
   /** @returns whether the newest entry is the one that this run holds the pair with. */
   async function requireNewest(): Promise<boolean> {
+    if (await isNewest()) return known === held?.number;
     const found = await parameters.list(path);
     if (newestIn(found) > known) throw lockedBy(found);
-    return newestIn(found) === held?.number;
+    return false;
+  }
+
+  /**
+   * Tells by two entries of a log that may have many pages, since numbers follow each other: when the next one is missing,
+   * it may also have been pruned already, but then the one before was, too.
+   */
+  async function isNewest(): Promise<boolean> {
+    if (known === 0) return false;
+    const found = await parameters.get([`${path}/${known}`, `${path}/${known + 1}`]);
+    return found.length === 1 && newestIn(found) === known;
   }
 
   /** One that fails is no error: the next look tries again. */
   async function beat(entry: LogEntry): Promise<void> {
     const now = clock.now();
-    const renewed = { ...entry, renewed: new Date().toISOString() };
-    await overwrite(renewed).then(() => (heard = now), () => undefined);
+    try {
+      await overwrite({ ...entry, renewed: new Date().toISOString() });
+      heard = now;
+    } catch (error) {
+      goOnWithout(error);
+    }
+  }
+
+  /** What failed once would hold the emergency exit up again. */
+  function goOnWithout(error: unknown): void {
+    blind ||= emergency && !isLocked(error);
+  }
+
+  async function look(): Promise<void> {
+    const holding = await requireNewest();
+    if (!holding || !held || clock.now() - heard < BEAT) return;
+    await beat(held);
+    // That may have taken its time, and the caller's next write must not be late.
+    if (!blind) await requireNewest();
   }
 
   /** Only ever this run's own entry: everybody else's are read-only. */
@@ -141,40 +182,56 @@ export function logWriter(parameters: Parameters, pair: Pair, author: Author, ne
 
     async takeOver(facts) {
       let takenFrom: LogEntry | undefined;
+      emergency = true;
       try {
         for (;;) {
           // Looked up first, because pruned numbers below the newest one are free again.
           const found = await parameters.list(path);
           const last = entryAt(found, newestIn(found));
-          takenFrom = last && last.number !== held?.number && mayBeAtWork(last, Date.now()) ? last : undefined;
+          takenFrom = last && last.number !== held?.number && mayBeAtWork(last, Date.now(), author) ? last : undefined;
+          overtook ||= takenFrom !== undefined;
           known = Math.max(known, newestIn(found));
           if (await create(facts, { ended: false })) return { takenFrom };
           known += 1;
         }
       } catch (error) {
-        unrecorded = true;
+        blind = true;
+        overtook = true;
         return { warning: `The release log could not be written: ${messageOf(error)}`, takenFrom };
       }
     },
 
     async ensureNewest() {
-      if (unrecorded) return;
-      const holding = await requireNewest();
-      if (!holding || !held || clock.now() - heard < BEAT) return;
-      await beat(held);
-      // That may have taken its time, and the caller's next write must not be late.
-      await requireNewest();
+      if (blind) return;
+      try {
+        await look();
+      } catch (error) {
+        goOnWithout(error);
+        if (!blind) throw error;
+      }
     },
+
+    async reached() {
+      if (!held || blind) return;
+      held = { ...held, reached: true };
+      try {
+        if (await requireNewest()) await beat(held);
+      } catch (error) {
+        goOnWithout(error);
+      }
+    },
+
+    overtook: () => overtook,
 
     async release() {
       const entry = held;
-      held = undefined;
       if (!entry) return;
       try {
-        if (newestIn(await parameters.list(path)) !== entry.number) return;
-        await overwrite({ ...entry, renewed: undefined, ended: new Date().toISOString() });
+        if (await requireNewest()) await overwrite({ ...entry, renewed: undefined, ended: new Date().toISOString() });
       } catch {
-        // Others will see that it has fallen silent.
+        // Another run has the pair, or will see that this one has fallen silent.
+      } finally {
+        held = undefined;
       }
     },
   };

@@ -56,6 +56,8 @@ export interface Traffic {
   readonly undiscovered?: string;
   /** Registered targets by target group ARN. */
   readonly targets: ReadonlyMap<string, readonly Target[]>;
+  /** Why the targets' health is not known; undefined where it was read. */
+  readonly healthUnknown?: string;
   /** By target group ARN: zones that get no answer from it, although the pair's other group has healthy targets there. */
   readonly gaps: ReadonlyMap<string, readonly string[]>;
   /** The release log, oldest entry first; undefined when it could not be read. */

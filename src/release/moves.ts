@@ -12,13 +12,15 @@ import {
   tagOf,
 } from './model.ts';
 import { ROUTE_BACK, refuse } from './refusals.ts';
-import { lastEntry } from './roles.ts';
-import { requiredTargets, whyNoRules, whyNotOurs, whyNotReturn, whyNotWeight } from './safety.ts';
-import type { RecordEntry, Scale, SetStickiness, Step, WaitStarted } from './step.ts';
+import { lastEntry, lastSet } from './roles.ts';
+import { requiredTargets, whyNoRules, whyNotOurs, whyNotReturn, whyNotShrink, whyNotWeight } from './safety.ts';
+import type { RecordEntry, Scale, SetStickiness, SetWeights, Settle, Step, WaitStarted } from './step.ts';
 
 export interface Shift {
   /** Percent for the pair's canary. */
   readonly percent: number;
+  /** Recorded whatever others wrote meanwhile, and also where the log can't be written: `rollback` and `route --canary 0`. */
+  readonly emergency?: boolean;
   /** ms */
   readonly settle: number;
   /** Go back also to a group without a healthy target. */
@@ -43,16 +45,19 @@ export function fullCount(state: State, primary: ColourState): number {
   return Math.max(lastEntry(state)?.tasks ?? 0, desiredTasks(primary));
 }
 
-/** The steps that give `other` its share; none where every rule gives it that already. */
+/** The steps that give `other` its share, with the tasks and the stickiness that go with it; none where all is so already. */
 export function moveSteps(state: State, primary: ColourState, other: ColourState, move: Move): Step[] {
-  const { percent, role, stickiness, scope } = move;
-  const pair = pairOf(primary, other);
-  const { entry } = record(state, primary, other, { role, percent, stickiness, scope });
+  const { percent, role, stickiness, scope, emergency } = move;
+  const recorded = record(state, primary, other, { role, percent, stickiness, scope, emergency });
   const growth = growthOf(state, primary, other, move);
-  const weights = { ...move, newVersionPercent: percent, tasks: fullCount(state, primary), healthComes: growth.length > 0 };
-  const [recorded, ...rest] = weightSteps(state, pair, entry, weights);
-  if (!recorded) return [];
-  return [recorded, ...growth, ...rest, ...shrinkageOf(state, primary, other, move), ...restoration(state, primary, other, move)];
+  const weights = weightSteps(state, pairOf(primary, other), {
+    ...move,
+    newVersionPercent: percent,
+    tasks: fullCount(state, primary),
+    healthComes: growth.length > 0,
+  });
+  const steps = [...growth, ...weights, ...shrinkageOf(state, primary, other, move), ...restoration(state, pairOf(primary, other), recorded.entry, move)];
+  return steps.length === 0 ? [] : [recorded, ...steps];
 }
 
 interface Weights extends Shift {
@@ -65,48 +70,55 @@ interface Weights extends Shift {
 }
 
 /**
- * Record, weights, settle; nothing where the weights are right already.
+ * Weights, then settle; nothing where the weights are right already.
  * @throws CanaryError when there is no rule to write, or a group that would get more has not enough healthy targets.
  */
-export function weightSteps(traffic: Traffic, pair: Pair, entry: NewEntry, weights: Weights): Step[] {
+export function weightSteps(traffic: Traffic, pair: Pair, weights: Weights): [] | [SetWeights, Settle] {
   const { percent, newVersionPercent, tasks, settle, force = false, scope, healthComes = false } = weights;
   refuse('no-rules', whyNoRules(traffic, pair, scope));
   const rules = inScope(traffic.rules, scope);
-  if (rules.every((rule) => splits(rule, pair, percent))) return [];
-  if (!healthComes && rules.some((rule) => share(rule, pair.canary) < percent)) {
+  const right = rules.filter((rule) => splits(rule, pair, percent));
+  const doubtful = right.filter((rule) => (lastSet(traffic, rule, pair) ?? percent) !== percent).map(({ arn }) => arn);
+  if (right.length === rules.length && doubtful.length === 0) return [];
+  const rises = rules.some((rule) => share(rule, pair.canary) < percent) || (percent > 0 && doubtful.length > 0);
+  if (!healthComes && rises) {
     refuse('no-health', whyNotWeight(traffic, pair.canary, percent, tasks), 'ecs-canary status');
   }
   if (!force && rules.some((rule) => share(rule, pair.canary) > percent)) {
     refuse('no-health', whyNotReturn(traffic, pair.primary), `${ROUTE_BACK} --force   (all the same)`);
   }
-  const setWeights = { do: 'set-weights', pair, percent, newVersionPercent, tasks, force, rules } as const;
-  return [{ do: 'record', entry, emergency: percent === 0 }, setWeights, { do: 'settle', ms: settle, after: setWeights }];
+  const setWeights: SetWeights = { do: 'set-weights', pair, percent, newVersionPercent, tasks, force, rules, doubtful };
+  return [setWeights, { do: 'settle', ms: settle, after: setWeights }];
 }
 
-/** More tasks, where the share needs them. */
+/** More tasks, where the share needs them; on the way down weight comes first. */
 function growthOf(state: State, primary: ColourState, other: ColourState, move: Move): [] | [Scale, WaitStarted] {
   const { percent, noScale = false, scope } = move;
-  const required = requiredTargets(percent, fullCount(state, primary));
-  const rises = inScope(state.rules, scope).some((rule) => share(rule, other.targetGroup) < percent);
-  if (!rises || desiredTasks(other) >= required) return [];
+  const full = fullCount(state, primary);
+  const required = requiredTargets(percent, full);
+  const falls = inScope(state.rules, scope).some((rule) => share(rule, other.targetGroup) > percent);
+  if (falls || desiredTasks(other) >= required) return [];
   const tooFew = `${percent}% needs ${required} tasks, ${tagOf(other)} has ${desiredTasks(other)}, and --no-scale says to start none`;
   refuse('no-tasks', noScale ? tooFew : undefined, 'the same command without --no-scale');
   refuse('not-ours', whyNotOurs(state));
-  return [scale(other, required), waitFor(other, required, 'keep')];
+  return [scale(other, required, full), waitFor(other, required, 'keep')];
 }
 
 /** Fewer tasks, once the weights need fewer: the highest share that is left in any rule decides. */
 function shrinkageOf(state: State, primary: ColourState, other: ColourState, move: Move): [] | [Scale] {
   const { percent, scaleDown = false, scope } = move;
+  const full = fullCount(state, primary);
   const changed = inScope(state.rules, scope);
   const highest = Math.max(...state.rules.map((rule) => (changed.includes(rule) ? percent : share(rule, other.targetGroup))));
-  const required = Math.max(1, requiredTargets(highest, fullCount(state, primary)));
-  // The way back is no place for a refusal.
-  return scaleDown && desiredTasks(other) > required && !whyNotOurs(state) ? [scale(other, required)] : [];
+  const required = Math.max(1, requiredTargets(highest, full));
+  if (!scaleDown || desiredTasks(other) <= required) return [];
+  // The way back is no place for a refusal: what must not be stopped is left alone, here and once more when it comes to it.
+  const reason = whyNotOurs(state) ?? whyNotShrink({ ...state, rules: [] }, other.targetGroup, required, full);
+  return reason ? [] : [scale(other, required, full)];
 }
 
-function scale(of: ColourState, tasks: number): Scale {
-  return { do: 'scale', colour: of.colour, version: tagOf(of), tasks, taskDefinition: of.service?.taskDefinition ?? '' };
+function scale(of: ColourState, tasks: number, full: number): Scale {
+  return { do: 'scale', colour: of.colour, version: tagOf(of), tasks, full, taskDefinition: of.service?.taskDefinition ?? '' };
 }
 
 /** Waits for a deployment that exists already. */
@@ -115,12 +127,14 @@ export function waitFor(colour: ColourState, tasks: number, onFailure: WaitStart
   return { do: 'wait-started', colour: colour.colour, version: tagOf(colour), tasks, deployment, onFailure };
 }
 
-/** A route upwards ends what `rollback --break-stickiness` began. */
-function restoration(state: State, primary: ColourState, other: ColourState, { role, percent, scope }: Move): Step[] {
-  const off = brokenStickiness(state);
-  if (percent === 0 || Object.keys(off).length === 0) return [];
-  const putBack: SetStickiness = { do: 'set-stickiness', pair: pairOf(primary, other), seconds: new Map(Object.entries(off)) };
-  return [putBack, record(state, primary, other, { role, percent, scope, stickiness: {} })];
+/** A route upwards ends what `rollback --break-stickiness` began, in the rules that it is about. */
+function restoration(state: State, pair: Pair, recorded: NewEntry, { percent, scope }: Move): [] | [SetStickiness] {
+  const { stickiness = {}, ...entry } = recorded;
+  const meant = inScope(state.rules, scope).map(({ arn }) => arn);
+  const seconds = Object.entries(stickiness).filter(([arn]) => meant.includes(arn));
+  if (percent === 0 || seconds.length === 0) return [];
+  const others = Object.fromEntries(Object.entries(stickiness).filter(([arn]) => !meant.includes(arn)));
+  return [{ do: 'set-stickiness', pair, seconds: new Map(seconds), entry: { ...entry, stickiness: others } }];
 }
 
 /** Stickiness that an earlier run switched off, in rules where nobody has switched it on again. */

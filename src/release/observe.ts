@@ -22,7 +22,7 @@ export async function observe(aws: Aws, place: Place): Promise<State> {
     const targetGroup = place.targetGroups[colour];
     const [version, strangers] = await Promise.all([
       service && service.desired > 0 ? versionOf(aws, service, place.service) : undefined,
-      observeStrangers(aws, place, colour, service, traffic.targets.get(targetGroup) ?? []).catch(() => []),
+      observeStrangers(aws, place, targetGroup, service, traffic.targets.get(targetGroup) ?? []).catch(() => []),
     ]);
     return { colour, targetGroup, service, version, strangers };
   };
@@ -38,9 +38,13 @@ export async function observeTraffic(aws: Aws, pair: Pair): Promise<Traffic> {
   const [log, found, targets] = await Promise.all([
     observeLog(aws, pair),
     observeRules(aws, pair).catch((error: unknown) => ({ error })),
-    observeTargets(aws, pair),
+    observeTargets(aws, pair).catch((error: unknown) => ({ error })),
   ]);
   const rules = 'error' in found ? await rememberedRules(aws, pair, log, found.error) : found;
+  if ('error' in targets) {
+    const healthUnknown = `the health of the targets could not be read: ${messageOf(targets.error)}`;
+    return { ...rules, targets: new Map(), healthUnknown, gaps: new Map(), log };
+  }
   return { ...rules, targets, gaps: await observeGaps(aws, pair, targets), log };
 }
 
@@ -101,13 +105,13 @@ export async function observeGaps(aws: Aws, pair: Pair, targets: Traffic['target
   return new Map(await Promise.all([gap(pair.primary, pair.canary), gap(pair.canary, pair.primary)]));
 }
 
-/** Names of other services in a colour's group. The cluster is searched only where there are more targets than own tasks. */
-async function observeStrangers({ containers }: Aws, { cluster, targetGroups }: Place, colour: Colour, own: EcsService | undefined, targets: readonly Target[]): Promise<string[]> {
+/** Names of other services in a group. The cluster is searched only where there are more targets than own tasks. */
+async function observeStrangers(aws: Aws, place: Place, targetGroup: string, own: EcsService | undefined, targets: readonly Target[]) {
   const registered = targets.filter(({ state }) => state !== 'draining').length;
   if (registered <= (own?.running ?? 0) + (own?.pending ?? 0)) return [];
-  const names = (await containers.listServices(cluster)).filter((name) => name !== own?.name);
-  const services = await containers.describeServices(cluster, names);
-  return services.filter(({ targetGroupArns }) => targetGroupArns.includes(targetGroups[colour])).map(({ name }) => name);
+  const names = (await aws.containers.listServices(place.cluster)).filter((name) => name !== own?.name);
+  const services = await aws.containers.describeServices(place.cluster, names);
+  return services.filter(({ targetGroupArns }) => targetGroupArns.includes(targetGroup)).map(({ name }) => name);
 }
 
 /** The emergency exit must work without the log, so that a log that can't be read is an observation, not an error. */
@@ -127,7 +131,11 @@ export function revisionOf(aws: Aws, arn: string): Promise<Revision | undefined>
   let known = revisions.get(aws);
   if (!known) revisions.set(aws, (known = new Map()));
   let revision = known.get(arn);
-  if (!revision) known.set(arn, (revision = aws.containers.taskDefinition(arn)));
+  if (revision) return revision;
+  revision = aws.containers.taskDefinition(arn);
+  known.set(arn, revision);
+  // An answer that did not come is not remembered.
+  revision.catch(() => known.delete(arn));
   return revision;
 }
 

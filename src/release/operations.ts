@@ -7,18 +7,19 @@ import type { Wait } from '../time.ts';
 import { type ServiceRun, apply, applyTraffic } from './apply.ts';
 import { explained, explainedTraffic } from './explain.ts';
 import { hazardsOf, strangersOf } from './hazards.ts';
-import { requireFree } from './lock.ts';
-import { type Author, type LogWriter, logWriter } from './log.ts';
-import { COLOURS, type Pair, type Place, type State, type Traffic, type Version, inScope, tagOf } from './model.ts';
+import type { Author, LogWriter } from './log.ts';
+import { type Pair, type Place, type State, type Traffic, type Version, inScope, tagOf } from './model.ts';
 import type { Shift } from './moves.ts';
 import { observe, observeTraffic, revisionOf } from './observe.ts';
 import { type RolloutIntent, planDestroyOld, planRollout } from './plan-rollout.ts';
 import { type PromoteIntent, type RollbackIntent, type RouteIntent, planPromote, planRollback, planRoute, planRouteGroups } from './plan-route.ts';
-import { rolesOf } from './roles.ts';
+import { drift, rolesOf } from './roles.ts';
 import type { Plan } from './step.ts';
 import { leftBehind, stickyClients } from './stickiness.ts';
+import { ahead, goAhead, inTurn, requireTurn, takeTurn } from './turn.ts';
+import { lookHard, observeBefore, unknowns } from './way-back.ts';
 import { generate, withVersion } from './task-definition.ts';
-import type { Modified } from './weights.ts';
+import type { Modified } from './rule-writes.ts';
 
 /** What every operation works with. */
 export interface Session {
@@ -70,6 +71,7 @@ export async function prepareRollout(release: Release, version: Version, options
   const { definition: given, ...wanted } = options;
   const log = await takeTurn(release);
   const state = await observe(release.aws, place);
+  await requireTurn(release, log);
   const plan = planRollout(state, { version, firstTasks: settings.service.desiredCount, settle: settings.settle, ...wanted });
   const base = given ?? (await primaryDefinition(release, state));
   const definition = async (of: Version): Promise<TaskDefinition> =>
@@ -86,25 +88,30 @@ export async function prepareRollout(release: Release, version: Version, options
 
 /** A route to 0 is the emergency exit: it waits for nobody. */
 export async function prepareRoute(release: Release, options: RouteOptions): Promise<Prepared<RouteResult>> {
-  const log = options.percent === 0 ? aheadOfAll(release) : await takeTurn(release);
-  return prepareMove(release, log, options.percent, (state) => planRoute(state, { ...options, settle: release.settings.settle }));
+  const log = options.percent === 0 ? goAhead(release) : await takeTurn(release);
+  const plan = (state: State) => planRoute(state, { ...options, settle: release.settings.settle });
+  return prepareMove(release, log, { ...options, plan });
 }
 
 export async function preparePromote(release: Release, options: PromoteOptions): Promise<Prepared<RouteResult>> {
   const log = await takeTurn(release);
-  return prepareMove(release, log, 100, (state) => planPromote(state, { ...options, settle: release.settings.settle }));
+  return prepareMove(release, log, { percent: 100, plan: (state) => planPromote(state, { ...options, settle: release.settings.settle }) });
 }
 
 /** Its run throws `sticky-clients` (exit 4) when clients with a cookie stay where the traffic was taken from. */
 export async function prepareRollback(release: Release, options: RollbackOptions): Promise<Prepared<RouteResult>> {
-  const log = aheadOfAll(release);
-  return prepareMove(release, log, 0, (state) => planRollback(state, { ...options, settle: release.settings.settle }), refuseLeftBehind);
+  return prepareMove(release, goAhead(release), {
+    percent: 0,
+    plan: (state) => planRollback(state, { ...options, settle: release.settings.settle }),
+    afterwards: (plan, state) => refuseLeftBehind(plan, state, release),
+  });
 }
 
 /** @returns the version that was destroyed; undefined when there was none. */
 export async function prepareDestroyOld(release: Release, options: { acceptDrift: boolean }): Promise<Prepared<string | undefined>> {
   const log = await takeTurn(release);
   const state = await observe(release.aws, release.place);
+  await requireTurn(release, log);
   const plan = planDestroyOld(state, options);
   warn(release, state, plan);
   return prepared(release, plan, log, async (run) => {
@@ -115,10 +122,12 @@ export async function prepareDestroyOld(release: Release, options: { acceptDrift
 
 /** `route` on any two target groups: whoever made them, and whatever runs behind them. */
 export async function prepareRouteGroups(session: Session, pair: Pair, options: RouteGroupsOptions): Promise<Prepared<RouteResult>> {
-  const log = options.percent === 0 ? openLog(session, pair) : await openLogInTurn(session, pair, { byArn: true });
-  const traffic = await observeTraffic(session.aws, pair);
+  const log = options.percent === 0 ? ahead(session, pair) : await inTurn(session, pair, { byArn: true });
+  const look = () => observeTraffic(session.aws, pair);
+  const traffic = await (options.percent === 0 ? lookHard(session, look) : look());
+  if (options.percent > 0) await requireTurn(session, log);
   const plan = planRouteGroups(traffic, pair, options);
-  for (const text of hazardsOf(traffic, plan.steps)) session.progress({ type: 'hazard', text });
+  tell(session, [...unknowns(traffic), drift(traffic), ...hazardsOf(traffic, plan.steps)]);
   return {
     plan,
     async run() {
@@ -134,67 +143,41 @@ export async function prepareRouteGroups(session: Session, pair: Pair, options: 
   };
 }
 
-/** The log for several operations that are one run: it ends as soon as somebody else writes there. */
-export async function beginRun(release: Release): Promise<LogWriter> {
-  return openLogInTurn(release, pairOf(release));
+interface MoveOf extends Pick<Shift, 'percent' | 'scope'> {
+  readonly plan: (state: State) => Plan;
+  /** Looks at what the plan could not see to, once it is done. */
+  readonly afterwards?: (plan: Plan, state: State) => Promise<void>;
 }
 
-/** The log of an operation that is to go forward: another run that is at work has its turn first. */
-async function takeTurn(release: Release): Promise<LogWriter> {
-  return release.log ?? openLogInTurn(release, pairOf(release));
-}
-
-function aheadOfAll(release: Release): LogWriter {
-  return release.log ?? openLog(release, pairOf(release));
-}
-
-async function openLogInTurn(session: Session, pair: Pair, { byArn = false } = {}): Promise<LogWriter> {
-  const { aws, author, progress, dryRun } = session;
-  // What is only to be shown can be shown beside a run at work.
-  const newest = dryRun ? undefined : await requireFree({ parameters: aws.parameters, pair, author, wait: session.wait(), progress, byArn });
-  return openLog(session, pair, newest);
-}
-
-/** @param newest number of the entry after which the run takes the pair; the emergency exit finds that out when it does. */
-function openLog({ aws, author, wait }: Session, pair: Pair, newest = 0): LogWriter {
-  return logWriter(aws.parameters, pair, author, newest, wait().clock);
-}
-
-function pairOf({ place }: Release): Pair {
-  return { primary: place.targetGroups.blue, canary: place.targetGroups.green };
-}
-
-async function prepareMove(
-  release: Release,
-  log: LogWriter,
-  percent: number,
-  planFor: (state: State) => Plan,
-  afterwards: (plan: Plan, release: Release, state: State) => Promise<void> = async () => undefined,
-): Promise<Prepared<RouteResult>> {
-  const state = await observe(release.aws, release.place);
+async function prepareMove(release: Release, log: LogWriter, { plan: planFor, afterwards, ...asked }: MoveOf): Promise<Prepared<RouteResult>> {
+  const state = await observeBefore(release, { emergency: asked.percent === 0 });
+  if (asked.percent > 0) await requireTurn(release, log);
   const plan = planFor(state);
   const roles = rolesOf(state);
   // Forward moves are refused then; who goes back should know what that is based on.
-  if (roles.phase !== 'nothing' && roles.contradiction) release.progress({ type: 'hazard', text: `${roles.contradiction}.` });
-  if (state.undiscovered) release.progress({ type: 'hazard', text: `${state.undiscovered}; only those that the release log remembers are changed.` });
+  tell(release, [...unknowns(state), roles.phase === 'nothing' ? undefined : roles.contradiction]);
   warn(release, state, plan);
   return prepared(release, plan, log, async (run) => {
     const modified = await apply(plan.steps, run);
-    await afterwards(plan, release, state);
-    return routed(plan, release, state, { percent }, modified);
+    await afterwards?.(plan, state);
+    return routed(plan, release, state, asked, modified);
   });
 }
 
-function warn({ progress }: Session, state: State, { steps }: Plan): void {
-  for (const text of [...hazardsOf(state, steps), ...(steps.length > 0 ? strangersOf(state) : [])]) progress({ type: 'hazard', text });
+function warn(session: Session, state: State, { steps }: Plan): void {
+  tell(session, [...hazardsOf(state, steps), ...(steps.length > 0 ? strangersOf(state) : [])]);
 }
 
-async function refuseLeftBehind({ steps }: Plan, release: Release, state: State): Promise<void> {
+function tell({ progress }: Session, hazards: readonly (string | undefined)[]): void {
+  for (const text of hazards) if (text) progress({ type: 'hazard', text: `${text.replace(/\.$/, '')}.` });
+}
+
+async function refuseLeftBehind({ steps }: Plan, state: State, release: Release): Promise<void> {
   const left = await leftBehind(steps, release);
   if (!left) return;
   const move = steps.find((step) => step.do === 'set-weights');
-  const [stuckOn, all] = COLOURS.map((colour) => state.colours[colour]).toSorted((one) => (one.targetGroup === move?.pair.canary ? -1 : 1));
-  throw stickyClients(left, stuckOn && tagOf(stuckOn), all && tagOf(all));
+  const nameOf = (arn: string | undefined) => Object.values(state.colours).filter(({ targetGroup }) => targetGroup === arn).map(tagOf)[0];
+  throw stickyClients(left, nameOf(move?.pair.canary), nameOf(move?.pair.primary));
 }
 
 function prepared<Result>(release: Release, plan: Plan, log: LogWriter, work: (run: ServiceRun) => Promise<Result>): Prepared<Result> {
@@ -235,7 +218,8 @@ async function primaryDefinition(release: Release, state: State): Promise<TaskDe
 }
 
 /** The outcome of a plan that moves weights; says so when there was nothing to move. */
-function routed(plan: Plan, session: Session, traffic: Traffic, { percent, scope }: Pick<Shift, 'percent' | 'scope'>, modified: Modified): RouteResult {
+function routed(plan: Plan, session: Session, traffic: Traffic, asked: Pick<Shift, 'percent' | 'scope'>, modified: Modified): RouteResult {
+  const { percent, scope } = asked;
   if (!plan.steps.some((step) => step.do === 'set-weights') && !plan.note) session.progress({ type: 'rules-modified', changes: [] });
   const unchanged = inScope(traffic.rules, scope).map(({ arn }) => arn).filter((arn) => !modified.includes(arn));
   return { canary: percent, primary: 100 - percent, modified, unchanged };

@@ -1,6 +1,17 @@
 /** What is to run: the steps of `rollout` and `destroy-old`. Pure: no clock, no network. */
-import { type LogEntry, type NewEntry, type OtherRole, weightsBefore } from './log-entry.ts';
-import { type ColourState, type State, type Version, desiredTasks, healthyTargets, loadBalancerOf, otherColour, runs, tagOf, weightOf } from './model.ts';
+import type { LogEntry, OtherRole } from './log-entry.ts';
+import {
+  type ColourState,
+  type State,
+  type Version,
+  desiredTasks,
+  healthyTargets,
+  loadBalancerOf,
+  otherColour,
+  runs,
+  tagOf,
+  weightOf,
+} from './model.ts';
 import { moveSteps, pairOf, record, waitFor, weightSteps } from './moves.ts';
 import { ROUTE_BACK, oldInTheWay, otherCanary, refuse, refuseContradiction } from './refusals.ts';
 import { type Roles, lastEntry, roleOfOld, rolesOf } from './roles.ts';
@@ -61,7 +72,9 @@ export function planRollout(state: State, intent: RolloutIntent): Plan {
 export function planDestroyOld(state: State, { acceptDrift }: Pick<RolloutIntent, 'acceptDrift'>): Plan {
   const roles = rolesOf(state);
   // Somebody gave it traffic again: it is nothing to try, and nothing to stop.
-  if (roles.phase === 'primary+canary' && !isCanary(state, roles.canary)) refuse('has-weight', whyNotStop(state, roles.canary.targetGroup), ROUTE_BACK);
+  if (roles.phase === 'primary+canary' && !isCanary(state, roles.canary)) {
+    refuse('has-weight', whyNotStop(state, roles.canary.targetGroup), ROUTE_BACK);
+  }
   if (roles.phase !== 'primary+old') return { steps: [], note: 'There is no old version: nothing to destroy.' };
   refuse('not-ours', whyNotOurs(state));
   refuseContradiction(state, roles, acceptDrift);
@@ -84,15 +97,13 @@ function planFirst(state: State, { version, firstTasks, tasks: asked, settle }: 
   refuse('not-empty', whyNotStart(state, primary.colour));
   const { colour } = primary;
   const tasks = countOf(asked, firstTasks);
-  const first = record(state, primary, other, { percent: 0, tasks });
-  const entry: NewEntry = { ...first.entry, before: weightsBefore(state.rules, primary.targetGroup, other.targetGroup) };
   return {
     steps: [
-      first,
+      record(state, primary, other, { percent: 0, tasks }),
       { do: 'start', colour, version, tasks },
       { do: 'wait-started', colour, version: version.tag, tasks, deployment: undefined, onFailure: 'empty' },
       // Rules that sent a share to the empty colour, from a time before; its tasks are healthy only now.
-      ...weightSteps(state, pairOf(primary, other), entry, { percent: 0, newVersionPercent: 100, tasks, settle, force: true }),
+      ...weightSteps(state, pairOf(primary, other), { percent: 0, newVersionPercent: 100, tasks, settle, force: true }),
     ],
   };
 }

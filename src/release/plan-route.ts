@@ -1,9 +1,9 @@
 /** Where traffic is to go: the steps of `route`, `promote` and `rollback`. Pure: no clock, no network. */
 import { type NewEntry, type OtherRole, weightsBefore } from './log-entry.ts';
 import { type ColourState, type Pair, type State, type Traffic, desiredTasks, healthyTargets, inScope, otherColour, tagOf } from './model.ts';
-import { type Move, type Shift, brokenStickiness, moveSteps, pairOf, record, weightSteps } from './moves.ts';
-import { ROUTE_BACK, contradicted, noCanary, noWayBack, nothingRuns, refuseContradiction } from './refusals.ts';
-import { type Roles, drift, roleOfOld, rolesOf } from './roles.ts';
+import { type Move, type Shift, brokenStickiness, fullCount, moveSteps, pairOf, record, weightSteps } from './moves.ts';
+import { ROUTE_BACK, contradicted, noCanary, noWayBack, nothingRuns, orAccept, refuseContradiction, routeBack } from './refusals.ts';
+import { type Roles, drift, lastEntry, roleOfOld, rolesOf } from './roles.ts';
 import type { Plan, SetStickiness, Step } from './step.ts';
 import { whereUsersAre } from './whereabouts.ts';
 
@@ -38,10 +38,11 @@ export function planRoute(state: State, { acceptDrift, ...intent }: RouteIntent)
   const { primary } = roles;
   const other = state.colours[otherColour(primary.colour)];
   const role = roleOfOther(roles);
-  const steps = moveSteps(state, primary, other, { ...intent, role });
+  const emergency = intent.percent === 0;
+  const steps = moveSteps(state, primary, other, { ...intent, role, emergency });
   if (steps.length > 0 || !roles.contradiction) return { steps };
   // The weights are right already; the entry ends the disagreement.
-  return { steps: [record(state, primary, other, { role, percent: intent.percent, scope: intent.scope, emergency: intent.percent === 0 })] };
+  return { steps: [record(state, primary, other, { role, percent: intent.percent, scope: intent.scope, emergency })] };
 }
 
 /** The canary gets everything and is the primary from then on. */
@@ -52,11 +53,14 @@ export function planPromote(state: State, { acceptDrift, ...intent }: PromoteInt
   refuseContradiction(state, roles, acceptDrift);
   const { primary, canary } = roles;
   const move = moveSteps(state, primary, canary, { ...intent, percent: 100, role: 'canary' });
+  const putBack = move.find((step) => step.do === 'set-stickiness');
+  const moved: Step[] = move.filter((step) => step !== putBack);
   // Weights that are right already may have been written a moment ago, by a run that was cut off.
-  const steps: Step[] = move.length > 0 ? move : [{ do: 'settle', ms: intent.settle, after: undefined }];
-  const stickiness = steps.some((step) => step.do === 'set-stickiness') ? {} : brokenStickiness(state);
-  const promoted = record(state, canary, primary, { role: 'replaced', percent: 0, tasks: desiredTasks(canary), moved: true, stickiness });
-  return { steps: [...steps, promoted, { do: 'announce', service: state.place.service, version: tagOf(primary) }] };
+  if (!moved.some((step) => step.do === 'settle')) moved.push({ do: 'settle', ms: intent.settle, after: undefined });
+  const tasks = Math.max(desiredTasks(canary), fullCount(state, primary));
+  const promoted = record(state, canary, primary, { role: 'replaced', percent: 0, tasks, moved: true });
+  const restored: Step[] = putBack ? [{ ...putBack, entry: { ...promoted.entry, stickiness: {} } }] : [];
+  return { steps: [...moved, promoted, ...restored, { do: 'announce', service: state.place.service, version: tagOf(primary) }] };
 }
 
 /** All traffic back to the version that had it, in one weight change. */
@@ -92,30 +96,41 @@ export function planRollback(state: State, intent: RollbackIntent): Plan {
 
 /** Moves weight between any two target groups, whoever made them. */
 export function planRouteGroups(traffic: Traffic, pair: Pair, { acceptDrift, ...shift }: Shift & { readonly acceptDrift: boolean }): Plan {
-  const { percent, scope } = shift;
+  const { percent } = shift;
   const drifted = drift(traffic);
   const unknown = traffic.undiscovered ?? (traffic.log ? undefined : 'the release log cannot be read');
-  const back = `${ROUTE_BACK} --primary-target-group ${pair.primary} --canary-target-group ${pair.canary}`;
+  const back = routeBack(pair);
   if (percent > 0 && unknown) throw contradicted(unknown, back);
-  if (percent > 0 && drifted && !acceptDrift) throw contradicted(drifted, `${back}\n      or the same command with --accept-drift   (goes on from the weights as they are)`);
+  if (percent > 0 && drifted && !acceptDrift) throw contradicted(drifted, orAccept(back));
   const tasks = healthyTargets(traffic, pair.primary);
-  const entry: NewEntry = {
+  const emergency = percent === 0;
+  const steps = weightSteps(traffic, pair, { ...shift, emergency, newVersionPercent: percent, tasks });
+  if (steps.length === 0 && !unknown && !drifted) return { steps };
+  return { steps: [{ do: 'record', entry: groupsEntry(traffic, pair, shift, tasks), emergency }, ...steps] };
+}
+
+/** The groups may be a project's: what the log knows of them as versions stays known. */
+function groupsEntry(traffic: Traffic, pair: Pair, { percent, scope }: Shift, tasks: number): NewEntry {
+  const last = lastEntry(traffic);
+  const known = last?.primary === pair.primary && last.other?.targetGroup === pair.canary ? last : undefined;
+  const stickiness = brokenStickiness(traffic);
+  return {
     primary: pair.primary,
-    other: { targetGroup: pair.canary, role: 'canary' },
+    other: known?.other ?? { targetGroup: pair.canary, role: 'canary' },
     percent,
-    tasks,
+    tasks: known?.tasks ?? tasks,
     before: weightsBefore(traffic.rules, pair.primary, pair.canary),
     ...(scope && { scope: inScope(traffic.rules, scope).map(({ arn }) => arn) }),
+    ...(Object.keys(stickiness).length > 0 && { stickiness }),
   };
-  const steps = weightSteps(traffic, pair, entry, { ...shift, newVersionPercent: percent, tasks });
-  return { steps: steps.length === 0 && (unknown ?? drifted) ? [{ do: 'record', entry, emergency: true }] : steps };
 }
 
 /** The way back to `to`: the weights first, then what keeps clients on the other one. */
-function backSteps(state: State, to: ColourState, from: ColourState, role: OtherRole | undefined, { breakStickiness, ...intent }: RollbackIntent): Step[] {
+function backSteps(state: State, to: ColourState, from: ColourState, role: OtherRole | undefined, rollback: RollbackIntent): Step[] {
+  const { breakStickiness, ...intent } = rollback;
   const sticky = breakStickiness ? state.rules.filter((rule) => rule.stickiness !== undefined) : [];
   const stickiness = { ...brokenStickiness(state), ...Object.fromEntries(sticky.map((rule) => [rule.arn, rule.stickiness ?? 0])) };
-  const move: Move = { ...intent, percent: 0, role, stickiness };
+  const move: Move = { ...intent, percent: 0, role, stickiness, emergency: true };
   const steps = moveSteps(state, to, from, move);
   if (sticky.length === 0) return steps;
   const switchOff: SetStickiness = { do: 'set-stickiness', pair: pairOf(to, from), seconds: new Map(sticky.map(({ arn }) => [arn, undefined])) };

@@ -1,6 +1,6 @@
 /** What the planner refuses, in words for the user. Nothing was changed when one of these is thrown. */
 import { CanaryError, UNCHANGED } from '../errors.ts';
-import { type ColourState, type State, type Version, tagOf } from './model.ts';
+import { type ColourState, type Pair, type State, type Version, tagOf } from './model.ts';
 import { type Roles, drift } from './roles.ts';
 
 /** Throws what a safety rule says, if it says anything. */
@@ -20,11 +20,21 @@ export function refuseContradiction(state: State, roles: Roles, acceptDrift: boo
   const drifted = roles.contradiction === drift(state);
   if (drifted && acceptDrift) return;
   const back = `${ROUTE_BACK}   (all traffic to the primary, from where it is known again)`;
-  throw contradicted(roles.contradiction, drifted ? `${back}\n      or the same command with --accept-drift   (goes on from the weights as they are)` : back);
+  throw contradicted(roles.contradiction, drifted ? orAccept(back) : back);
+}
+
+/** The two ways on where all there is to it is that somebody else changed weights. */
+export function orAccept(back: string): string {
+  return `${back}\n      or the same command with --accept-drift   (goes on from the weights as they are)`;
 }
 
 /** What is safe from every state. */
 export const ROUTE_BACK = 'ecs-canary route --canary 0';
+
+/** The same for two groups given by ARN. */
+export function routeBack(pair?: Pair): string {
+  return pair ? `${ROUTE_BACK} --primary-target-group ${pair.primary} --canary-target-group ${pair.canary}` : ROUTE_BACK;
+}
 
 export function contradicted(reason: string, next: string): CanaryError {
   return new CanaryError({ code: 'drift', message: `It is not certain what runs where: ${reason}.`, usersAre: UNCHANGED, next });

@@ -1,6 +1,7 @@
 /** Which colour is primary, canary or old: the release log says it, and the weights must agree. */
+import type { ListenerRule } from '../aws/elbv2.ts';
 import type { LogEntry, OtherRole } from './log-entry.ts';
-import { COLOURS, type Colour, type ColourState, type State, type Traffic, desiredTasks, otherColour, share, weightOf } from './model.ts';
+import { COLOURS, type Colour, type ColourState, type Pair, type State, type Traffic, desiredTasks, otherColour, share, weightOf } from './model.ts';
 import { whyNotEverything } from './safety.ts';
 
 /** Where a service stands in its life. */
@@ -64,13 +65,24 @@ export function drift(traffic: Traffic): string | undefined {
     const now = 100 - share(rule, entry.primary);
     const before = entry.before[rule.arn];
     const moved = entry.scope?.includes(rule.arn) ?? true;
-    const expected = [...(moved ? [entry.percent] : []), ...(before ? [otherShare(before)] : [])];
+    // Weights from before may still stand where the change was cut off or undone, and in rules that it was not about.
+    const mayStand = before !== undefined && !(moved && entry.reached);
+    const expected = [...(moved ? [entry.percent] : []), ...(mayStand ? [otherShare(before)] : [])];
     // A rule that is newer than a change of some rules only may have any weights.
     if (expected.length === 0 || expected.some((percent) => Math.abs(percent - now) < 0.05)) return [];
     return [`${rule.arn} gives ${round(now)}% away from the primary, not ${expected.map(round).join('% or ')}%`];
   });
   if (wrong.length === 0) return undefined;
   return `weights were changed since "${entry.command}" of ${entry.at} by ${entry.by}: ${wrong.join('; ')}`;
+}
+
+/** Percent that the newest entry gave, or left, to the pair's canary in a rule; undefined where it says nothing of it. */
+export function lastSet(traffic: Traffic, { arn }: ListenerRule, pair: Pair): number | undefined {
+  const entry = lastEntry(traffic);
+  if (!entry) return undefined;
+  const before = entry.before[arn];
+  const left = entry.scope?.includes(arn) === false ? before && otherShare(before) : entry.percent;
+  return left === undefined || entry.primary === pair.primary ? left : 100 - left;
 }
 
 function otherShare([primary, other]: readonly [number, number]): number {

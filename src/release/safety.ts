@@ -4,7 +4,19 @@
  */
 import type { EcsService } from '../aws/ecs.ts';
 import type { ListenerRule } from '../aws/elbv2.ts';
-import { type Colour, type ColourState, type Pair, type State, type Traffic, desiredTasks, healthyTargets, inScope, nameOf, share } from './model.ts';
+import {
+  type Colour,
+  type ColourState,
+  type Pair,
+  type State,
+  type Traffic,
+  desiredTasks,
+  healthyTargets,
+  inScope,
+  nameOf,
+  share,
+  weightOf,
+} from './model.ts';
 
 /**
  * Healthy targets that a group needs for a share of the traffic.
@@ -15,8 +27,12 @@ export function requiredTargets(percent: number, tasks: number): number {
   return percent === 0 ? 0 : Math.max(1, Math.ceil((percent * tasks) / 100));
 }
 
+/** What is known of targets. */
+export type Health = Pick<Traffic, 'targets' | 'gaps' | 'healthUnknown'>;
+
 /** No weight for a group without enough healthy targets: a load balancer does not fail over between weighted groups. */
-export function whyNotWeight(traffic: Pick<Traffic, 'targets' | 'gaps'>, targetGroup: string, percent: number, tasks: number): string | undefined {
+export function whyNotWeight(traffic: Health, targetGroup: string, percent: number, tasks: number): string | undefined {
+  if (traffic.healthUnknown) return traffic.healthUnknown;
   const required = requiredTargets(percent, tasks);
   const healthy = healthyTargets(traffic, targetGroup);
   if (healthy < required) {
@@ -24,12 +40,13 @@ export function whyNotWeight(traffic: Pick<Traffic, 'targets' | 'gaps'>, targetG
   }
   const gaps = traffic.gaps.get(targetGroup) ?? [];
   if (gaps.length === 0) return undefined;
-  return `cross-zone load balancing is off for ${targetGroup} and it has no healthy target in ${gaps.join(' and ')}, where requests would be answered 503`;
+  const where = gaps.join(' and ');
+  return `cross-zone load balancing is off for ${targetGroup} and it has no healthy target in ${where}, where requests would be answered 503`;
 }
 
-/** The emergency exit is content with one healthy target. */
-export function whyNotReturn(traffic: Pick<Traffic, 'targets'>, targetGroup: string): string | undefined {
-  return healthyTargets(traffic, targetGroup) > 0 ? undefined : 'it has no healthy target';
+/** The emergency exit is content with one healthy target, and does not stay where it is because nobody can tell. */
+export function whyNotReturn(traffic: Health, targetGroup: string): string | undefined {
+  return traffic.healthUnknown || healthyTargets(traffic, targetGroup) > 0 ? undefined : 'it has no healthy target';
 }
 
 /** With one version running, every rule gives it everything; what another group gets is answered by nobody. */
@@ -48,12 +65,16 @@ export function whyNotReceive(service: EcsService | undefined): string | undefin
  * @param scope ARNs of listeners and rules that are to be changed; undefined for all that carry the pair.
  */
 export function whyNoRules(traffic: Traffic, pair: Pair, scope?: readonly string[]): string | undefined {
-  if (inScope(traffic.rules, scope).length > 0) return undefined;
+  const unmatched = scope?.filter((arn) => inScope(traffic.rules, [arn]).length === 0) ?? [];
+  if (traffic.rules.length > 0 && unmatched.length === 0) return undefined;
   const unlinked = traffic.groups.filter(({ loadBalancerArns }) => loadBalancerArns.length === 0).map(({ arn }) => arn);
-  const asked = scope ? ' among those asked for' : '';
+  const asked = unmatched.length === 0 ? '' : ` of ${unmatched.join(' or ')}`;
   const lines = [`No listener rule${asked} forwards to exactly this pair of target groups.`];
-  if (unlinked.length > 0) lines.push(`No rule at all names ${unlinked.join(' and ')}, so that its targets are not even health-checked: add it to the rules at weight 0.`);
-  const looked = [...traffic.rules, ...traffic.otherRules];
+  if (unlinked.length > 0) {
+    const groups = unlinked.join(' and ');
+    lines.push(`No rule at all names ${groups}, so that its targets are not even health-checked: add it to the rules at weight 0.`);
+  }
+  const looked = [...traffic.rules.filter((rule) => inScope([rule], scope).length === 0), ...traffic.otherRules];
   if (looked.length > 0) lines.push('Looked at:', ...looked.map((rule) => `  ${nameOf(rule)}: ${whyPassedOver(rule, pair)}`));
   return lines.join('\n');
 }
@@ -71,6 +92,14 @@ export function whyNotStop(traffic: Traffic, targetGroup: string): string | unde
   const naming = [...traffic.rules, ...traffic.otherRules].filter((rule) => share(rule, targetGroup) > 0);
   const lines = naming.map((rule) => `${nameOf(rule)} with ${Math.round(share(rule, targetGroup))}% of its traffic`);
   return lines.length === 0 ? undefined : `listener rules still forward to its target group: ${lines.join('; ')}`;
+}
+
+/** No fewer tasks than the traffic needs that the group gets, by whatever rule. */
+export function whyNotShrink(traffic: Traffic, targetGroup: string, tasks: number, full: number): string | undefined {
+  const [foreign] = foreignRules(traffic, targetGroup);
+  if (traffic.undiscovered || foreign) return traffic.undiscovered ?? `listener rule ${foreign?.arn} forwards to its target group, too`;
+  const percent = weightOf(traffic, targetGroup);
+  return requiredTargets(percent, full) > tasks ? `it has ${Math.round(percent)}% of the traffic` : undefined;
 }
 
 /** Rules outside the pair that send the group traffic. */

@@ -35,6 +35,8 @@ export interface Scale {
   readonly colour: Colour;
   readonly version: string;
   readonly tasks: number;
+  /** Tasks that the whole traffic needs. */
+  readonly full: number;
   /** What the tasks run; a service that runs something else by then is left alone. */
   readonly taskDefinition: string;
 }
@@ -64,6 +66,8 @@ export interface SetWeights {
   readonly force: boolean;
   /** The rules that are to have these weights, as planned from; those that have them already among them. */
   readonly rules: readonly ListenerRule[];
+  /** ARNs of those that read right although the log last set them otherwise: a read may be older than a write, so they are written all the same. */
+  readonly doubtful: readonly string[];
 }
 
 /** Switches group stickiness off, or puts it back. */
@@ -72,6 +76,8 @@ export interface SetStickiness {
   readonly pair: Pair;
   /** Seconds by rule ARN; undefined switches it off. */
   readonly seconds: ReadonlyMap<string, number | undefined>;
+  /** Recorded afterwards where stickiness was put back, with what could not be. */
+  readonly entry?: NewEntry;
 }
 
 /** Gives the load balancer's nodes the time to take the weights up. */
@@ -110,9 +116,9 @@ export interface Announce {
   readonly version: string;
 }
 
-/** Rules of the step that have other weights now. */
-export function toChange({ rules, pair, percent }: SetWeights): ListenerRule[] {
-  return rules.filter((rule) => !splits(rule, pair, percent));
+/** Rules of the step that have other weights now, or may have. */
+function toChange({ rules, pair, percent, doubtful }: SetWeights): ListenerRule[] {
+  return rules.filter((rule) => !splits(rule, pair, percent) || doubtful.includes(rule.arn));
 }
 
 /** The step in words, for `--dry-run`. */
@@ -129,7 +135,7 @@ export function describe(step: Step): string {
     case 'set-weights':
       return [`set the weights to ${step.percent}% for ${step.pair.canary}`, ...toChange(step).map((rule) => `  ${changeOf(rule, step)}`)].join('\n');
     case 'set-stickiness':
-      return [...step.seconds].map(([arn, seconds]) => `${seconds === undefined ? 'switch stickiness off' : `put stickiness of ${formatSeconds(seconds)} back`} in ${arn}`).join('\n');
+      return [...step.seconds].map(stickinessOf).join('\n');
     case 'settle':
       return `wait ${formatDuration(step.ms)} for the weights to take effect everywhere`;
     case 'wait-cookies':
@@ -144,6 +150,10 @@ export function describe(step: Step): string {
 function changeOf(rule: ListenerRule, { pair, percent }: SetWeights): string {
   const before = Math.round(share(rule, pair.canary));
   return `${nameOf(rule)}: ${before}% -> ${percent}%`;
+}
+
+function stickinessOf([arn, seconds]: readonly [string, number | undefined]): string {
+  return `${seconds === undefined ? 'switch stickiness off' : `put stickiness of ${formatSeconds(seconds)} back`} in ${arn}`;
 }
 
 function formatSeconds(seconds: number): string {

@@ -4,6 +4,7 @@ import { formatDuration } from '../settings/duration.ts';
 import type { Run } from './apply.ts';
 import { type Pair, share } from './model.ts';
 import { freshRules } from './observe.ts';
+import { arnsOf, failedUnlessLocked } from './rule-writes.ts';
 import type { SetStickiness, Step, WaitCookies } from './step.ts';
 
 /**
@@ -11,17 +12,22 @@ import type { SetStickiness, Step, WaitCookies } from './step.ts';
  * what counts, and they stand already.
  * @throws CanaryError `locked` when another run has the pair.
  */
-export async function setStickiness({ pair, seconds }: SetStickiness, { aws, log, progress }: Run): Promise<void> {
+export async function setStickiness({ pair, seconds, entry }: SetStickiness, { aws, log, progress }: Run): Promise<void> {
+  const failed = new Map<string, number | undefined>();
   for (const [arn, wanted] of seconds) {
-    await log.ensureNewest();
+    await log.ensureNewest().catch(failedUnlessLocked);
     try {
       const [rule] = await freshRules(aws, [arn], pair);
       if (rule && rule.stickiness !== wanted) await aws.loadBalancing.setStickiness(rule, wanted);
     } catch (error) {
+      failed.set(arn, wanted);
       const what = wanted === undefined ? 'switched off' : 'put back';
       progress({ type: 'warning', text: `Stickiness could not be ${what} in ${arn}: ${messageOf(error)}` });
     }
   }
+  if (!entry) return;
+  const left = Object.fromEntries([...failed].flatMap(([arn, wanted]) => (wanted === undefined ? [] : [[arn, wanted]])));
+  await log.append({ ...entry, stickiness: { ...entry.stickiness, ...left } });
 }
 
 /**
@@ -31,11 +37,13 @@ export async function setStickiness({ pair, seconds }: SetStickiness, { aws, log
  *   were seen to stay.
  */
 export async function waitCookies(step: WaitCookies, run: Run): Promise<void> {
-  await outlast(step, run);
+  const since = step.since === undefined ? Date.now() : Date.parse(step.since);
+  await outlast(step, since, run);
   const { aws, progress } = run;
   const { targetGroup, loadBalancer, version } = step;
   const now = Date.now();
-  const counts = await aws.metrics.requestCounts(loadBalancer, [targetGroup], new Date(now - REPORTED_MS), new Date(now)).catch((error: unknown) => {
+  const from = new Date(Math.max(since, now - REPORTED_MS));
+  const counts = await aws.metrics.requestCounts(loadBalancer, [targetGroup], from, new Date(now)).catch((error: unknown) => {
     progress({ type: 'warning', text: `It could not be seen whether clients still reach ${version}: ${messageOf(error)}` });
     return new Map<string, number>();
   });
@@ -43,7 +51,9 @@ export async function waitCookies(step: WaitCookies, run: Run): Promise<void> {
   if (requests === 0) return;
   throw new CanaryError({
     code: STICKY,
-    message: `${requests} requests of clients with a stickiness cookie reached ${version} in the last minutes; they would be answered 503 once its tasks are gone.`,
+    message:
+      `${requests} requests of clients with a stickiness cookie reached ${version} in the last minutes; ` +
+      'they would be answered 503 once its tasks are gone.',
     next: 'the same command in some minutes; where clients keep asking, switch stickiness off in the listener rules first',
   });
 }
@@ -51,21 +61,27 @@ export async function waitCookies(step: WaitCookies, run: Run): Promise<void> {
 /** ms in which at least one whole minute is reported: metrics come up to 3 minutes late. */
 const REPORTED_MS = 5 * 60_000;
 
-async function outlast({ version, seconds, since }: WaitCookies, run: Run): Promise<void> {
-  const { clock, signal, deadline } = run.wait;
-  const end = (since === undefined ? Date.now() : Date.parse(since)) + seconds * 1_000;
+/** @param since wall time in ms at which the group lost its weight. */
+async function outlast({ version, seconds }: WaitCookies, since: number, run: Run): Promise<void> {
+  const { clock, signal, deadline, pollInterval } = run.wait;
+  const end = since + seconds * 1_000;
   const left = end - Date.now();
   if (left <= 0) return;
   if (clock.now() + left > deadline) {
     throw new CanaryError({
       code: STICKY,
-      message: `Clients with a stickiness cookie may be sent to ${version} until ${new Date(end).toISOString()}, and would be answered 503 once its tasks are gone.`,
+      message:
+        `Clients with a stickiness cookie may be sent to ${version} until ${new Date(end).toISOString()}, ` +
+        'and would be answered 503 once its tasks are gone.',
       exitCode: ExitCode.timeout,
       next: `the same command after that time, or with --timeout ${Math.ceil(left / 60_000) + 1}m   (waits for it)`,
     });
   }
   run.progress({ type: 'waiting', text: `Waiting ${formatDuration(left)} for the last stickiness cookies of ${version} to run out` });
-  await clock.sleep(left, signal);
+  for (const until = clock.now() + left; clock.now() < until; ) {
+    await clock.sleep(Math.min(pollInterval, until - clock.now()), signal);
+    await run.log.ensureNewest();
+  }
 }
 
 /** Clients that a move took no traffic from. */
@@ -80,7 +96,8 @@ export async function leftBehind(steps: readonly Step[], { aws }: Pick<Run, 'aws
   const move = steps.find((step) => step.do === 'set-weights');
   const sticky = (move?.rules ?? []).filter((rule) => rule.stickiness !== undefined && hadWeight(rule, move?.pair));
   if (!move || sticky.length === 0) return undefined;
-  const still = await freshRules(aws, sticky.map(({ arn }) => arn), move.pair).then((rules) => rules.filter(({ stickiness }) => stickiness !== undefined), () => sticky);
+  const fresh = await freshRules(aws, arnsOf(sticky), move.pair).catch(() => sticky);
+  const still = fresh.filter(({ stickiness }) => stickiness !== undefined);
   if (still.length === 0) return undefined;
   return { seconds: Math.max(...still.map(({ stickiness = 0 }) => stickiness)), rules: still.map(({ arn }) => arn) };
 }

@@ -8,7 +8,7 @@ import { whyStopped } from './failure-report.ts';
 import { isLocked } from './log.ts';
 import { type Colour, serviceName } from './model.ts';
 import { observe, VERSION_TAG } from './observe.ts';
-import { whyNotOurs, whyNotStart } from './safety.ts';
+import { whyNotOurs, whyNotShrink, whyNotStart } from './safety.ts';
 import type { Scale, Start, WaitStarted } from './step.ts';
 import { mainContainer } from './task-definition.ts';
 
@@ -64,13 +64,16 @@ export async function startVersion({ colour, version, tasks }: Start, run: Servi
  * Has the colour's service want another number of tasks of what it runs.
  * @throws CanaryError `not-scaled` when it runs something else by now; `locked` when another run has the pair.
  */
-export async function scaleVersion({ colour, version, tasks, taskDefinition }: Scale, { aws, place, log, progress }: ServiceRun): Promise<void> {
+export async function scaleVersion(step: Scale, { aws, place, log, progress }: ServiceRun): Promise<void> {
+  const { colour, version, tasks, full, taskDefinition } = step;
   const name = serviceName(place, colour);
   const [service] = await aws.containers.describeServices(place.cluster, [name]);
   if (!service || service.desired === 0 || service.taskDefinition !== taskDefinition) {
     throw new CanaryError({ code: 'not-scaled', message: `${name} does not run ${version} any more; its tasks were left as they are.` });
   }
   if (service.desired === tasks) return;
+  const reason = tasks < service.desired ? whyNotShrink(await observe(aws, place), place.targetGroups[colour], tasks, full) : undefined;
+  if (reason) return progress({ type: 'warning', text: `The tasks of ${version} were left as they are: ${reason}.` });
   await log.ensureNewest();
   progress({ type: 'tasks-scaling', version, from: service.desired, to: tasks });
   await aws.containers.updateService(place.cluster, name, { desired: tasks });
@@ -90,6 +93,7 @@ export async function waitStarted({ colour, tasks, onFailure }: WaitStarted, dep
   // A version that runs already may have stopped tasks before, and that says nothing about those awaited now.
   const earlier = onFailure === 'keep' ? await stoppedTasks(run, name) : [];
   await poll(`${name} to have ${tasks} healthy tasks`, run.wait, async () => {
+    await run.log.ensureNewest();
     const [service] = await aws.containers.describeServices(place.cluster, [name]);
     if (service?.deployment?.id !== deployment || service.desired === 0) {
       if (seen) throw replaced(name);
@@ -97,7 +101,6 @@ export async function waitStarted({ colour, tasks, onFailure }: WaitStarted, dep
       return undefined;
     }
     seen = true;
-    await run.log.ensureNewest();
     const own = ofDeployment(await aws.containers.tasks(place.cluster, name, 'RUNNING'), service);
     const running = own.filter(({ lastStatus }) => lastStatus === 'RUNNING');
     const count = Math.min(running.length, tasks);
@@ -122,7 +125,7 @@ export async function stopVersion(colour: Colour, version: string, run: ServiceR
   await aws.containers.updateService(place.cluster, name, { desired: 0 });
   run.progress({ type: 'waiting', text: `Destroying ${version}: draining and stopping its tasks` });
   await poll(`the tasks of ${name} to stop`, run.wait, async () => {
-    if (tasks !== undefined) await giveBackIfTaken(name, tasks, run);
+    await (tasks === undefined ? run.log.ensureNewest() : giveBackIfTaken(name, tasks, run));
     const [[service], targets] = await Promise.all([
       aws.containers.describeServices(place.cluster, [name]),
       aws.loadBalancing.targetHealth(place.targetGroups[colour]),

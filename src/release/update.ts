@@ -9,7 +9,6 @@ import { observe } from './observe.ts';
 import {
   type Release,
   type RolloutOptions,
-  beginRun,
   prepareDestroyOld,
   preparePromote,
   prepareRollback,
@@ -18,8 +17,10 @@ import {
 } from './operations.ts';
 import { fullCount } from './moves.ts';
 import { rolesOf } from './roles.ts';
+import { requireUnchanged } from './settle.ts';
 import { whyNotWeight } from './safety.ts';
 import { STICKY } from './stickiness.ts';
+import { beginRun } from './turn.ts';
 import { whereUsersAre } from './whereabouts.ts';
 
 export interface UpdateOptions extends RolloutOptions {
@@ -90,12 +91,13 @@ async function climb(release: Release, state: State, { steps, hold, acceptDrift 
   await (await preparePromote(release, { acceptDrift, noScale: false })).run();
 }
 
-/** Stays at a step; leaves it early when the canary loses the health its share needs, or somebody else takes the pair. */
+/** Stays at a step; leaves it early when the canary loses the health its share needs, or somebody else takes the pair or changes weights. */
 async function watch(release: Release, percent: number, hold: number): Promise<void> {
   const state = await observe(release.aws, release.place);
   const roles = rolesOf(state);
   if (roles.phase !== 'primary+canary') return;
   const { targetGroup } = roles.canary;
+  const pair = { primary: roles.primary.targetGroup, canary: targetGroup };
   const tasks = fullCount(state, roles.primary);
   const { clock, signal, pollInterval } = release.wait();
   const since = new Date();
@@ -109,10 +111,11 @@ async function watch(release: Release, percent: number, hold: number): Promise<v
     const targets = new Map([[targetGroup, await release.aws.loadBalancing.targetHealth(targetGroup)]]);
     const reason = whyNotWeight({ ...state, targets }, targetGroup, percent, tasks);
     if (reason) throw new CanaryError({ code: 'canary-unhealthy', message: `The canary lost its health: ${reason}.` });
+    if (release.log) await requireUnchanged({ pair, percent, rules: state.rules }, { aws: release.aws, log: release.log });
   }
   const [rule] = state.rules;
   if (!rule || hold === 0) return;
-  const flow = await observeFlow(release.aws, { primary: roles.primary.targetGroup, canary: targetGroup }, loadBalancerOf(rule), since);
+  const flow = await observeFlow(release.aws, pair, loadBalancerOf(rule), since);
   release.progress({ type: 'flow', text: describeFlow(flow, 'canary') });
 }
 

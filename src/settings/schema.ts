@@ -51,7 +51,8 @@ export const projectSchema = z.object({
   INTERNAL_LISTENER_PORT: integer(1, 65_535).default(8_443),
   KEY_PAIR: z.string().optional(),
   BASTION_CIDR: cidr.optional(),
-  POLL_INTERVAL: duration.refine((ms) => ms >= 100, '0.1 seconds or more').default(2_000),
+  // Each look is also a sign of life to other runs, which count on one every 15 seconds.
+  POLL_INTERVAL: duration.refine((ms) => ms >= 100 && ms <= 15_000, '0.1 to 15 seconds').default(2_000),
   SETTLE: duration.default(15_000),
   STEPS: steps.default([50, 100]),
   HOLD: duration.default(15_000),

@@ -1,8 +1,10 @@
 /** What a user is told when AWS cannot be reached, or says no: which call it was, and what to do. */
+import { once as event } from 'node:events';
+import http from 'node:http';
 import { connectAws } from '../../src/aws/aws.ts';
 import { allPages, isAws, once, unexpected } from '../../src/aws/connect.ts';
 import { CanaryError, ExitCode } from '../../src/errors.ts';
-import { faultyEndpoint, type FaultyEndpoint } from '../faulty-endpoint.ts';
+import { ALL_ATTEMPTS, faultyEndpoint, type FaultyEndpoint } from '../faulty-endpoint.ts';
 import { start } from '../sandbox/running.ts';
 
 const GROUP = 'arn:aws:elasticloadbalancing:eu-central-1:000000000000:targetgroup/one/0123456789abcdef';
@@ -52,11 +54,39 @@ describe('an error of AWS', () => {
     expect(await loadBalancing.targetHealth(GROUP)).toEqual([]);
   });
 
+  test('of a connection that is cut each time says that AWS could not be reached', async () => {
+    endpoint.order('GetCallerIdentity', 'cut-before', { times: ALL_ATTEMPTS });
+    await expect(connect(endpoint.url).identity.account()).rejects.toMatchObject({
+      code: 'no-network', message: 'AWS could not be reached for sts:GetCallerIdentity: socket hang up.', next: expect.stringMatching(/^check the network/),
+    });
+  });
+
   test('of the network is tried again', async () => {
     endpoint.order('GetCallerIdentity', 'cut-before', { times: 2 });
     expect(await connect(endpoint.url).identity.account()).toBe('000000000000');
     expect(endpoint.calls).toHaveLength(3);
   });
+});
+
+test.each([
+  ['is cut in the middle of the answer', (response: http.ServerResponse) => response.writeHead(200, { 'content-length': 99 }).write('half', () => response.destroy())],
+  ['is closed without one', (response: http.ServerResponse) => response.socket?.end()],
+])('nor could it when the connection %s', async (_how, answer) => {
+  const server = http.createServer((_request, response) => void answer(response)).listen(0, '127.0.0.1');
+  try {
+    await event(server, 'listening');
+    const address = server.address();
+    const endpoint = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
+    await expect(connect(endpoint).parameters.get(['/a/1'])).rejects.toMatchObject({ code: 'no-network', message: expect.stringMatching(/^AWS could not be reached for ssm:GetParameters: [a-z ]+\.$/) });
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+});
+
+test('nobody answers there: which call, and why', async () => {
+  const error: unknown = await connect('http://127.0.0.1:1').identity.account().catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ code: 'no-network', message: expect.stringMatching(/^AWS could not be reached for sts:GetCallerIdentity: connect ECONNREFUSED/) });
 });
 
 test('errors of ours, and defects, are not dressed up as AWS’s', () => {

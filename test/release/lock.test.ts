@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { connectAws } from '../../src/aws/aws.ts';
 import type { Parameters } from '../../src/aws/ssm.ts';
 import { ExitCode } from '../../src/errors.ts';
+import { thisProcess } from '../../src/process.ts';
 import type { ProgressEvent } from '../../src/progress/events.ts';
 import { holderOf } from '../../src/release/holder.ts';
 import { type Author, type LogWriter, logPath, logWriter, readLog } from '../../src/release/log.ts';
@@ -84,11 +85,11 @@ describe('the pair is free at once', () => {
     expect(await free()).toBe(3);
   });
 
-  test('when the last sign of life is more than ten minutes old, and not when it is less', async () => {
-    await store(3, { renewed: ago(11), holder: { host: me.host, pid: process.pid } });
+  test('when the last sign of life from elsewhere is more than ten minutes old, and not when it is less', async () => {
+    await store(3, { renewed: ago(11), holder: { host: elsewhere.host, pid: process.pid } });
     expect(await free()).toBe(3);
-    await store(4, { renewed: ago(9), holder: { host: me.host, pid: process.pid } });
-    await expect(requireFree(request(clock))).rejects.toMatchObject({ code: 'locked' });
+    await store(4, { renewed: ago(9), holder: { host: elsewhere.host, pid: process.pid } });
+    await expect(requireFree(request(fakeClock(), 0))).rejects.toMatchObject({ code: 'locked' });
   });
 
   test('as far as this rule is concerned when the log cannot be read: the plan refuses that itself', async () => {
@@ -102,6 +103,13 @@ describe('the pair is free at once', () => {
     const { pid } = spawnSync('true');
     await holding({ ...elsewhere, host: me.host, pid });
     expect(await free()).toBe(1);
+  });
+
+  test('when its holder had the number that this process, or another one, has now', async () => {
+    for (const [index, pid] of [process.pid, process.ppid].entries()) {
+      await store(index + 1, { renewed: ago(0), holder: { host: me.host, pid, started: 1 } });
+      expect(await free()).toBe(index + 1);
+    }
   });
 });
 
@@ -122,6 +130,14 @@ test('a holder alive on this machine refuses everybody else at once: who, with w
 test('a run in this very process counts as alive', async () => {
   await holding({ ...me, command: 'promote' });
   await expect(requireFree(request(fakeClock()))).rejects.toMatchObject({ code: 'locked' });
+});
+
+test('a process that runs on this machine holds its pair however long it was silent', async () => {
+  await store(3, { renewed: ago(60), holder: { ...thisProcess(), host: me.host } });
+  await expect(requireFree(request(fakeClock()))).rejects.toMatchObject({ code: 'locked', message: expect.stringContaining('still runs') });
+  expect(await writer(elsewhere, 3).takeOver(entry(0))).toEqual({});
+  await store(5, { renewed: ago(60), holder: { ...thisProcess(), host: me.host } });
+  expect(await writer(me, 5).takeOver(entry(0))).toEqual({ takenFrom: expect.objectContaining({ number: 5 }) });
 });
 
 test('for groups given by ARN the commands to type name them', async () => {
@@ -181,12 +197,43 @@ describe('a holder on another machine is watched', () => {
     await expect(requireFree(request(clock, 900_000, interrupt.signal))).rejects.toThrow('interrupted');
   });
 
-  test('and a look that fails says nothing about it', async () => {
-    const log = await holding(elsewhere);
-    endpoint.order('GetParametersByPath', { error: 'AccessDeniedException' }, { from: 2, times: 4 });
-    const clock = fakeClock((now) => (now > 20_000 ? log.release() : undefined));
-    expect(await requireFree(request(clock))).toBe(1);
-    expect(clock.now()).toBeGreaterThan(20_000);
+  describe('and looks that fail say nothing about it', () => {
+    const DENIED = { error: 'AccessDeniedException' };
+
+    test('the lease begins again after them', async () => {
+      await holding(elsewhere);
+      // The first look of all, then one about every two seconds: these are after about 40.
+      endpoint.order('GetParametersByPath', DENIED, { from: 20, times: 2 });
+      const clock = fakeClock();
+      expect(await requireFree(request(clock))).toBe(1);
+      expect(clock.now()).toBeGreaterThan(75_000);
+      expect(clock.now()).toBeLessThan(105_000);
+    });
+
+    test('a holder that was cut off from the log as well, and renews its entry again, keeps the pair', async () => {
+      const clock = fakeClock((now) => (now > 50_000 ? beat() : undefined));
+      const log = await holding(elsewhere, clock);
+      const beat = () => log.ensureNewest();
+      endpoint.order('GetParametersByPath', DENIED, { from: 3, times: 18 });
+      await expect(requireFree(request(clock))).rejects.toMatchObject({ code: 'locked' });
+    });
+
+    test('after 45 seconds of them, the log cannot be read', async () => {
+      await holding(elsewhere);
+      endpoint.order('GetParametersByPath', DENIED, { from: 2, times: Infinity });
+      const clock = fakeClock();
+      expect(await requireFree(request(clock))).toBeUndefined();
+      expect(clock.now()).toBeGreaterThanOrEqual(45_000);
+      expect(clock.now()).toBeLessThan(48_000);
+    });
+
+    test('nor can it when the caller waits no longer', async () => {
+      await holding(elsewhere);
+      endpoint.order('GetParametersByPath', DENIED, { from: 2, times: Infinity });
+      const clock = fakeClock();
+      expect(await requireFree(request(clock, 10_000))).toBeUndefined();
+      expect(clock.now()).toBeLessThan(13_000);
+    });
   });
 });
 
@@ -205,6 +252,7 @@ describe('an unlock', () => {
 
   test('stops the holder before its next write, frees the pair, and leaves the facts as they were', async () => {
     const log = await holding(elsewhere);
+    await log.reached();
     await (await unlock())();
     await expect(log.ensureNewest()).rejects.toMatchObject({
       code: 'locked',
@@ -212,7 +260,7 @@ describe('an unlock', () => {
     });
     expect(await requireFree(request(fakeClock()))).toBe(2);
     const [before, after] = await entries();
-    expect(after).toMatchObject({ ...entry(50), number: 2, by: 'me@here', ended: after?.at });
+    expect(after).toMatchObject({ ...entry(50), number: 2, by: 'me@here', ended: after?.at, reached: true });
     expect(before?.ended).toBeUndefined();
   });
 

@@ -10,8 +10,8 @@ import { start } from '../sandbox/running.ts';
 
 const pair = { primary: 'arn:aws:elasticloadbalancing:eu-central-1:000000000000:targetgroup/blue/1', canary: 'arn:aws:elasticloadbalancing:eu-central-1:000000000000:targetgroup/green/2' };
 const swapped = { primary: pair.canary, canary: pair.primary };
-const author = { by: 'someone@here', command: 'route --canary 50', host: 'here', pid: 7 };
-const signature = { by: author.by, command: author.command, holder: { host: author.host, pid: author.pid } };
+const author = { by: 'someone@here', command: 'route --canary 50', host: 'here', pid: 7, started: 4711 };
+const signature = { by: author.by, command: author.command, holder: { host: author.host, pid: author.pid, started: author.started } };
 
 const ruleArn = (index: number, listener = 'aaaaaaaaaaaaaaaa') =>
   `arn:aws:elasticloadbalancing:eu-central-1:000000000000:listener-rule/app/echo-public-load-balancer/0123456789abcdef/${listener}/${String(index).padStart(16, '0')}`;
@@ -90,6 +90,19 @@ test('the number of an entry that was removed takes nothing', async () => {
   expect((await readLog(parameters, pair))[0]?.number).toBe(3);
 });
 
+test('who slept while others wrote more than is kept notices it, though the next number is free', async () => {
+  const [asleep, other] = [writer(0), writer(0, 'other@there')];
+  await asleep.append(entry(5));
+  await other.takeOver(entry(0));
+  for (let percent = 1; percent <= 22; percent++) await other.append(entry(percent));
+  expect((await readLog(parameters, pair))[0]?.number).toBe(5);
+  for (const attempt of [() => asleep.ensureNewest(), () => asleep.append(entry(50))]) {
+    await expect(attempt()).rejects.toMatchObject({ code: 'locked', message: expect.stringContaining('other@there') });
+  }
+  await asleep.reached();
+  expect((await readLog(parameters, pair))[0]?.number).toBe(5);
+});
+
 test('entries that are damaged, of another kind or of a later schema are passed over', async () => {
   const log = writer(0);
   await log.append(entry(5));
@@ -121,12 +134,13 @@ describe('a run at work', () => {
   const clock = fakeClock();
 
   /** A run whose calls are seen, and can be made to fail. */
-  async function watched() {
+  async function watched(newest = 0) {
     const endpoint = await faultyEndpoint(url);
     endpoints.push(endpoint);
     const aws = connectAws({ region: 'eu-central-1', endpointUrl: endpoint.url });
-    const log = logWriter(aws.parameters, pair, author, 0, clock);
-    return { log, endpoint, writes: () => endpoint.calls.filter(({ operation }) => operation === 'PutParameter').length };
+    const log = logWriter(aws.parameters, pair, author, newest, clock);
+    const operations = () => endpoint.calls.map(({ operation }) => operation);
+    return { log, endpoint, operations, writes: () => endpoint.calls.filter(({ operation }) => operation === 'PutParameter').length };
   }
   const endpoints: { close(): Promise<void> }[] = [];
   afterEach(() => Promise.all(endpoints.splice(0).map((endpoint) => endpoint.close())));
@@ -178,9 +192,45 @@ describe('a run at work', () => {
     const before = await readLog(parameters, pair);
     await clock.sleep(15_000);
     await expect(log.ensureNewest()).rejects.toMatchObject({ code: 'locked' });
+    await log.reached();
     await log.release();
     expect(writes()).toBe(1);
     expect(await readLog(parameters, pair)).toEqual(before);
+  });
+
+  test('asks one thing before each write, however long the log is', async () => {
+    const before = writer(0);
+    for (let percent = 1; percent <= 20; percent++) await before.append(entry(percent));
+    const { log, operations } = await watched(20);
+    await log.append(entry(50));
+    await log.ensureNewest();
+    await clock.sleep(15_000);
+    await log.ensureNewest();
+    await log.release();
+    const [append, look, beat, release] = ['GetParameters PutParameter DeleteParameters', 'GetParameters', 'GetParameters PutParameter GetParameters', 'GetParameters PutParameter'];
+    expect(operations().join(' ')).toBe([append, look, beat, release].join(' '));
+  });
+
+  test('notes that its weights were read back, and says so until its end, but not of its next entry', async () => {
+    const { log, endpoint } = await watched();
+    await log.reached();
+    await log.append(entry(5));
+    expect((await newest())?.reached).toBeUndefined();
+    await log.reached();
+    expect(await newest()).toMatchObject({ ...entry(5), number: 1, reached: true, renewed: expect.any(String) });
+    await clock.sleep(15_000);
+    await log.ensureNewest();
+    expect(await newest()).toMatchObject({ reached: true });
+    await log.append(entry(50));
+    expect((await newest())?.reached).toBeUndefined();
+    endpoint.order('PutParameter', { error: 'AccessDeniedException' });
+    await log.reached();
+    expect((await newest())?.reached).toBeUndefined();
+    await log.release();
+    expect(await newest()).toMatchObject({ ...entry(50), reached: true, ended: expect.any(String) });
+    const calls = endpoint.calls.length;
+    await log.reached();
+    expect(endpoint.calls).toHaveLength(calls);
   });
 
   test('gives the pair back once, and leaves no sign of life behind', async () => {
@@ -218,6 +268,61 @@ describe('a run at work', () => {
     expect(await log.takeOver(entry(0))).toEqual({ takenFrom: expect.objectContaining({ by: 'later@there' }) });
     await writer(3, 'last@there').append(entry(70));
     await expect(log.ensureNewest()).rejects.toMatchObject({ message: expect.stringContaining('last@there') });
+  });
+});
+
+describe('an emergency run whose entry is durable', () => {
+  const clock = fakeClock();
+  const DENIED = { error: 'AccessDeniedException' };
+
+  async function takenOver() {
+    const endpoint = await faultyEndpoint(url);
+    endpoints.push(endpoint);
+    const aws = connectAws({ region: 'eu-central-1', endpointUrl: endpoint.url }, { hurried: true });
+    const log = logWriter(aws.parameters, pair, author, 0, clock);
+    expect(await log.takeOver(entry(0))).toEqual({});
+    const calls = endpoint.calls.length;
+    return { log, endpoint, calls: () => endpoint.calls.slice(calls).map(({ operation }) => operation) };
+  }
+  const endpoints: { close(): Promise<void> }[] = [];
+  afterEach(() => Promise.all(endpoints.splice(0).map((endpoint) => endpoint.close())));
+
+  test('is stopped by whoever takes the pair next', async () => {
+    const { log } = await takenOver();
+    await log.ensureNewest();
+    await writer(0, 'next@there').takeOver(entry(0));
+    await log.reached();
+    await expect(log.ensureNewest()).rejects.toMatchObject({ message: expect.stringContaining('next@there') });
+  });
+
+  test.each(['GetParameters', 'PutParameter'])('looks no more after %s failed once', async (operation) => {
+    const { log, endpoint, calls } = await takenOver();
+    endpoint.order(operation, DENIED);
+    await clock.sleep(15_000);
+    await log.ensureNewest();
+    await log.ensureNewest();
+    await log.reached();
+    expect(calls()).toEqual(operation === 'GetParameters' ? ['GetParameters'] : ['GetParameters', 'PutParameter']);
+  });
+
+  test('is held up by a store that does not answer for three seconds in each of two attempts, and never again', async () => {
+    const { log, endpoint, calls } = await takenOver();
+    let answer = (): void => undefined;
+    endpoint.order('GetParameters', () => new Promise<void>((resolve) => (answer = resolve)));
+    endpoint.order('GetParameters', 'cut-before', { from: 2, times: Infinity });
+    const began = performance.now();
+    await log.ensureNewest();
+    expect(performance.now() - began).toBeLessThan(4_500);
+    await log.ensureNewest();
+    expect(calls()).toEqual(['GetParameters', 'GetParameters']);
+    answer();
+  });
+
+  test('and then goes forward after all minds a failing look again', async () => {
+    const { log, endpoint } = await takenOver();
+    await log.append(entry(5));
+    endpoint.order('GetParameters', DENIED);
+    await expect(log.ensureNewest()).rejects.toMatchObject({ code: 'access-denied' });
   });
 });
 
@@ -260,6 +365,16 @@ describe('an entry', () => {
     expect(read).toEqual(restricted);
     // A rule's part of its ARN, and the listener's once.
     expect(serialize(restricted).match(/listener-rule/g)).toHaveLength(5);
+  });
+
+  test('keeps that its weights were reached', () => {
+    const reached = { ...full(1), reached: true };
+    expect(parse(7, serialize(reached))).toEqual(reached);
+  });
+
+  test('of the version before, which did not say when its process started, is read', () => {
+    const old = { ...full(1), holder: { host: 'here', pid: 7 } };
+    expect(parse(7, serialize(old))).toEqual(old);
   });
 
   test('of the version before, which named no process and gave no sign of life, is read', () => {

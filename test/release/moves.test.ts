@@ -3,7 +3,7 @@ import { hazardsOf, strangersOf } from '../../src/release/hazards.ts';
 import type { LogEntry } from '../../src/release/log-entry.ts';
 import { type State, desiredTasks } from '../../src/release/model.ts';
 import { planDestroyOld, planRollout } from '../../src/release/plan-rollout.ts';
-import { type RouteIntent, planPromote, planRollback, planRoute } from '../../src/release/plan-route.ts';
+import { type RouteIntent, planPromote, planRollback, planRoute, planRouteGroups } from '../../src/release/plan-route.ts';
 import type { Plan, Step } from '../../src/release/step.ts';
 import { after, groups, stateOf, version } from './states.ts';
 
@@ -80,6 +80,18 @@ describe('tasks follow the weight', () => {
     expect(find(route(trying(4, 50), 0, { scaleDown: true }), 'scale')).toMatchObject({ tasks: 1 });
   });
 
+  test('tasks follow also where the weights are right already', () => {
+    expect(kinds(route(trying(1, 50), 50))).toEqual(['record', 'scale', 'wait-started']);
+    expect(kinds(route(trying(4, 0), 0, { scaleDown: true }))).toEqual(['record', 'scale']);
+  });
+
+  test('--scale-down leaves a canary alone that a rule outside the pair sends traffic to, or may send', () => {
+    const state = trying(4, 50);
+    const foreign = trying(4, 100).rules.map((rule) => ({ ...rule, forward: [{ arn: groups.green, weight: 1 }] }));
+    expect(kinds(route({ ...state, otherRules: foreign }, 0, { scaleDown: true }))).toEqual(['record', 'set-weights', 'settle']);
+    expect(kinds(route({ ...state, undiscovered: 'not found' }, 0, { scaleDown: true }))).toEqual(['record', 'set-weights', 'settle']);
+  });
+
   test('--scale-down leaves what another rule still needs', () => {
     const state = trying(4, 75, 75);
     const plan = route(state, 0, { scaleDown: true, scope: [state.rules[0]?.arn ?? ''] });
@@ -120,7 +132,8 @@ describe('a change of some rules only', () => {
   });
 
   test('is refused where no rule of the pair is meant, with each rule and why it was passed over', () => {
-    expect(() => route(state, 50, { scope: ['arn:elsewhere'] })).toThrow(/No listener rule among those asked for[\s\S]*\/0 \(priority 1\): carries the pair, but was not asked for/);
+    expect(() => route(state, 50, { scope: ['arn:elsewhere'] })).toThrow(/No listener rule of arn:elsewhere forwards[\s\S]*\/0 \(priority 1\): carries the pair, but was not asked for/);
+    expect(() => route(state, 50, { scope: [first?.arn ?? '', 'arn:typo'] })).toThrow(/No listener rule of arn:typo forwards/);
   });
 });
 
@@ -132,6 +145,13 @@ describe('weights that somebody else changed', () => {
     const plan = route(drifted, 50, { acceptDrift: true });
     expect(find(plan, 'record')?.entry.before).toEqual({ [drifted.rules[0]?.arn ?? '']: [70, 30] });
     expect(kinds(plan)).toContain('set-weights');
+  });
+
+  test('are those from before the last change, too, once that was confirmed', () => {
+    const rules = trying(4, 0).rules;
+    const before = { [rules[0]?.arn ?? '']: [100, 0] as const };
+    expect(kinds(route(logged(trying(4, 0), { percent: 50, before }), 75))).toContain('set-weights');
+    expect(() => route(logged(trying(4, 0), { percent: 50, before, reached: true }), 75)).toThrow(/gives 0% away from the primary, not 50%/);
   });
 
   test('are accepted also where they are what is asked for, so that the next command asks no more', () => {
@@ -185,11 +205,40 @@ describe('stickiness', () => {
     const clean = apply(broken, planDestroyOld(broken, { acceptDrift: false }));
     const again = apply(clean, planRollout(clean, { version: version('1.1'), firstTasks: 2, tasks: undefined, keepOld: false, replace: false, acceptDrift: false, settle: 0 }));
     const plan = route(again, 10);
-    expect(kinds(plan)).toEqual(['record', 'set-weights', 'settle', 'set-stickiness', 'record']);
+    expect(kinds(plan)).toEqual(['record', 'set-weights', 'settle', 'set-stickiness']);
     const routed = apply(again, plan);
     expect(routed.rules[0]?.stickiness).toBe(DAY);
-    expect(routed.log?.at(-1)?.stickiness).toBeUndefined();
+    expect(routed.log?.at(-1)?.stickiness).toEqual({});
     expect(kinds(route(routed, 20))).toEqual(['record', 'set-weights', 'settle']);
+  });
+
+  test('is put back only in the rules that a route is about, and the others stay on record', () => {
+    const two = trying(4, 0, 0);
+    const [first, second] = two.rules.map(({ arn }) => arn);
+    const broken = logged(two, { stickiness: { [first ?? '']: 60, [second ?? '']: 60 } });
+    const routed = apply(broken, route(broken, 10, { scope: [second ?? ''] }));
+    expect(routed.rules.map(({ stickiness }) => stickiness)).toEqual([undefined, 60]);
+    expect(routed.log?.at(-1)?.stickiness).toEqual({ [first ?? '']: 60 });
+  });
+
+  test('is put back also where the weights are right already: a route that was cut off before that', () => {
+    const cut = logged(trying(4, 10), { percent: 10, stickiness: { [half.rules[0]?.arn ?? '']: 60 } });
+    expect(kinds(route(cut, 10))).toEqual(['record', 'set-stickiness']);
+  });
+
+  test('is put back by a promotion, too, which is on record before that', () => {
+    const broken = logged(trying(4, 50), { percent: 50, stickiness: { [half.rules[0]?.arn ?? '']: 60 } });
+    const plan = planPromote(broken, { settle: 0, acceptDrift: false, noScale: false });
+    expect(kinds(plan)).toEqual(['record', 'set-weights', 'settle', 'record', 'set-stickiness', 'announce']);
+    expect(apply(broken, plan)).toMatchObject({ rules: [{ stickiness: 60 }] });
+    expect(apply(broken, plan).log?.at(-1)).toMatchObject({ primary: groups.green, stickiness: {} });
+  });
+
+  test('outlives a route by ARN, like the names of the versions', () => {
+    const broken = logged(trying(4, 0), { other: { ...canaryEntry.other, role: 'rolled-back', version: '1.0' }, tasks: 4, stickiness: { [half.rules[0]?.arn ?? '']: 60 } });
+    const pair = { primary: groups.blue, canary: groups.green };
+    const plan = planRouteGroups(broken, pair, { percent: 20, settle: 0, acceptDrift: false });
+    expect(find(plan, 'record')?.entry).toMatchObject({ other: { role: 'rolled-back', version: '1.0' }, tasks: 4, stickiness: { [half.rules[0]?.arn ?? '']: 60 } });
   });
 
   test('that somebody switched on again meanwhile is theirs', () => {
@@ -197,6 +246,23 @@ describe('stickiness', () => {
     expect(Object.keys(rollback(sticky(broken, 60)).steps)).toEqual([]);
     const again = sticky(logged(trying(4, 0), { stickiness: { [half.rules[0]?.arn ?? '']: DAY } }), 60);
     expect(kinds(route(again, 10))).toEqual(['record', 'set-weights', 'settle']);
+  });
+});
+
+describe('the log', () => {
+  test('is written over the heads of others on the way back only', () => {
+    const state = logged(trying(4, 50), { percent: 50 });
+    expect(find(route(state, 0), 'record')?.emergency).toBe(true);
+    expect(find(rollback(state), 'record')?.emergency).toBe(true);
+    const replace = planRollout(state, { version: version('1.1'), firstTasks: 2, tasks: undefined, keepOld: false, replace: true, acceptDrift: false, settle: 0 });
+    expect(replace.steps.filter((step) => step.do === 'record').map(({ emergency }) => emergency)).toEqual([false, false, false]);
+  });
+
+  test('that says otherwise than a rule that reads right makes it be written all the same', () => {
+    const state = logged(trying(4, 0), { percent: 50, before: {}, reached: true });
+    const plan = route(state, 0);
+    expect(find(plan, 'set-weights')?.doubtful).toEqual(state.rules.map(({ arn }) => arn));
+    expect(find(route(logged(trying(4, 50), { percent: 50 }), 0), 'set-weights')?.doubtful).toEqual([]);
   });
 });
 

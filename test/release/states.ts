@@ -141,8 +141,10 @@ export function after(state: State, step: Step): State {
       const { service: ecs, version: runs } = state.colours[step.colour];
       return withColour(state, step.colour, ecs && { ...ecs, desired: step.tasks }, runs, Math.min(step.tasks, healthyTargets(state, arn(step.colour))));
     }
-    case 'set-stickiness':
-      return { ...state, rules: state.rules.map((old) => (step.seconds.has(old.arn) ? { ...old, stickiness: step.seconds.get(old.arn) } : old)) };
+    case 'set-stickiness': {
+      const recorded = step.entry ? after(state, { do: 'record', entry: step.entry, emergency: false }) : state;
+      return { ...recorded, rules: state.rules.map((old) => (step.seconds.has(old.arn) ? { ...old, stickiness: step.seconds.get(old.arn) } : old)) };
+    }
     case 'settle':
     case 'wait-cookies':
     case 'announce':

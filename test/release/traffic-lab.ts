@@ -1,7 +1,8 @@
 /** Two target groups behind a load balancer that other people's rules use too, and the way to route between them. */
 import type { Action, Rule } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { connectAws } from '../../src/aws/aws.ts';
-import type { CanaryError } from '../../src/errors.ts';
+import { unexpected } from '../../src/aws/connect.ts';
+import { CanaryError } from '../../src/errors.ts';
 import type { ProgressEvent } from '../../src/progress/events.ts';
 import type { Pair } from '../../src/release/model.ts';
 import { prepareRouteGroups, type Prepared, type RouteResult, type Session } from '../../src/release/operations.ts';
@@ -129,10 +130,17 @@ export async function openRouting(lab: Lab, pair: Pair): Promise<Routing> {
     events,
     prepare,
     route,
-    failure: (percent, options) => route(percent, options).then(() => undefined, (error: CanaryError) => error),
+    failure: (percent, options) => route(percent, options).then(() => undefined, asReported),
     writes: () => endpoint.calls.filter(({ operation }) => /^(Put|Modify|Delete|Create|Set)/.test(operation)),
     end: () => endpoint.close(),
   };
+}
+
+/** As the program reports what its core threw. */
+function asReported(thrown: unknown): CanaryError {
+  const error = unexpected(thrown);
+  if (error instanceof CanaryError) return error;
+  throw error;
 }
 
 export const SIGN_IN: Action = {

@@ -15,6 +15,7 @@ import { statusOf } from '../../src/release/status.ts';
 import { update } from '../../src/release/update.ts';
 import { versionOf } from '../../src/release/versions.ts';
 import { poll } from '../../src/time.ts';
+import { fakeClock } from '../fake-clock.ts';
 import { faultyEndpoint } from '../faulty-endpoint.ts';
 import { withFolder } from '../folder.ts';
 import { type Project, REGION, withProject } from '../infra/project.ts';
@@ -90,7 +91,9 @@ test('a stop that reaches AWS only after a rollback took the pair is taken back:
 
       const late = await faultyEndpoint(project.sandbox.url);
       try {
-        late.order('UpdateService', async () => (await prepareRollback(release, { force: false, breakStickiness: false })).run());
+        // Waiting takes no time here: the exit goes on looking for late writes after it has taken the pair.
+        const exit = { ...release, wait: () => ({ ...release.wait(), clock: fakeClock(), deadline: 60_000 }) };
+        late.order('UpdateService', async () => (await prepareRollback(exit, { force: false, breakStickiness: false })).run());
         const destroying = { ...release, aws: connectAws({ region: REGION, endpointUrl: late.url }) };
         await expect((await prepareDestroyOld(destroying, { acceptDrift: false })).run()).rejects.toMatchObject({ exitCode: ExitCode.locked });
       } finally {

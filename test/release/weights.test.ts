@@ -73,7 +73,7 @@ describe('a route', () => {
       expect(entry).toMatchObject({ number: 1, by: 'someone@here', primary: traffic.pair.primary, percent: 40, tasks: 1, before });
     });
     await traffic.route(40);
-    expect(traffic.writes().map(({ operation }) => operation)).toEqual(['PutParameter', 'ModifyRule', 'ModifyListener', 'ModifyRule', 'PutParameter']);
+    expect(traffic.writes().map(({ operation }) => operation)).toEqual(['PutParameter', 'ModifyRule', 'ModifyListener', 'ModifyRule', 'PutParameter', 'PutParameter']);
   });
 
   test('says when it begins, and what AWS confirmed', async () => {
@@ -213,7 +213,9 @@ describe('on the way up', () => {
   test('a run that another one overtook stops before its next write, and does not undo the other’s work: exit 6', async () => {
     traffic.endpoint.order('ModifyRule', rollBackElsewhere);
     expect(await traffic.failure(40)).toMatchObject({ code: 'locked', exitCode: ExitCode.locked, message: expect.stringContaining('emergency@elsewhere') });
-    expect(weightWrites()).toHaveLength(1);
+    // Its own last write may have come after the other's: it puts that one right, and touches nothing else.
+    expect(weightWrites()).toHaveLength(2);
+    expect(await traffic.canary()).toEqual([0, 0, 0]);
   });
 
   test('the second of two runs is told who holds the pair, and writes no rule: exit 6', async () => {
@@ -232,7 +234,7 @@ describe('on the way up', () => {
 
   test('a log that becomes unreadable after the first write takes that back: exit 3', async () => {
     traffic.endpoint.order('ModifyRule', async () => {
-      traffic.endpoint.order('GetParametersByPath', { error: 'AccessDeniedException' }, { times: ALWAYS });
+      traffic.endpoint.order('GetParameters', { error: 'AccessDeniedException' }, { times: ALWAYS });
     });
     expect(await traffic.failure(40)).toMatchObject({ code: 'undone', exitCode: ExitCode.rolledBack });
     expect(await traffic.canary()).toEqual([0, 0, 0]);

@@ -13,7 +13,7 @@ export const rollback: Command = {
   examples: ['ecs-canary rollback', 'ecs-canary rollback --break-stickiness'],
   writes: true,
   async run(context, values) {
-    const release = await openRelease(context, { writes: true });
+    const release = await openRelease(context, { writes: true, insist: true });
     const { prepareRollback } = await import('../../release/operations.ts');
     const prepared = await prepareRollback(release, { force: isSet(values, 'force'), breakStickiness: isSet(values, 'breakStickiness') });
     if (context.dryRun) return (await import('../show-plan.ts')).showPlan(context, prepared.plan);

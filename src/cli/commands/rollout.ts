@@ -49,13 +49,14 @@ export const rollout: Command = {
  * @throws CanaryError `usage`.
  */
 export function tasksOf(values: Values): TaskCount | undefined {
-  const text = textOf(values, 'tasks');
-  if (text === undefined) return undefined;
+  const text = values['tasks'];
+  if (typeof text !== 'string') return undefined;
   const [, digits = '', percent] = /^(\d{1,4})(%?)$/.exec(text.trim()) ?? [];
   const value = Number(digits);
   if (percent && value >= 1 && value <= 100) return { percent: value };
   if (digits !== '' && !percent && value >= 1 && value <= MOST_TASKS) return { count: value };
-  throw usageError(`--tasks is "${text}": it should be a number of tasks from 1 to ${MOST_TASKS}, or a percentage such as 10%.`, 'ecs-canary rollout --help');
+  const wanted = `a number of tasks from 1 to ${MOST_TASKS}, or a percentage such as 10%`;
+  throw usageError(`--tasks is "${text}": it should be ${wanted}.`, 'ecs-canary rollout --help');
 }
 
 /** ECS runs no more tasks in one service. */

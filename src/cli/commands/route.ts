@@ -37,13 +37,15 @@ async function prepare(context: Context, values: Values) {
   const options = { percent: percentOf(values), scope: scopeOf(values), force: isSet(values, 'force'), acceptDrift: isSet(values, 'acceptDrift') };
   const [noScale, scaleDown] = [scalesNot(values), isSet(values, 'scaleDown')];
   const pair = givenPair(values);
-  if (pair && (noScale || scaleDown)) throw usageError('--no-scale and --scale-down are about tasks, and target groups given by ARN have none that are known.');
+  if (pair && (noScale || scaleDown)) {
+    throw usageError('--no-scale and --scale-down are about tasks, and target groups given by ARN have none that are known.');
+  }
   if (!pair) {
-    const release = await openRelease(context, { writes: true });
+    const release = await openRelease(context, { writes: true, insist: options.percent === 0 });
     const { prepareRoute } = await import('../../release/operations.ts');
     return prepareRoute(release, { ...options, noScale, scaleDown });
   }
-  const session = await openGroups(context, { writes: true });
+  const session = await openGroups(context, { writes: true, insist: options.percent === 0 });
   const { prepareRouteGroups } = await import('../../release/operations.ts');
   return prepareRouteGroups(session, pair, { ...options, settle: durationOf(context, 'SETTLE', 15_000) });
 }

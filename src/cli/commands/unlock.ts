@@ -17,7 +17,7 @@ export const unlock: Command = {
       import('../../release/log.ts'),
     ]);
     const { parameters } = session.aws;
-    const holder = holderOf(await readLog(parameters, pair), Date.now());
+    const holder = holderOf(await readLog(parameters, pair), Date.now(), session.author);
     const note = holder ? `${described(holder, session.author)}.` : 'Nobody holds this pair.';
     if (context.dryRun) {
       const steps = holder ? [`take the pair from ${holder.by}: its run of "${holder.command}" stops before its next write`] : [];

@@ -1,0 +1,86 @@
+/** After a change of weights: the time to take them up, a look at what others do to them meanwhile, and what really flowed. */
+import { CanaryError, ExitCode, messageOf } from '../errors.ts';
+import { formatDuration } from '../settings/duration.ts';
+import type { Run } from './apply.ts';
+import { describeFlow, observeFlow } from './flow.ts';
+import { isLocked } from './log.ts';
+import { loadBalancerOf, nameOf, share, splits } from './model.ts';
+import { freshRules } from './observe.ts';
+import { arnsOf, failedUnlessLocked, writeDown } from './rule-writes.ts';
+import type { SetWeights, Settle } from './step.ts';
+
+/** ms in which a write that was on its way when its run was taken over arrives. */
+const LATE_WRITES = 15_000;
+
+/**
+ * Waits, then looks whether the weights are still what they were set to, and what share of the traffic really flowed.
+ * @throws CanaryError `drift` when somebody else changed them, on any way but the emergency exit;
+ * @throws CanaryError `locked` when another run has taken the pair meanwhile, on any way but the emergency exit.
+ */
+export async function settle({ ms: asked, after }: Settle, run: Run): Promise<void> {
+  const since = new Date();
+  const ms = after?.percent === 0 && run.log.overtook() ? Math.max(asked, LATE_WRITES) : asked;
+  const end = run.wait.clock.now() + ms;
+  if (ms > 0) run.progress({ type: 'pause', text: `Letting the weights take effect for ${formatDuration(ms)}` });
+  if (after?.percent === 0) {
+    await keepWeights(after, end, run);
+  } else {
+    await watchWeights(after, end, run);
+  }
+  // The first minute of metrics is minutes away from weights that nobody waits for.
+  if (after && ms > 0) await tellFlow(after, since, run);
+}
+
+/** @throws CanaryError `locked` when another run has taken the pair meanwhile. */
+async function watchWeights(after: SetWeights | undefined, end: number, run: Run): Promise<void> {
+  const { clock, signal, pollInterval } = run.wait;
+  while (clock.now() < end) {
+    await clock.sleep(Math.min(pollInterval, end - clock.now()), signal);
+    if (after) await run.log.ensureNewest();
+  }
+  if (!after) return;
+  await requireUnchanged(after, run);
+}
+
+/**
+ * Somebody else's weights are theirs: whoever goes forward stops there.
+ * @throws CanaryError `locked` where another run of ours changed them, `drift` where anybody else did.
+ */
+export async function requireUnchanged(set: Pick<SetWeights, 'pair' | 'percent' | 'rules'>, { aws, log }: Pick<Run, 'aws' | 'log'>): Promise<void> {
+  const { pair, percent } = set;
+  const rules = await freshRules(aws, arnsOf(set.rules), pair);
+  const changed = rules.filter((rule) => !splits(rule, pair, percent));
+  if (changed.length === 0) return;
+  await log.ensureNewest();
+  const lines = changed.map((rule) => `  ${nameOf(rule)}: ${Math.round(share(rule, pair.canary))}% instead of ${percent}%`);
+  throw new CanaryError({ code: 'drift', message: `Somebody else changed weights meanwhile:\n${lines.join('\n')}` });
+}
+
+/** Says what share really flowed since, as far as AWS has counted it. */
+async function tellFlow({ pair, percent, newVersionPercent, rules: [rule] }: SetWeights, since: Date, { aws, progress }: Run): Promise<void> {
+  if (!rule) return;
+  const flow = await observeFlow(aws, pair, loadBalancerOf(rule), since);
+  progress({ type: 'flow', text: describeFlow(flow, newVersionPercent === percent ? 'canary' : 'primary') });
+}
+
+/**
+ * The end of the emergency exit: what a run that was taken over writes late is put right again. Whoever wrote a newer log
+ * entry decides about the weights from then on.
+ */
+async function keepWeights(step: SetWeights, end: number, run: Run): Promise<void> {
+  const { clock, signal, pollInterval } = run.wait;
+  do {
+    await clock.sleep(Math.min(pollInterval, Math.max(0, end - clock.now())), signal);
+    try {
+      await run.log.ensureNewest().catch(failedUnlessLocked);
+      const rules = await freshRules(run.aws, arnsOf(step.rules), step.pair);
+      const put = await writeDown(rules, { ...step, doubtful: [] }, run);
+      for (const arn of put) run.progress({ type: 'warning', text: `Another run had changed ${arn}: its weights were put right again.` });
+    } catch (error) {
+      if (error instanceof CanaryError && error.exitCode === ExitCode.stuck) throw error;
+      if (!isLocked(error)) continue; // All weights were right before: a look that fails is no failure.
+      run.progress({ type: 'warning', text: `${messageOf(error)} Its weights are left as they are.` });
+      return;
+    }
+  } while (clock.now() < end);
+}
