@@ -92,6 +92,7 @@ export function logWriter(parameters: Parameters, pair: Pair, author: Author, ne
   /** Whether that run looks no more: it has no entry that could be overtaken, or would be held up by a store that fails. */
   let blind = false;
   let overtook = false;
+  let takenFrom: LogEntry | undefined;
 
   async function create(facts: Facts, { ended }: { ended: boolean }): Promise<boolean> {
     const now = clock.now();
@@ -112,6 +113,22 @@ export function logWriter(parameters: Parameters, pair: Pair, author: Author, ne
   /** When an answer is lost, the SDK asks again and is told that the entry exists: it is this run's own. */
   async function holds(name: string, text: string): Promise<boolean> {
     return (await parameters.get([name])).some(({ value }) => value === text);
+  }
+
+  /** Whatever number others have come to meanwhile. */
+  async function createAfterAll(facts: NewEntry): Promise<void> {
+    for (;;) {
+      // Nobody can tell before the log was read.
+      overtook = true;
+      // Looked up first, because pruned numbers below the newest one are free again.
+      const found = await parameters.list(path);
+      const last = entryAt(found, newestIn(found));
+      takenFrom = last && last.number !== held?.number && mayBeAtWork(last, Date.now(), author) ? last : undefined;
+      overtook = takenFrom !== undefined;
+      known = Math.max(known, newestIn(found));
+      if (await create(facts, { ended: false })) return;
+      known += 1;
+    }
   }
 
   async function createOrRefuse(facts: Facts, options: { ended: boolean }): Promise<void> {
@@ -181,23 +198,17 @@ export function logWriter(parameters: Parameters, pair: Pair, author: Author, ne
     appendEnded: (facts) => createOrRefuse(facts, { ended: true }),
 
     async takeOver(facts) {
-      let takenFrom: LogEntry | undefined;
       emergency = true;
-      try {
-        for (;;) {
-          // Looked up first, because pruned numbers below the newest one are free again.
-          const found = await parameters.list(path);
-          const last = entryAt(found, newestIn(found));
-          takenFrom = last && last.number !== held?.number && mayBeAtWork(last, Date.now(), author) ? last : undefined;
-          overtook ||= takenFrom !== undefined;
-          known = Math.max(known, newestIn(found));
-          if (await create(facts, { ended: false })) return { takenFrom };
-          known += 1;
+      for (let tries = 1; ; tries += 1) {
+        try {
+          await createAfterAll(facts);
+          return { takenFrom };
+        } catch (error) {
+          // Once more what was denied; a store that does not answer is nothing to wait for here.
+          if (tries === 1 && !(error instanceof CanaryError && error.code === 'no-network')) continue;
+          blind = true;
+          return { warning: `The release log could not be written: ${messageOf(error)}`, takenFrom };
         }
-      } catch (error) {
-        blind = true;
-        overtook = true;
-        return { warning: `The release log could not be written: ${messageOf(error)}`, takenFrom };
       }
     },
 

@@ -8,16 +8,16 @@ import { type ServiceRun, apply, applyTraffic } from './apply.ts';
 import { explained, explainedTraffic } from './explain.ts';
 import { hazardsOf, strangersOf } from './hazards.ts';
 import type { Author, LogWriter } from './log.ts';
+import { lookWell, observeBefore, unknowns } from './looks.ts';
 import { type Pair, type Place, type State, type Traffic, type Version, inScope, tagOf } from './model.ts';
 import type { Shift } from './moves.ts';
-import { observe, observeTraffic, revisionOf } from './observe.ts';
+import { observeTraffic, revisionOf } from './observe.ts';
 import { type RolloutIntent, planDestroyOld, planRollout } from './plan-rollout.ts';
 import { type PromoteIntent, type RollbackIntent, type RouteIntent, planPromote, planRollback, planRoute, planRouteGroups } from './plan-route.ts';
 import { drift, rolesOf } from './roles.ts';
 import type { Plan } from './step.ts';
 import { leftBehind, stickyClients } from './stickiness.ts';
 import { ahead, goAhead, inTurn, requireTurn, takeTurn } from './turn.ts';
-import { lookHard, observeBefore, unknowns } from './way-back.ts';
 import { generate, withVersion } from './task-definition.ts';
 import type { Modified } from './rule-writes.ts';
 
@@ -70,7 +70,7 @@ export async function prepareRollout(release: Release, version: Version, options
   const { place, settings } = release;
   const { definition: given, ...wanted } = options;
   const log = await takeTurn(release);
-  const state = await observe(release.aws, place);
+  const state = await observeBefore(release, { emergency: false });
   await requireTurn(release, log);
   const plan = planRollout(state, { version, firstTasks: settings.service.desiredCount, settle: settings.settle, ...wanted });
   const base = given ?? (await primaryDefinition(release, state));
@@ -110,7 +110,7 @@ export async function prepareRollback(release: Release, options: RollbackOptions
 /** @returns the version that was destroyed; undefined when there was none. */
 export async function prepareDestroyOld(release: Release, options: { acceptDrift: boolean }): Promise<Prepared<string | undefined>> {
   const log = await takeTurn(release);
-  const state = await observe(release.aws, release.place);
+  const state = await observeBefore(release, { emergency: false });
   await requireTurn(release, log);
   const plan = planDestroyOld(state, options);
   warn(release, state, plan);
@@ -123,8 +123,7 @@ export async function prepareDestroyOld(release: Release, options: { acceptDrift
 /** `route` on any two target groups: whoever made them, and whatever runs behind them. */
 export async function prepareRouteGroups(session: Session, pair: Pair, options: RouteGroupsOptions): Promise<Prepared<RouteResult>> {
   const log = options.percent === 0 ? ahead(session, pair) : await inTurn(session, pair, { byArn: true });
-  const look = () => observeTraffic(session.aws, pair);
-  const traffic = await (options.percent === 0 ? lookHard(session, look) : look());
+  const traffic = await lookWell(session, () => observeTraffic(session.aws, pair), { emergency: options.percent === 0 });
   if (options.percent > 0) await requireTurn(session, log);
   const plan = planRouteGroups(traffic, pair, options);
   tell(session, [...unknowns(traffic), drift(traffic), ...hazardsOf(traffic, plan.steps)]);

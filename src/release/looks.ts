@@ -1,4 +1,4 @@
-/** Looking before the way back: what cannot be read is asked for again, and then done without. */
+/** Looking before a plan is made: the way back does without what cannot be read, and nothing goes forward on a stale read. */
 import { insistently } from '../aws/insist.ts';
 import { CanaryError } from '../errors.ts';
 import { explained } from './explain.ts';
@@ -6,11 +6,33 @@ import type { State, Traffic } from './model.ts';
 import { observe } from './observe.ts';
 import type { Release, Session } from './operations.ts';
 import { routeBack } from './refusals.ts';
+import { drift } from './roles.ts';
 
-/** Looks until all is known, or for as often as makes sense. */
-export async function lookHard<T extends Traffic>(session: Session, look: () => Promise<T>): Promise<T> {
+/** A read may be older than the last write; AWS catches up within seconds. */
+const LOOKS = 4;
+
+/**
+ * Looks until all is known, or for as often as makes sense.
+ * @param emergency whether it is for the way back.
+ */
+export async function lookWell<T extends Traffic>(session: Session, look: () => Promise<T>, { emergency }: { emergency: boolean }): Promise<T> {
+  return emergency ? lookHard(session, look) : lookPatiently(session, look);
+}
+
+/** What AWS denied, or did not tell, is asked once more. */
+async function lookHard<T extends Traffic>(session: Session, look: () => Promise<T>): Promise<T> {
   const seen = await insistently(session.wait(), look);
   return unknowns(seen).length === 0 ? seen : insistently(session.wait(), look);
+}
+
+/** What seems to be changed by somebody else is looked at again, before it stops anybody. */
+async function lookPatiently<T extends Traffic>(session: Session, look: () => Promise<T>): Promise<T> {
+  const { clock, signal, pollInterval } = session.wait();
+  for (let looks = 1; ; looks += 1) {
+    const seen = await look();
+    if (looks === LOOKS || !drift(seen)) return seen;
+    await clock.sleep(pollInterval, signal);
+  }
 }
 
 /** What the way back has to do without. */
@@ -20,13 +42,12 @@ export function unknowns({ undiscovered, healthUnknown }: Traffic): string[] {
 }
 
 /**
- * The service as it is now, before a change of weights.
+ * The service as it is now, before a plan is made.
  * @throws CanaryError with where users are, as far as that can be told.
  */
 export async function observeBefore(release: Release, { emergency }: { emergency: boolean }): Promise<State> {
-  const look = () => observe(release.aws, release.place);
   try {
-    return await (emergency ? lookHard(release, look) : look());
+    return await lookWell(release, () => observe(release.aws, release.place), { emergency });
   } catch (error) {
     const explanation = await explained(error, release, { moves: emergency });
     throw emergency && explanation instanceof CanaryError ? explanation.with({ next: withoutEcs(release) }) : explanation;

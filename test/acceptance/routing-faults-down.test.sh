@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# On the way back a write that fails, is throttled or lost is tried again (section 4.11, issue 3). What can't be written at
+# all is in routing-rollback-stuck.
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/routing-lib.sh"
+
+SPEED=$((SPEED * 2)) # nothing here looks at AWS's time
+ready 3.1 3.2
+must rollout --tag 3.1
+must rollout --tag 3.2
+take_pair
+add_rule 471
+add_rule 472
+add_listener
+check 'four rules carry the pair, one of them a default one' 4 "$(rule_ids | wc -l)" test "$(rule_ids | wc -l)" -eq 4
+CLI_ENV=(SETTLE=0)
+
+tried_again() { # TEXT OPTION…: of the fault
+  local text=$1
+  shift
+  must route --canary 50
+  fault "$@"
+  cli route --canary 0
+  expect_exit 0 "section 4.11: route --canary 0: $text"
+  expect_weights 0 "section 4.11: $text: all weight is back"
+  clear_faults
+}
+tried_again 'the second ModifyRule fails twice' ModifyRule --nth 2 --times 2 --error AccessDenied
+tried_again 'the first ModifyRule fails with a server error' ModifyRule --times 4 --error InternalFailure
+tried_again 'ModifyListener fails' ModifyListener --error OperationNotPermitted
+tried_again 'ModifyRule is throttled' ModifyRule --throttle --times 2
+tried_again 'an answer is lost' ModifyRule --nth 2 --cut-after
+tried_again 'three calls never arrive' ModifyRule --nth 2 --cut-before --times 3
+tried_again 'reads are stale' DescribeRules --stale --times 3
+
+finish
