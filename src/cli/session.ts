@@ -36,7 +36,11 @@ export async function openProject(context: Context, { insist }: Manner = {}): Pr
   const ask = () => session.aws.identity.account();
   const account = await (insist ? insistently(session.wait(), ask) : ask());
   if (account === '') {
-    throw new CanaryError({ code: 'not-aws', message: 'What answers there is not AWS: it does not say which account this is.', next: 'check AWS_ENDPOINT_URL, and whether the network wants a sign-in first' });
+    throw new CanaryError({
+      code: 'not-aws',
+      message: 'What answers there is not AWS: it does not say which account this is.',
+      next: 'check AWS_ENDPOINT_URL, and whether the network wants a sign-in first',
+    });
   }
   if (account !== settings.account) {
     throw new CanaryError({

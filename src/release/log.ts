@@ -71,7 +71,8 @@ export async function readLog(parameters: Parameters, pair: Pair): Promise<LogEn
   const found = await parameters.list(logPath(pair));
   const entries = entriesIn(found);
   if ((entries.at(-1)?.number ?? 0) !== newestIn(found)) {
-    throw new CanaryError({ code: 'log-damaged', message: 'The newest entry of the release log cannot be read; a newer ecs-canary may have written it.' });
+    const message = 'The newest entry of the release log cannot be read; a newer ecs-canary may have written it.';
+    throw new CanaryError({ code: 'log-damaged', message });
   }
   return entries;
 }
@@ -97,7 +98,8 @@ export function logWriter(parameters: Parameters, pair: Pair, author: Author, ne
   async function create(facts: Facts, { ended }: { ended: boolean }): Promise<boolean> {
     const now = clock.now();
     const at = new Date().toISOString();
-    const entry: LogEntry = { ...facts, by, command, holder: { host, pid, started }, number: known + 1, at, ...(ended ? { ended: at } : { renewed: at }) };
+    const holder = { host, pid, started };
+    const entry: LogEntry = { ...facts, by, command, holder, number: known + 1, at, ...(ended ? { ended: at } : { renewed: at }) };
     const text = serialize(entry);
     if (Buffer.byteLength(text) > VALUE_LIMIT) throw tooLarge(entry);
     const name = `${path}/${entry.number}`;

@@ -56,7 +56,8 @@ export function moveSteps(state: State, primary: ColourState, other: ColourState
     tasks: fullCount(state, primary),
     healthComes: growth.length > 0,
   });
-  const steps = [...growth, ...weights, ...shrinkageOf(state, primary, other, move), ...restoration(state, pairOf(primary, other), recorded.entry, move)];
+  const shrinkage = shrinkageOf(state, primary, other, move);
+  const steps = [...growth, ...weights, ...shrinkage, ...restoration(state, pairOf(primary, other), recorded.entry, move)];
   return steps.length === 0 ? [] : [recorded, ...steps];
 }
 

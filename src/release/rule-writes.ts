@@ -37,9 +37,10 @@ export async function writeUp(rules: readonly ListenerRule[], step: SetWeights, 
     await confirm(rules, step, run);
     return touched.filter((rule) => !splits(rule, step.pair, step.percent)).map(({ arn }) => arn);
   } catch (error) {
-    const where = at ? ` in ${nameOf(at)}` : '';
     if (isLocked(error)) throw await yielded(touched, step, run, error);
-    throw touched.length === 0 ? error : await undo(touched, taken, step, run, { cause: error, where });
+    if (touched.length === 0) throw error;
+    const where = at ? ` in ${nameOf(at)}` : '';
+    throw await undo(touched, taken, step, run, { cause: error, where }).catch(yieldIfLocked(() => touched, step, run));
   }
 }
 
@@ -97,9 +98,7 @@ export async function writeDown(rules: readonly ListenerRule[], step: SetWeights
     await run.aws.loadBalancing.setWeights(fresh, weights(step.pair, step.percent));
     doubtful.delete(rule.arn);
     return false;
-  }).catch(async (error: unknown) => {
-    throw isLocked(error) ? await yielded([...touched.values()], step, run, error) : error;
-  });
+  }).catch(yieldIfLocked(() => [...touched.values()], step, run));
   if (stuck.length > 0) throw await cannotPutRight('Not all traffic could be moved.', stuck, step, run);
   return [...modified];
 }
@@ -121,6 +120,12 @@ async function yielded(touched: readonly ListenerRule[], { pair }: SetWeights, r
     return false;
   });
   return locked;
+}
+
+function yieldIfLocked(touched: () => readonly ListenerRule[], step: SetWeights, run: Run) {
+  return async (error: unknown): Promise<never> => {
+    throw isLocked(error) ? await yielded(touched(), step, run, error) : error;
+  };
 }
 
 /**

@@ -42,16 +42,22 @@ async function watchWeights(after: SetWeights | undefined, end: number, run: Run
   await requireUnchanged(after, run);
 }
 
+type WeightsSet = Pick<SetWeights, 'pair' | 'percent' | 'rules'>;
+
 /**
  * Somebody else's weights are theirs: whoever goes forward stops there.
  * @throws CanaryError `locked` where another run of ours changed them, `drift` where anybody else did.
  */
-export async function requireUnchanged(set: Pick<SetWeights, 'pair' | 'percent' | 'rules'>, { aws, log }: Pick<Run, 'aws' | 'log'>): Promise<void> {
+export async function requireUnchanged(set: WeightsSet, run: Pick<Run, 'aws' | 'log' | 'wait'>): Promise<void> {
   const { pair, percent } = set;
-  const rules = await freshRules(aws, arnsOf(set.rules), pair);
-  const changed = rules.filter((rule) => !splits(rule, pair, percent));
+  const { clock, signal, pollInterval } = run.wait;
+  const changes = async () => (await freshRules(run.aws, arnsOf(set.rules), pair)).filter((rule) => !splits(rule, pair, percent));
+  if ((await changes()).length === 0) return;
+  await run.log.ensureNewest();
+  // A read may be older than the last write.
+  await clock.sleep(pollInterval, signal);
+  const changed = await changes();
   if (changed.length === 0) return;
-  await log.ensureNewest();
   const lines = changed.map((rule) => `  ${nameOf(rule)}: ${Math.round(share(rule, pair.canary))}% instead of ${percent}%`);
   throw new CanaryError({ code: 'drift', message: `Somebody else changed weights meanwhile:\n${lines.join('\n')}` });
 }

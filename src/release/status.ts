@@ -25,7 +25,7 @@ export interface Status {
   readonly primary: VersionStatus | null;
   readonly canary: VersionStatus | null;
   readonly old: (VersionStatus & { readonly rolledBack: boolean }) | null;
-  readonly rules: readonly { readonly rule: string; readonly listener: string; readonly weights: { readonly blue: number; readonly green: number } }[];
+  readonly rules: readonly RuleStatus[];
   /** What the release log says was done last, by whom, and when (ISO 8601). */
   readonly last: { readonly command: string; readonly by: string; readonly at: string } | null;
   /** The run that holds the pair, or was cut off and did until `renewed`: all times ISO 8601. */
@@ -38,6 +38,12 @@ export interface Status {
   readonly leftovers: readonly string[];
   /** Commands that make sense now. */
   readonly next: readonly string[];
+}
+
+export interface RuleStatus {
+  readonly rule: string;
+  readonly listener: string;
+  readonly weights: { readonly blue: number; readonly green: number };
 }
 
 /** @param now wall time in ms. */

@@ -2,7 +2,7 @@
 import { CanaryError, ExitCode, messageOf } from '../errors.ts';
 import { formatDuration } from '../settings/duration.ts';
 import type { Run } from './apply.ts';
-import { type Pair, share } from './model.ts';
+import { share } from './model.ts';
 import { freshRules } from './observe.ts';
 import { arnsOf, failedUnlessLocked } from './rule-writes.ts';
 import type { SetStickiness, Step, WaitCookies } from './step.ts';
@@ -94,8 +94,9 @@ export interface LeftBehind {
 /** Sticky rules of the plan in which the group that lost its weight had any, as long as they are sticky. */
 export async function leftBehind(steps: readonly Step[], { aws }: Pick<Run, 'aws'>): Promise<LeftBehind | undefined> {
   const move = steps.find((step) => step.do === 'set-weights');
-  const sticky = (move?.rules ?? []).filter((rule) => rule.stickiness !== undefined && hadWeight(rule, move?.pair));
-  if (!move || sticky.length === 0) return undefined;
+  if (!move) return undefined;
+  const sticky = move.rules.filter((rule) => rule.stickiness !== undefined && share(rule, move.pair.canary) > 0);
+  if (sticky.length === 0) return undefined;
   const fresh = await freshRules(aws, arnsOf(sticky), move.pair).catch(() => sticky);
   const still = fresh.filter(({ stickiness }) => stickiness !== undefined);
   if (still.length === 0) return undefined;
@@ -118,7 +119,3 @@ export function stickyClients({ seconds, rules }: LeftBehind, stuckOn = 'the oth
 
 /** Code of the error that tells of clients left behind. */
 export const STICKY = 'sticky-clients';
-
-function hadWeight(rule: Parameters<typeof share>[0], pair: Pair | undefined): boolean {
-  return pair !== undefined && share(rule, pair.canary) > 0;
-}

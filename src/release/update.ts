@@ -111,7 +111,7 @@ async function watch(release: Release, percent: number, hold: number): Promise<v
     const targets = new Map([[targetGroup, await release.aws.loadBalancing.targetHealth(targetGroup)]]);
     const reason = whyNotWeight({ ...state, targets }, targetGroup, percent, tasks);
     if (reason) throw new CanaryError({ code: 'canary-unhealthy', message: `The canary lost its health: ${reason}.` });
-    if (release.log) await requireUnchanged({ pair, percent, rules: state.rules }, { aws: release.aws, log: release.log });
+    if (release.log) await requireUnchanged({ pair, percent, rules: state.rules }, { ...release, log: release.log, wait: release.wait() });
   }
   const [rule] = state.rules;
   if (!rule || hold === 0) return;
