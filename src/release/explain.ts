@@ -4,7 +4,7 @@ import { CanaryError, ExitCode } from '../errors.ts';
 import { type Pair, weightOf } from './model.ts';
 import { observe, observeTraffic } from './observe.ts';
 import type { Release, Session } from './operations.ts';
-import { routeBack } from './refusals.ts';
+import { DRIFT, orAccept, routeBack } from './refusals.ts';
 import { rolesOf } from './roles.ts';
 import { shares, whereUsersAre } from './whereabouts.ts';
 
@@ -73,6 +73,10 @@ async function complete(thrown: unknown, { author }: Session, moves: boolean, lo
   if (error.exitCode === ExitCode.stuck) {
     const back = found.back ?? 'ecs-canary rollback';
     return error.with({ usersAre, next: error.next ?? `${back}; if that fails too, change the rules listed in the AWS console` });
+  }
+  if (error.code === DRIFT) {
+    const exitCode = found.canary === undefined || found.canary > 0 ? ExitCode.paused : error.exitCode;
+    return error.with({ usersAre, exitCode, next: error.next ?? orAccept(found.back ?? 'ecs-canary rollback') });
   }
   const mayHaveWeight = found.canary === undefined ? moves : found.canary > 0;
   if (mayHaveWeight && (error.exitCode === ExitCode.failed || error.exitCode === ExitCode.timeout)) {

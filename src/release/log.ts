@@ -72,7 +72,7 @@ export async function readLog(parameters: Parameters, pair: Pair): Promise<LogEn
   const entries = entriesIn(found);
   if ((entries.at(-1)?.number ?? 0) !== newestIn(found)) {
     const message = 'The newest entry of the release log cannot be read; a newer ecs-canary may have written it.';
-    throw new CanaryError({ code: 'log-damaged', message });
+    throw new CanaryError({ code: 'log-damaged', message, next: 'ecs-canary route --canary 0   (writes a new entry past it)' });
   }
   return entries;
 }

@@ -172,11 +172,13 @@ function tell({ progress }: Session, hazards: readonly (string | undefined)[]): 
 }
 
 async function refuseLeftBehind({ steps }: Plan, state: State, release: Release): Promise<void> {
-  const left = await leftBehind(steps, release);
-  if (!left) return;
   const move = steps.find((step) => step.do === 'set-weights');
-  const nameOf = (arn: string | undefined) => Object.values(state.colours).filter(({ targetGroup }) => targetGroup === arn).map(tagOf)[0];
-  throw stickyClients(left, nameOf(move?.pair.canary), nameOf(move?.pair.primary));
+  const roles = rolesOf(state);
+  if (roles.phase === 'nothing' || roles.phase === 'primary') return;
+  const other = roles.phase === 'primary+canary' ? roles.canary : roles.old;
+  const [to, from] = move?.pair.canary === roles.primary.targetGroup ? [other, roles.primary] : [roles.primary, other];
+  const left = await leftBehind(state, steps, from.targetGroup, release);
+  if (left) throw stickyClients(left, tagOf(from), tagOf(to));
 }
 
 function prepared<Result>(release: Release, plan: Plan, log: LogWriter, work: (run: ServiceRun) => Promise<Result>): Prepared<Result> {

@@ -1,5 +1,6 @@
 /** What is to run: the steps of `rollout` and `destroy-old`. Pure: no clock, no network. */
-import type { LogEntry, OtherRole } from './log-entry.ts';
+import { lostWeightAt } from './cookies.ts';
+import type { OtherRole } from './log-entry.ts';
 import {
   type ColourState,
   type State,
@@ -159,18 +160,6 @@ function cookies(state: State, other: ColourState): [] | [WaitCookies] {
   const { targetGroup } = other;
   const wait = { do: 'wait-cookies', version: tagOf(other), targetGroup, loadBalancer: loadBalancerOf(sticky), seconds: sticky.stickiness } as const;
   if (weightOf(state, other.targetGroup) > 0) return [{ ...wait, since: undefined }];
-  const log = state.log ?? [];
-  const last = log.findLastIndex((entry) => gaveWeight(entry, other.targetGroup));
-  if (last === -1) return [];
-  // The entry after that one announced the move; whatever was written next was written after it.
-  const { at, renewed, ended } = log[last + 1] ?? {};
-  return [{ ...wait, since: log[last + 2]?.at ?? ended ?? renewed ?? at ?? log[last]?.at }];
-}
-
-/** Whether the entry's change left the group any traffic. */
-function gaveWeight({ primary, percent, scope, before }: LogEntry, targetGroup: string): boolean {
-  const ofOther = primary !== targetGroup;
-  if (ofOther ? percent > 0 : percent < 100) return true;
-  const untouched = Object.entries(before).filter(([arn]) => scope && !scope.includes(arn));
-  return untouched.some(([, [own, others]]) => (ofOther ? others : own) > 0);
+  const since = lostWeightAt(state, targetGroup);
+  return since === undefined ? [] : [{ ...wait, since }];
 }

@@ -5,6 +5,7 @@ import { type Move, type Shift, brokenStickiness, fullCount, moveSteps, pairOf, 
 import { ROUTE_BACK, contradicted, noCanary, noWayBack, nothingRuns, orAccept, refuseContradiction, routeBack } from './refusals.ts';
 import { type Roles, drift, lastEntry, roleOfOld, rolesOf } from './roles.ts';
 import type { Plan, SetStickiness, Step } from './step.ts';
+import { foreignRules } from './safety.ts';
 import { whereUsersAre } from './whereabouts.ts';
 
 export interface RouteIntent extends Shift {
@@ -60,7 +61,10 @@ export function planPromote(state: State, { acceptDrift, ...intent }: PromoteInt
   const tasks = Math.max(desiredTasks(canary), fullCount(state, primary));
   const promoted = record(state, canary, primary, { role: 'replaced', percent: 0, tasks, moved: true });
   const restored: Step[] = putBack ? [{ ...putBack, entry: { ...promoted.entry, stickiness: {} } }] : [];
-  return { steps: [...moved, promoted, ...restored, { do: 'announce', service: state.place.service, version: tagOf(primary) }] };
+  // Rules outside the pair may still send it traffic: it is not to be destroyed then.
+  const free = foreignRules(state, primary.targetGroup).length === 0;
+  const announce: Step[] = free ? [{ do: 'announce', service: state.place.service, version: tagOf(primary) }] : [];
+  return { steps: [...moved, promoted, ...restored, ...announce] };
 }
 
 /** All traffic back to the version that had it, in one weight change. */

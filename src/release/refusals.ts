@@ -28,6 +28,9 @@ export function orAccept(back: string): string {
   return `${back}\n      or the same command with --accept-drift   (goes on from the weights as they are)`;
 }
 
+/** Code of what somebody else's weights stop. */
+export const DRIFT = 'drift';
+
 /** What is safe from every state. */
 export const ROUTE_BACK = 'ecs-canary route --canary 0';
 
@@ -37,7 +40,7 @@ export function routeBack(pair?: Pair): string {
 }
 
 export function contradicted(reason: string, next: string): CanaryError {
-  return new CanaryError({ code: 'drift', message: `It is not certain what runs where: ${reason}.`, usersAre: UNCHANGED, next });
+  return new CanaryError({ code: DRIFT, message: `It is not certain what runs where: ${reason}.`, usersAre: UNCHANGED, next });
 }
 
 export function nothingRuns(state: State): CanaryError {

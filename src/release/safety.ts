@@ -68,14 +68,16 @@ export function whyNoRules(traffic: Traffic, pair: Pair, scope?: readonly string
   const unmatched = scope?.filter((arn) => inScope(traffic.rules, [arn]).length === 0) ?? [];
   if (traffic.rules.length > 0 && unmatched.length === 0) return undefined;
   const unlinked = traffic.groups.filter(({ loadBalancerArns }) => loadBalancerArns.length === 0).map(({ arn }) => arn);
-  const asked = unmatched.length === 0 ? '' : ` of ${unmatched.join(' or ')}`;
-  const lines = [`No listener rule${asked} forwards to exactly this pair of target groups.`];
+  const ofThem = unmatched.length === 0 ? '' : ` of ${unmatched.join(' or ')}`;
+  const lines = [`No listener rule${ofThem} forwards to exactly this pair of target groups.`];
   if (unlinked.length > 0) {
     const groups = unlinked.join(' and ');
     lines.push(`No rule at all names ${groups}, so that its targets are not even health-checked: add it to the rules at weight 0.`);
   }
-  const looked = [...traffic.rules.filter((rule) => inScope([rule], scope).length === 0), ...traffic.otherRules];
-  if (looked.length > 0) lines.push('Looked at:', ...looked.map((rule) => `  ${nameOf(rule)}: ${whyPassedOver(rule, pair)}`));
+  const asked = (rule: ListenerRule) => inScope([rule], scope).length > 0;
+  const reason = (rule: ListenerRule) => (traffic.rules.includes(rule) && asked(rule) ? 'carries the pair' : whyPassedOver(rule, pair));
+  const looked = [...traffic.rules, ...traffic.otherRules];
+  if (looked.length > 0) lines.push('Looked at:', ...looked.map((rule) => `  ${nameOf(rule)}: ${reason(rule)}`));
   return lines.join('\n');
 }
 

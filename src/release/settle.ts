@@ -6,6 +6,7 @@ import { describeFlow, observeFlow } from './flow.ts';
 import { isLocked } from './log.ts';
 import { loadBalancerOf, nameOf, share, splits } from './model.ts';
 import { freshRules } from './observe.ts';
+import { DRIFT } from './refusals.ts';
 import { arnsOf, failedUnlessLocked, writeDown } from './rule-writes.ts';
 import type { SetWeights, Settle } from './step.ts';
 
@@ -51,15 +52,22 @@ type WeightsSet = Pick<SetWeights, 'pair' | 'percent' | 'rules'>;
 export async function requireUnchanged(set: WeightsSet, run: Pick<Run, 'aws' | 'log' | 'wait'>): Promise<void> {
   const { pair, percent } = set;
   const { clock, signal, pollInterval } = run.wait;
-  const changes = async () => (await freshRules(run.aws, arnsOf(set.rules), pair)).filter((rule) => !splits(rule, pair, percent));
+  const changes = async () => {
+    const fresh = await freshRules(run.aws, arnsOf(set.rules), pair);
+    const now = set.rules.map((rule) => ({ rule, now: fresh.find(({ arn }) => arn === rule.arn) }));
+    return now.filter((each) => !each.now || !splits(each.now, pair, percent));
+  };
   if ((await changes()).length === 0) return;
   await run.log.ensureNewest();
   // A read may be older than the last write.
   await clock.sleep(pollInterval, signal);
   const changed = await changes();
   if (changed.length === 0) return;
-  const lines = changed.map((rule) => `  ${nameOf(rule)}: ${Math.round(share(rule, pair.canary))}% instead of ${percent}%`);
-  throw new CanaryError({ code: 'drift', message: `Somebody else changed weights meanwhile:\n${lines.join('\n')}` });
+  const lines = changed.map(({ rule, now }) => {
+    const seen = now ? `${Math.round(share(now, pair.canary))}% instead of ${percent}%` : 'does not carry the pair any more';
+    return `  ${nameOf(rule)}: ${seen}`;
+  });
+  throw new CanaryError({ code: DRIFT, message: `Somebody else changed weights meanwhile:\n${lines.join('\n')}` });
 }
 
 /** Says what share really flowed since, as far as AWS has counted it. */

@@ -114,6 +114,7 @@ function nextCommands(state: State): string[] {
       if (roles.contradiction) return ['ecs-canary route --canary 0'];
       return ['ecs-canary update --tag <version>'];
     case 'primary+canary':
+      if (!state.log) return ['ecs-canary route --canary 0'];
       if (roles.contradiction) return ['ecs-canary rollback', 'ecs-canary route --canary 0'];
       return ['ecs-canary route --canary <percent>', 'ecs-canary promote', 'ecs-canary rollback'];
     case 'primary+old':

@@ -2,7 +2,8 @@
 import { CanaryError, ExitCode, messageOf } from '../errors.ts';
 import { formatDuration } from '../settings/duration.ts';
 import type { Run } from './apply.ts';
-import { share } from './model.ts';
+import { lostWeightAt } from './cookies.ts';
+import { type State, weightOf } from './model.ts';
 import { freshRules } from './observe.ts';
 import { arnsOf, failedUnlessLocked } from './rule-writes.ts';
 import type { SetStickiness, Step, WaitCookies } from './step.ts';
@@ -84,32 +85,35 @@ async function outlast({ version, seconds }: WaitCookies, since: number, run: Ru
   }
 }
 
-/** Clients that a move took no traffic from. */
+/** Clients that a way back did not bring along. */
 export interface LeftBehind {
-  /** How long their cookies count after they were last used. */
-  readonly seconds: number;
+  /** Wall time in ms until which the last cookie may count, as far as its client does not use it. */
+  readonly until: number;
   readonly rules: readonly string[];
 }
 
-/** Sticky rules of the plan in which the group that lost its weight had any, as long as they are sticky. */
-export async function leftBehind(steps: readonly Step[], { aws }: Pick<Run, 'aws'>): Promise<LeftBehind | undefined> {
-  const move = steps.find((step) => step.do === 'set-weights');
-  if (!move) return undefined;
-  const sticky = move.rules.filter((rule) => rule.stickiness !== undefined && share(rule, move.pair.canary) > 0);
-  if (sticky.length === 0) return undefined;
-  const fresh = await freshRules(aws, arnsOf(sticky), move.pair).catch(() => sticky);
+/**
+ * Sticky rules whose cookies may still hold clients on the group, once the steps were taken.
+ * @param state as it was before.
+ */
+export async function leftBehind(state: State, steps: readonly Step[], targetGroup: string, { aws }: Pick<Run, 'aws'>): Promise<LeftBehind | undefined> {
+  const pair = { primary: state.place.targetGroups.blue, canary: state.place.targetGroups.green };
+  const sticky = state.rules.filter(({ stickiness }) => stickiness !== undefined);
+  const moved = steps.some((step) => step.do === 'set-weights') && weightOf(state, targetGroup) > 0;
+  const since = moved ? Date.now() : Date.parse(lostWeightAt(state, targetGroup) ?? '');
+  if (sticky.length === 0 || Number.isNaN(since)) return undefined;
+  const fresh = await freshRules(aws, arnsOf(sticky), pair).catch(() => sticky);
   const still = fresh.filter(({ stickiness }) => stickiness !== undefined);
-  if (still.length === 0) return undefined;
-  return { seconds: Math.max(...still.map(({ stickiness = 0 }) => stickiness)), rules: still.map(({ arn }) => arn) };
+  const until = since + 1_000 * Math.max(0, ...still.map(({ stickiness = 0 }) => stickiness));
+  return until > Date.now() ? { until, rules: arnsOf(still) } : undefined;
 }
 
 /** @param stuckOn what these clients stay on. @param all what everybody else is on. */
-export function stickyClients({ seconds, rules }: LeftBehind, stuckOn = 'the other version', all = 'the version that had production'): CanaryError {
-  const until = new Date(Date.now() + seconds * 1_000).toISOString();
+export function stickyClients({ until, rules }: LeftBehind, stuckOn: string, all: string): CanaryError {
   return new CanaryError({
     code: STICKY,
     message:
-      `Stickiness keeps clients that have a cookie on ${stuckOn} until ${until}, and longer where they keep asking: each answer renews it.\n` +
+      `Stickiness keeps clients that have a cookie on ${stuckOn} until ${new Date(until).toISOString()}, and longer where they keep asking: each answer renews it.\n` +
       `It is on in:\n${rules.map((arn) => `  ${arn}`).join('\n')}`,
     exitCode: ExitCode.paused,
     usersAre: `on ${all}, except for those clients.`,

@@ -18,5 +18,7 @@ export function shares(traffic: Traffic, groups: readonly (readonly [name: strin
   const known = groups
     .map(([name, targetGroup]) => ({ name, percent: Math.round(weightOf(traffic, targetGroup)) }))
     .filter(({ percent }, index) => percent > 0 || index === 0);
-  return `on ${known.map(({ name, percent }) => `${name} with ${percent}% of the traffic`).join(' and on ')}.`;
+  // Where rules differ, each version is told with its highest share.
+  const upTo = known.reduce((sum, { percent }) => sum + percent, 0) > 101 ? 'up to ' : '';
+  return `on ${known.map(({ name, percent }) => `${name} with ${upTo}${percent}% of the traffic`).join(' and on ')}.`;
 }

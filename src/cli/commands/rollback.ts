@@ -25,9 +25,17 @@ export const rollback: Command = {
 
 /** The sentence somebody in a hurry looks for. The way back is made by then: a look that fails takes nothing away from it. */
 async function whereEverybodyIs(release: Release): Promise<string> {
-  const [{ observe }, { statusOf }] = await Promise.all([import('../../release/observe.ts'), import('../../release/status.ts')]);
-  const status = await observe(release.aws, release.place).then(statusOf, () => undefined);
-  if (!status?.primary) return 'All traffic is back.';
+  const [{ observe }, { statusOf }, { foreignRules }] = await Promise.all([
+    import('../../release/observe.ts'),
+    import('../../release/status.ts'),
+    import('../../release/safety.ts'),
+  ]);
+  const state = await observe(release.aws, release.place).catch(() => undefined);
+  if (!state) return 'All traffic is back.';
+  const status = statusOf(state);
+  if (!status.primary) return 'All traffic is back.';
+  const strays = status.old ? foreignRules(state, status.old.targetGroup).length : 0;
+  if (strays > 0) return `${status.primary.version} has the traffic of the pair's rules; ${strays} other rules still send some to ${status.old?.version}.`;
   const rest = status.old ? ` ${status.old.version} is rolled back; its tasks still run until destroy-old.` : '';
   return `All traffic is on ${status.primary.version}.${rest}`;
 }
