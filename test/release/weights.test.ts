@@ -99,6 +99,18 @@ describe('a route', () => {
     expect(traffic.events.at(-1)).toEqual({ type: 'rules-modified', changes: [] });
   });
 
+  test('that loses a rule, or its weights, to somebody else while they settle stops, with what is there instead', async () => {
+    const clock = fakeClock(async () => {
+      if (!traffic.events.some(({ type }) => type === 'rules-modified')) return;
+      await traffic.meddle('plain', 70);
+      await lab.elb.modifyRule({ RuleArn: traffic.paired['signed-in'], Actions: [{ Type: 'fixed-response', FixedResponseConfig: { StatusCode: '404' } }] });
+    });
+    const error = await traffic.failure(40, { settle: 15_000, clock });
+    expect(error).toMatchObject({ code: 'drift', exitCode: ExitCode.paused, next: expect.stringMatching(/route --canary 0 .*\n.*--accept-drift/) });
+    expect(error?.message).toMatch(new RegExp(`${traffic.paired.plain} .*: 70% instead of 40%`));
+    expect(error?.message).toMatch(new RegExp(`${traffic.paired['signed-in']} .*: does not carry the pair any more`));
+  });
+
   test('that finds weights somebody else changed stops, and a route to 0 does not', async () => {
     await traffic.route(40);
     await traffic.meddle('plain', 70);
