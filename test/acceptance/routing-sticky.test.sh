@@ -73,6 +73,9 @@ check 'issue 3: indeed: who was on the canary stays there' 'Version 3.3' "$(visi
 seen=$(count_versions 40)
 check 'section 2: who is new comes to the old version' '3.2 40' "$seen" test "$seen" = '3.2 40'
 
+cli rollback
+expect_exit 4 'issue 3: the same rollback again: cookies still hold clients'
+
 cli rollback --break-stickiness
 expect_exit 0 'issue 3: rollback --break-stickiness'
 expect_soon 5 'issue 3: switches the group stickiness off' false sticky_is false
