@@ -1,13 +1,13 @@
 /** The pair that a command is about: the project's own, or any two target groups given by ARN. */
 import type { Option } from 'commander';
 import { usageError } from '../errors.ts';
-import type { Pair } from '../release/model.ts';
+import { type Pair, pairAt } from '../release/model.ts';
 import type { Session } from '../release/operations.ts';
 import { readConnection } from '../settings/connection.ts';
 import { parseDuration } from '../settings/duration.ts';
 import { type Values, option, textOf } from './command.ts';
 import type { Context } from './context.ts';
-import { type Manner, openRelease, openSession } from './session.ts';
+import { type Manner, endpointOf, openRelease, openSession } from './session.ts';
 
 /** The options that `givenPair` reads. */
 export function pairOptions(): Option[] {
@@ -28,9 +28,14 @@ export function givenPair(values: Values): Pair | undefined {
   if (!primary || !canary) throw usageError('--primary-target-group and --canary-target-group go together.');
   if (primary === canary) throw usageError('--primary-target-group and --canary-target-group are the same group.');
   for (const arn of [primary, canary]) {
-    if (!/^arn:[\w-]+:elasticloadbalancing:[\w-]+:\d{12}:targetgroup\/.+/.test(arn)) throw usageError(`"${arn}" is not the ARN of a target group.`);
+    if (!isArnOf('targetgroup', arn)) throw usageError(`"${arn}" is not the ARN of a target group.`);
   }
   return { primary, canary };
+}
+
+/** @param kind as ARNs have it: `targetgroup`, `listener`, `listener-rule`. */
+export function isArnOf(kind: string, text: string): boolean {
+  return new RegExp(String.raw`^arn:[\w-]+:elasticloadbalancing:[\w-]+:\d{12}:${kind}/.+`).test(text);
 }
 
 /** A session for a pair given by ARN; a command that writes first says where. */
@@ -39,9 +44,7 @@ export async function openGroups(context: Context, { writes, insist }: { writes:
   // Each look is also a sign of life to other runs, which count on one every 15 seconds.
   const pollInterval = Math.min(durationOf(context, 'POLL_INTERVAL', 2_000), 15_000);
   const session = await openSession(context, connection, pollInterval, { insist });
-  // The origin alone: a URL can carry a password.
-  const endpoint = connection.endpointUrl ? `, endpoint ${new URL(connection.endpointUrl).origin}` : '';
-  if (writes) context.say(`Region ${connection.region}${endpoint}`);
+  if (writes) context.say(`Region ${connection.region}${endpointOf(connection)}`);
   return session;
 }
 
@@ -50,7 +53,7 @@ export async function openPair(context: Context, values: Values, { writes }: { w
   const pair = givenPair(values);
   if (pair) return { session: await openGroups(context, { writes }), pair };
   const session = await openRelease(context, { writes });
-  return { session, pair: { primary: session.place.targetGroups.blue, canary: session.place.targetGroups.green } };
+  return { session, pair: pairAt(session.place) };
 }
 
 /** ms. A pair given by ARN belongs to no project, so that few settings mean anything for it. */

@@ -33,8 +33,7 @@ export async function openProject(context: Context, { insist }: Manner = {}): Pr
   const { readSettings } = await import('../settings/settings.ts');
   const settings = readSettings(context.variables());
   const session = await openSession(context, settings, settings.pollInterval, { insist });
-  const ask = () => session.aws.identity.account();
-  const account = await (insist ? insistently(session.wait(), ask) : ask());
+  const account = await answerTo(() => session.aws.identity.account(), session, { insist });
   if (account === '') {
     throw new CanaryError({
       code: 'not-aws',
@@ -60,15 +59,23 @@ export async function openRelease(context: Context, { writes, insist }: { writes
   const { settings } = project;
   if (writes) announce(context, settings);
   const { describePlace } = await import('../infra/describe-infra.ts');
-  const describe = () => describePlace(project.aws, settings, settings.service.name);
-  return { ...project, place: await (insist ? insistently(project.wait(), describe) : describe()) };
+  const place = await answerTo(() => describePlace(project.aws, settings, settings.service.name), project, { insist });
+  return { ...project, place };
 }
 
 /** One line on stderr: where the command is about to change something. */
 export function announce(context: Context, settings: Settings): void {
-  // The origin alone: a URL can carry a password.
-  const endpoint = settings.endpointUrl ? `, endpoint ${new URL(settings.endpointUrl).origin}` : '';
-  context.say(`Account ${settings.account}, region ${settings.region}, service ${settings.project}/${settings.service.name}${endpoint}`);
+  context.say(`Account ${settings.account}, region ${settings.region}, service ${settings.project}/${settings.service.name}${endpointOf(settings)}`);
+}
+
+/** Where AWS is, if not where it usually is: the origin alone, because a URL can carry a password. */
+export function endpointOf({ endpointUrl }: Connection): string {
+  return endpointUrl ? `, endpoint ${new URL(endpointUrl).origin}` : '';
+}
+
+/** The answer to a question, asked once more where the manner is to insist. */
+function answerTo<T>(question: () => Promise<T>, session: Session, { insist }: Manner): Promise<T> {
+  return insist ? insistently(session.wait(), question) : question();
 }
 
 function sessionWith(context: Context, aws: Aws, pollInterval: number): Session {

@@ -38,7 +38,7 @@ function unlikeGroups({ groups: [one, other] }: Pick<Traffic, 'groups'>): string
 function stickyRules({ rules, pair }: SetWeights): string[] {
   return rules.flatMap((rule) => {
     if (rule.stickiness === undefined) return [];
-    const stay = losers(rule, pair).join(' and on ');
+    const stay = inUse(rule, pair).join(' and on ');
     const away = formatDuration(rule.stickiness * 1_000);
     return [
       `Listener rule ${nameOf(rule)} is sticky: clients that have a cookie stay on ${stay} until they have not asked for ${away}, ` +
@@ -48,7 +48,7 @@ function stickyRules({ rules, pair }: SetWeights): string[] {
 }
 
 /** The groups that have clients already. */
-function losers(rule: SetWeights['rules'][number], pair: Pair): string[] {
+function inUse(rule: SetWeights['rules'][number], pair: Pair): string[] {
   return [pair.primary, pair.canary].filter((arn) => share(rule, arn) > 0);
 }
 

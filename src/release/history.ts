@@ -1,6 +1,6 @@
 /** What was done with a pair so far, as its release log tells it. */
 import { isSameRun, isSilent } from './holder.ts';
-import type { LogEntry, OtherRole } from './log-entry.ts';
+import { type LogEntry, type OtherRole, otherShare } from './log-entry.ts';
 
 export interface HistoryEntry {
   readonly number: number;
@@ -46,7 +46,7 @@ export function historyOf(entries: readonly LogEntry[], now: number): HistoryEnt
 }
 
 function percentBefore({ before }: LogEntry): number | null {
-  const shares = Object.values(before).map(([primary, other]) => (primary + other === 0 ? 0 : (100 * other) / (primary + other)));
+  const shares = Object.values(before).map(otherShare);
   return shares.length === 0 ? null : Math.max(...shares);
 }
 

@@ -8,6 +8,7 @@ import { LEASE, type LastRun, holderOf, holds, isOnMachineOf } from './holder.ts
 import { type Author, logWriter, readLog } from './log.ts';
 import { type LogEntry, factsOf } from './log-entry.ts';
 import type { Pair } from './model.ts';
+import { groupFlags, routeBack } from './refusals.ts';
 
 export interface Request {
   readonly parameters: Parameters;
@@ -98,8 +99,8 @@ function newestOf(entries: readonly LogEntry[]): number {
 }
 
 function refusal(holder: LastRun, { pair, author, byArn }: Request): CanaryError {
-  const groups = byArn ? ` --primary-target-group ${pair.primary} --canary-target-group ${pair.canary}` : '';
-  const emergency = byArn ? `ecs-canary route --canary 0${groups}` : 'ecs-canary rollback';
+  const groups = groupFlags(byArn ? pair : undefined);
+  const emergency = byArn ? routeBack(pair) : 'ecs-canary rollback';
   return new CanaryError({
     code: 'locked',
     message: `${described(holder, author)}.`,

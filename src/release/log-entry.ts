@@ -1,6 +1,7 @@
 /** One entry of the release log: who did what, who owns production, and the weights before, as a rollback needs them. */
 import * as z from 'zod';
 import type { ListenerRule } from '../aws/elbv2.ts';
+import { weightIn } from './model.ts';
 
 /** What the pair's other group holds: a version being tried, one that a promotion replaced, or one that was rolled back. */
 export type OtherRole = 'canary' | 'replaced' | 'rolled-back';
@@ -59,8 +60,12 @@ export const VALUE_LIMIT = 4_096;
 
 /** Weights of the pair's rules as an entry remembers them. */
 export function weightsBefore(rules: readonly ListenerRule[], primary: string, other: string): LogEntry['before'] {
-  const weightIn = (rule: ListenerRule, arn: string) => rule.forward?.find((group) => group.arn === arn)?.weight ?? 0;
   return Object.fromEntries(rules.map((rule) => [rule.arn, [weightIn(rule, primary), weightIn(rule, other)]]));
+}
+
+/** Percent of the other group. Weights of 0 and 0 give nobody anything. */
+export function otherShare([primary, other]: RuleWeights): number {
+  return primary + other === 0 ? 0 : (100 * other) / (primary + other);
 }
 
 /** What an entry says of the pair, for another author to say it again. */

@@ -2,7 +2,7 @@
 import { insistently } from '../aws/insist.ts';
 import { CanaryError } from '../errors.ts';
 import { explained } from './explain.ts';
-import type { State, Traffic } from './model.ts';
+import { type State, type Traffic, pairAt } from './model.ts';
 import { observe } from './observe.ts';
 import type { Release, Session } from './operations.ts';
 import { routeBack } from './refusals.ts';
@@ -55,7 +55,7 @@ export async function observeBefore(release: Release, { emergency }: { emergency
 }
 
 /** The way back that asks nothing but the load balancer. */
-function withoutEcs({ place: { targetGroups } }: Release): string {
-  const back = routeBack({ primary: targetGroups.blue, canary: targetGroups.green });
+function withoutEcs({ place }: Release): string {
+  const back = routeBack(pairAt(place));
   return `the same command again, or ${back}   (asks the load balancer only; the groups the other way round where green had production)`;
 }

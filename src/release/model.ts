@@ -39,6 +39,11 @@ export interface Place {
   readonly logGroup: string;
 }
 
+/** Its two groups, for whatever does not ask which of them is the primary. */
+export function pairAt({ targetGroups }: Place): Pair {
+  return { primary: targetGroups.blue, canary: targetGroups.green };
+}
+
 /** The ECS service of a colour. */
 export function serviceName({ service }: Place, colour: Colour): string {
   return `${service}-${colour}`;
@@ -115,6 +120,11 @@ export function loadBalancerOf({ listenerArn }: ListenerRule): string {
 /** @param scope ARNs of listeners and rules to restrict a change to; undefined for no restriction. */
 export function inScope(rules: readonly ListenerRule[], scope: readonly string[] | undefined): readonly ListenerRule[] {
   return scope ? rules.filter(({ arn, listenerArn }) => scope.includes(arn) || scope.includes(listenerArn)) : rules;
+}
+
+/** The group's weight in a rule, as AWS has it; 0 for a rule that does not name it. */
+export function weightIn(rule: ListenerRule, targetGroup: string): number {
+  return rule.forward?.find(({ arn }) => arn === targetGroup)?.weight ?? 0;
 }
 
 /** Percent of a rule's traffic that goes to a group; 0 for a rule that does not name it. */

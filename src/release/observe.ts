@@ -5,16 +5,26 @@ import type { ListenerRule, Target } from '../aws/elbv2.ts';
 import { CanaryError, messageOf } from '../errors.ts';
 import { readLog } from './log.ts';
 import type { LogEntry } from './log-entry.ts';
-import { COLOURS, type Colour, type ColourState, type Pair, type Place, type State, type Traffic, type Version, serviceName } from './model.ts';
+import {
+  COLOURS,
+  type Colour,
+  type ColourState,
+  type Pair,
+  type Place,
+  type State,
+  type Traffic,
+  type Version,
+  pairAt,
+  serviceName,
+} from './model.ts';
 import { imageOf } from './task-definition.ts';
 
 export const VERSION_TAG = 'ecs-canary:version';
 
 /** A service of the project: both colours, their rules, targets and log. */
 export async function observe(aws: Aws, place: Place): Promise<State> {
-  const pair = { primary: place.targetGroups.blue, canary: place.targetGroups.green };
   const [traffic, services] = await Promise.all([
-    observeTraffic(aws, pair),
+    observeTraffic(aws, pairAt(place)),
     aws.containers.describeServices(place.cluster, COLOURS.map((colour) => serviceName(place, colour))),
   ]);
   const colourState = async (colour: Colour): Promise<ColourState> => {

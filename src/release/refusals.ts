@@ -36,7 +36,12 @@ export const ROUTE_BACK = 'ecs-canary route --canary 0';
 
 /** The same for two groups given by ARN. */
 export function routeBack(pair?: Pair): string {
-  return pair ? `${ROUTE_BACK} --primary-target-group ${pair.primary} --canary-target-group ${pair.canary}` : ROUTE_BACK;
+  return `${ROUTE_BACK}${groupFlags(pair)}`;
+}
+
+/** The options that name two groups; nothing for a project's own. */
+export function groupFlags(pair?: Pair): string {
+  return pair ? ` --primary-target-group ${pair.primary} --canary-target-group ${pair.canary}` : '';
 }
 
 export function contradicted(reason: string, next: string): CanaryError {

@@ -1,6 +1,6 @@
 /** Which colour is primary, canary or old: the release log says it, and the weights must agree. */
 import type { ListenerRule } from '../aws/elbv2.ts';
-import type { LogEntry, OtherRole } from './log-entry.ts';
+import { type LogEntry, type OtherRole, otherShare } from './log-entry.ts';
 import { COLOURS, type Colour, type ColourState, type Pair, type State, type Traffic, desiredTasks, otherColour, share, weightOf } from './model.ts';
 import { whyNotEverything } from './safety.ts';
 
@@ -83,10 +83,6 @@ export function lastSet(traffic: Traffic, { arn }: ListenerRule, pair: Pair): nu
   const before = entry.before[arn];
   const left = entry.scope?.includes(arn) === false ? before && otherShare(before) : entry.percent;
   return left === undefined || entry.primary === pair.primary ? left : 100 - left;
-}
-
-function otherShare([primary, other]: readonly [number, number]): number {
-  return primary + other === 0 ? 0 : (100 * other) / (primary + other);
 }
 
 function round(percent: number): string {

@@ -71,10 +71,15 @@ export async function requireUnchanged(set: WeightsSet, run: Pick<Run, 'aws' | '
 }
 
 /** Says what share really flowed since, as far as AWS has counted it. */
-async function tellFlow({ pair, percent, newVersionPercent, rules: [rule] }: SetWeights, since: Date, { aws, progress }: Run): Promise<void> {
+export async function tellFlow(
+  set: WeightsSet & Pick<SetWeights, 'newVersionPercent'>,
+  since: Date,
+  run: Pick<Run, 'aws' | 'progress'>,
+): Promise<void> {
+  const { pair, percent, newVersionPercent, rules: [rule] } = set;
   if (!rule) return;
-  const flow = await observeFlow(aws, pair, loadBalancerOf(rule), since);
-  progress({ type: 'flow', text: describeFlow(flow, newVersionPercent === percent ? 'canary' : 'primary') });
+  const flow = await observeFlow(run.aws, pair, loadBalancerOf(rule), since);
+  run.progress({ type: 'flow', text: describeFlow(flow, newVersionPercent === percent ? 'canary' : 'primary') });
 }
 
 /**

@@ -1,7 +1,7 @@
 /** What runs, with which share of the traffic, and what can be done next. */
 import { standingHazards } from './hazards.ts';
 import { holderOf } from './holder.ts';
-import { type ColourState, COLOURS, type State, desiredTasks, healthyTargets, weightOf } from './model.ts';
+import { type ColourState, COLOURS, type State, desiredTasks, healthyTargets, weightIn, weightOf } from './model.ts';
 import { lastEntry, rolesOf } from './roles.ts';
 
 export interface VersionStatus {
@@ -60,7 +60,7 @@ export function statusOf(state: State, now = Date.now()): Status {
     rules: state.rules.map((rule) => ({
       rule: rule.arn,
       listener: rule.listenerArn,
-      weights: { blue: weightIn(rule, state.colours.blue), green: weightIn(rule, state.colours.green) },
+      weights: { blue: weightIn(rule, state.place.targetGroups.blue), green: weightIn(rule, state.place.targetGroups.green) },
     })),
     last: lastChange(state),
     holder: holder(state, now),
@@ -94,10 +94,6 @@ function versionStatus(state: State, colour: ColourState): VersionStatus {
     targetGroup: colour.targetGroup,
     taskDefinition: colour.service?.taskDefinition ?? '',
   };
-}
-
-function weightIn(rule: State['rules'][number], colour: ColourState): number {
-  return rule.forward?.find(({ arn }) => arn === colour.targetGroup)?.weight ?? 0;
 }
 
 function leftovers({ service }: ColourState): string[] {

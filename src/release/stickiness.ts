@@ -3,7 +3,7 @@ import { CanaryError, ExitCode, messageOf } from '../errors.ts';
 import { formatDuration } from '../settings/duration.ts';
 import type { Run } from './apply.ts';
 import { lostWeightAt } from './cookies.ts';
-import { type State, weightOf } from './model.ts';
+import { type State, pairAt, weightOf } from './model.ts';
 import { freshRules } from './observe.ts';
 import { arnsOf, failedUnlessLocked } from './rule-writes.ts';
 import type { SetStickiness, Step, WaitCookies } from './step.ts';
@@ -96,13 +96,17 @@ export interface LeftBehind {
  * Sticky rules whose cookies may still hold clients on the group, once the steps were taken.
  * @param state as it was before.
  */
-export async function leftBehind(state: State, steps: readonly Step[], targetGroup: string, { aws }: Pick<Run, 'aws'>): Promise<LeftBehind | undefined> {
-  const pair = { primary: state.place.targetGroups.blue, canary: state.place.targetGroups.green };
+export async function leftBehind(
+  state: State,
+  steps: readonly Step[],
+  targetGroup: string,
+  { aws }: Pick<Run, 'aws'>,
+): Promise<LeftBehind | undefined> {
   const sticky = state.rules.filter(({ stickiness }) => stickiness !== undefined);
   const moved = steps.some((step) => step.do === 'set-weights') && weightOf(state, targetGroup) > 0;
   const since = moved ? Date.now() : Date.parse(lostWeightAt(state, targetGroup) ?? '');
   if (sticky.length === 0 || Number.isNaN(since)) return undefined;
-  const fresh = await freshRules(aws, arnsOf(sticky), pair).catch(() => sticky);
+  const fresh = await freshRules(aws, arnsOf(sticky), pairAt(state.place)).catch(() => sticky);
   const still = fresh.filter(({ stickiness }) => stickiness !== undefined);
   const until = since + 1_000 * Math.max(0, ...still.map(({ stickiness = 0 }) => stickiness));
   return until > Date.now() ? { until, rules: arnsOf(still) } : undefined;
@@ -113,7 +117,8 @@ export function stickyClients({ until, rules }: LeftBehind, stuckOn: string, all
   return new CanaryError({
     code: STICKY,
     message:
-      `Stickiness keeps clients that have a cookie on ${stuckOn} until ${new Date(until).toISOString()}, and longer where they keep asking: each answer renews it.\n` +
+      `Stickiness keeps clients that have a cookie on ${stuckOn} until ${new Date(until).toISOString()}, ` +
+      'and longer where they keep asking: each answer renews it.\n' +
       `It is on in:\n${rules.map((arn) => `  ${arn}`).join('\n')}`,
     exitCode: ExitCode.paused,
     usersAre: `on ${all}, except for those clients.`,

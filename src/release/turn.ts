@@ -2,7 +2,7 @@
 import { CanaryError } from '../errors.ts';
 import { requireFree } from './lock.ts';
 import { type LogWriter, logWriter, readLog } from './log.ts';
-import type { Pair } from './model.ts';
+import { type Pair, pairAt } from './model.ts';
 import type { Release, Session } from './operations.ts';
 import { contradicted, routeBack } from './refusals.ts';
 
@@ -11,14 +11,14 @@ import { contradicted, routeBack } from './refusals.ts';
  * @throws CanaryError `locked` while another run is at work.
  */
 export async function beginRun(release: Release): Promise<LogWriter> {
-  return inTurn(release, pairOf(release));
+  return inTurn(release, pairAt(release.place));
 }
 
 /** The log of an operation that is to go forward: another run that is at work has its turn first. */
 export async function takeTurn(release: Release): Promise<LogWriter> {
   // What another run left when it took the pair meanwhile is nothing to plan from.
   await release.log?.ensureNewest();
-  return release.log ?? inTurn(release, pairOf(release));
+  return release.log ?? inTurn(release, pairAt(release.place));
 }
 
 /** Looks once more, after all was read that a plan is made from: what another run did meanwhile is its own, and no drift. */
@@ -28,7 +28,7 @@ export async function requireTurn({ dryRun }: Session, log: LogWriter): Promise<
 
 /** The log of the emergency exit, which waits for nobody. */
 export function goAhead(release: Release): LogWriter {
-  return release.log ?? ahead(release, pairOf(release));
+  return release.log ?? ahead(release, pairAt(release.place));
 }
 
 /** As `takeTurn`, for any two target groups. */
@@ -54,8 +54,4 @@ async function unreadable({ aws }: Session, pair: Pair, byArn: boolean): Promise
  */
 export function ahead({ aws, author, wait }: Session, pair: Pair, newest = 0): LogWriter {
   return logWriter(aws.parameters, pair, author, newest, wait().clock);
-}
-
-function pairOf({ place }: Release): Pair {
-  return { primary: place.targetGroups.blue, canary: place.targetGroups.green };
 }

@@ -2,9 +2,8 @@
 import { CanaryError, ExitCode, messageOf } from '../errors.ts';
 import { formatDuration } from '../settings/duration.ts';
 import { explained } from './explain.ts';
-import { describeFlow, observeFlow } from './flow.ts';
-import { isLocked } from './log.ts';
-import { type State, type Version, loadBalancerOf, runs, tagOf, weightOf } from './model.ts';
+import { type LogWriter, isLocked } from './log.ts';
+import { type State, type Version, runs, tagOf, weightOf } from './model.ts';
 import { observe } from './observe.ts';
 import {
   type Release,
@@ -17,7 +16,7 @@ import {
 } from './operations.ts';
 import { fullCount } from './moves.ts';
 import { rolesOf } from './roles.ts';
-import { requireUnchanged } from './settle.ts';
+import { requireUnchanged, tellFlow } from './settle.ts';
 import { whyNotWeight } from './safety.ts';
 import { STICKY } from './stickiness.ts';
 import { beginRun } from './turn.ts';
@@ -39,6 +38,9 @@ export interface UpdateResult {
   readonly destroyed: string | undefined;
 }
 
+/** A release whose operations are one run. */
+type Updating = Release & { readonly log: LogWriter };
+
 /** Errors that speak against the canary itself: the users go back, and the version is not tried further. */
 const BAD_CANARY = ['not-safe', 'no-health', 'canary-unhealthy'];
 
@@ -56,7 +58,7 @@ export async function update(session: Release, version: Version, options: Update
   }
 }
 
-async function goAllTheWay(release: Release, version: Version, options: UpdateOptions): Promise<UpdateResult> {
+async function goAllTheWay(release: Updating, version: Version, options: UpdateOptions): Promise<UpdateResult> {
   const rollout = await prepareRollout(release, version, options);
   await rollout.run();
   const state = await observe(release.aws, release.place);
@@ -83,7 +85,7 @@ export function stepsAhead(state: State, steps: readonly number[]): number[] {
   return steps.filter((percent) => percent >= now && percent < 100);
 }
 
-async function climb(release: Release, state: State, { steps, hold, acceptDrift }: UpdateOptions): Promise<void> {
+async function climb(release: Updating, state: State, { steps, hold, acceptDrift }: UpdateOptions): Promise<void> {
   for (const percent of stepsAhead(state, steps)) {
     await (await prepareRoute(release, { percent, acceptDrift, noScale: false, scaleDown: false })).run();
     await watch(release, percent, hold);
@@ -92,12 +94,13 @@ async function climb(release: Release, state: State, { steps, hold, acceptDrift 
 }
 
 /** Stays at a step; leaves it early when the canary loses the health its share needs, or somebody else takes the pair or changes weights. */
-async function watch(release: Release, percent: number, hold: number): Promise<void> {
+async function watch(release: Updating, percent: number, hold: number): Promise<void> {
   const state = await observe(release.aws, release.place);
   const roles = rolesOf(state);
   if (roles.phase !== 'primary+canary') return;
   const { targetGroup } = roles.canary;
   const pair = { primary: roles.primary.targetGroup, canary: targetGroup };
+  const set = { pair, percent, newVersionPercent: percent, rules: state.rules };
   const tasks = fullCount(state, roles.primary);
   const { clock, signal, pollInterval } = release.wait();
   const since = new Date();
@@ -106,17 +109,14 @@ async function watch(release: Release, percent: number, hold: number): Promise<v
     const left = formatDuration(Math.round((end - clock.now()) / 1_000) * 1_000);
     release.progress({ type: 'pause', text: `Holding at ${percent}%, watching the health of ${tagOf(roles.canary)} (${left} left)` });
     await clock.sleep(Math.min(pollInterval, end - clock.now()), signal);
-    await release.log?.ensureNewest();
+    await release.log.ensureNewest();
     // Only what may have changed is read again: the account's load balancer calls are few.
     const targets = new Map([[targetGroup, await release.aws.loadBalancing.targetHealth(targetGroup)]]);
     const reason = whyNotWeight({ ...state, targets }, targetGroup, percent, tasks);
     if (reason) throw new CanaryError({ code: 'canary-unhealthy', message: `The canary lost its health: ${reason}.` });
-    if (release.log) await requireUnchanged({ pair, percent, rules: state.rules }, { ...release, log: release.log, wait: release.wait() });
+    await requireUnchanged(set, { ...release, wait: release.wait() });
   }
-  const [rule] = state.rules;
-  if (!rule || hold === 0) return;
-  const flow = await observeFlow(release.aws, pair, loadBalancerOf(rule), since);
-  release.progress({ type: 'flow', text: describeFlow(flow, 'canary') });
+  if (hold > 0) await tellFlow(set, since, release);
 }
 
 /** @returns the error to throw, once the users are back on the version that had production where the canary is to blame. */

@@ -233,3 +233,16 @@ expect_names() { # TEXT ID…: each of these ids stands in the output
 
 run_began() { [[ $(json "$WORK/status.json" '!!o.holder' 2>/dev/null) == true ]]; }
 printed() { grep -qx -- "$1" "$OUT" "$ERR"; } # LINE of the last command, also while it runs
+
+# Version 3.1 is the primary and 3.2 the canary at 0, behind four rules. Nothing of what follows looks at AWS's time.
+ready_with_four_rules() {
+  SPEED=$((SPEED * 2))
+  ready 3.1 3.2
+  must rollout --tag 3.1
+  must rollout --tag 3.2
+  take_pair
+  add_rule 471
+  add_rule 472
+  add_listener
+  check 'four rules carry the pair, one of them a default one' 4 "$(rule_ids | wc -l)" test "$(rule_ids | wc -l)" -eq 4
+}

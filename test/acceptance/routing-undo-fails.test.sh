@@ -4,15 +4,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/routing-lib.sh"
 
-SPEED=$((SPEED * 2)) # nothing here looks at AWS's time
-ready 3.1 3.2
-must rollout --tag 3.1
-must rollout --tag 3.2
-take_pair
-add_rule 471
-add_rule 472
-add_listener
-check 'four rules carry the pair, one of them a default one' 4 "$(rule_ids | wc -l)" test "$(rule_ids | wc -l)" -eq 4
+ready_with_four_rules
 CLI_ENV=(SETTLE=0)
 
 # Even the undo fails: act now, and know what has what.

@@ -2,7 +2,7 @@
 import { usageError } from '../../errors.ts';
 import { type Command, type Values, acceptDriftOption, isSet, listOf, listOption, noScaleOption, option, scalesNot, textOf } from '../command.ts';
 import type { Context } from '../context.ts';
-import { durationOf, givenPair, openGroups, pairOptions } from '../pair.ts';
+import { durationOf, givenPair, isArnOf, openGroups, pairOptions } from '../pair.ts';
 import { parsePercent } from '../percent.ts';
 import { openRelease } from '../session.ts';
 
@@ -59,7 +59,7 @@ function scopeOf(values: Values): readonly string[] | undefined {
 /** @param kind what the ARNs of `--name` have to be of. */
 function arnsOf(values: Values, name: string, kind: string): readonly string[] {
   const arns = listOf(values, name) ?? [];
-  const wrong = arns.find((arn) => !new RegExp(String.raw`^arn:[\w-]+:elasticloadbalancing:[\w-]+:\d{12}:${kind}/.+`).test(arn));
+  const wrong = arns.find((arn) => !isArnOf(kind, arn));
   if (wrong) throw usageError(`--${name} is "${wrong}": it should be the ARN of a ${kind.replace('-', ' ')}.`, 'ecs-canary route --help');
   return arns;
 }
