@@ -106,7 +106,8 @@ describe('unlock', () => {
   });
 
   test('says whether the holder’s process on this machine still runs', async () => {
-    await writer(0, { ...author({}, 'promote'), pid: process.ppid }).append(entry(50, 0));
+    const { host } = author({}, 'promote');
+    await writer(0, { ...job, host, pid: process.ppid }).append(entry(50, 0));
     expect(await run(['unlock', ...byArn], { keys: 'n\n' })).toMatchObject({ code: 1, stderr: expect.stringContaining(`its process ${process.ppid} on this machine still runs. Take`) });
   });
 
