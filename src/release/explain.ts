@@ -6,7 +6,7 @@ import { observe, observeTraffic } from './observe.ts';
 import type { Release, Session } from './operations.ts';
 import { DRIFT, orAccept, routeBack } from './refusals.ts';
 import { rolesOf } from './roles.ts';
-import { shares, whereUsersAre } from './whereabouts.ts';
+import { whereUsersAre, whereUsersOfPairAre } from './whereabouts.ts';
 
 /** What is known of the users when an operation failed. */
 interface Whereabouts {
@@ -41,7 +41,7 @@ export async function explainedTraffic(thrown: unknown, session: Session, pair: 
   return complete(thrown, session, true, async () => {
     const traffic = await observeTraffic(session.aws, pair);
     return {
-      usersAre: shares(traffic, [[pair.primary, pair.primary], [pair.canary, pair.canary]]),
+      usersAre: whereUsersOfPairAre(traffic, pair),
       canary: weightOf(traffic, pair.canary),
       back: routeBack(pair),
       more: undefined,

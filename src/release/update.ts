@@ -1,5 +1,5 @@
 /** The whole way of one version: rollout, the steps with a hold after each, promotion. A composition of the other plans. */
-import { CanaryError, ExitCode, messageOf } from '../errors.ts';
+import { CanaryError, ExitCode } from '../errors.ts';
 import { formatDuration } from '../settings/duration.ts';
 import { explained } from './explain.ts';
 import { type LogWriter, isLocked } from './log.ts';
@@ -10,7 +10,6 @@ import {
   type RolloutOptions,
   prepareDestroyOld,
   preparePromote,
-  prepareRollback,
   prepareRollout,
   prepareRoute,
 } from './operations.ts';
@@ -18,9 +17,8 @@ import { fullCount } from './moves.ts';
 import { rolesOf } from './roles.ts';
 import { requireUnchanged, tellFlow } from './settle.ts';
 import { whyNotWeight } from './safety.ts';
-import { STICKY } from './stickiness.ts';
+import { type OnInterrupt, interrupted, takenBack } from './taken-back.ts';
 import { beginRun } from './turn.ts';
-import { whereUsersAre } from './whereabouts.ts';
 
 export interface UpdateOptions extends RolloutOptions {
   /** Rising percentages; the last one is 100. */
@@ -29,6 +27,7 @@ export interface UpdateOptions extends RolloutOptions {
   readonly hold: number;
   /** Destroy the replaced version at the end. */
   readonly destroyOld: boolean;
+  readonly onInterrupt: OnInterrupt;
 }
 
 export interface UpdateResult {
@@ -51,8 +50,11 @@ const BAD_CANARY = ['not-safe', 'no-health', 'canary-unhealthy'];
  */
 export async function update(session: Release, version: Version, options: UpdateOptions): Promise<UpdateResult> {
   const log = await beginRun(session);
+  const release = { ...session, log };
   try {
-    return await goAllTheWay({ ...session, log }, version, options);
+    return await goAllTheWay(release, version, options);
+  } catch (error) {
+    throw interrupted(error) && options.onInterrupt === 'rollback' ? await takenBack(release, error) : error;
   } finally {
     await log.release();
   }
@@ -68,7 +70,7 @@ async function goAllTheWay(release: Updating, version: Version, options: UpdateO
     try {
       await climb(release, state, options);
     } catch (error) {
-      throw await takenBack(release, error);
+      throw blames(error) ? await takenBack(release, error) : await explained(error, release, { moves: true });
     }
     outcome = 'promoted';
   } else if (roles.phase === 'nothing' || !runs(roles.primary, version)) {
@@ -119,32 +121,9 @@ async function watch(release: Updating, percent: number, hold: number): Promise<
   if (hold > 0) await tellFlow(set, since, release);
 }
 
-/** @returns the error to throw, once the users are back on the version that had production where the canary is to blame. */
-async function takenBack(release: Release, error: unknown): Promise<unknown> {
-  if (isLocked(error) || !(error instanceof CanaryError) || !BAD_CANARY.includes(error.code)) {
-    return explained(error, release, { moves: true });
-  }
-  release.progress({ type: 'warning', text: `${error.message} Going back.` });
-  try {
-    const { modified } = await (await prepareRollback(release, { force: false, breakStickiness: false })).run();
-    const state = await observe(release.aws, release.place).catch(() => undefined);
-    return error.with({
-      exitCode: modified.length > 0 ? ExitCode.rolledBack : ExitCode.failed,
-      usersAre: state ? whereUsersAre(state) : 'back on the version that had production.',
-      next: 'ecs-canary status',
-    });
-  } catch (failure) {
-    const why = messageOf(failure);
-    if (failure instanceof CanaryError && failure.code === STICKY) return failure.with({ message: `${error.message}\n${why}` });
-    const stuck = new CanaryError({
-      code: 'stuck',
-      message: `${error.message}\nThe way back failed as well: ${why}`,
-      exitCode: ExitCode.stuck,
-      next: 'ecs-canary rollback --force',
-      cause: failure,
-    });
-    return explained(stuck, release, { moves: true });
-  }
+/** Whether an error speaks against the canary itself. */
+function blames(error: unknown): error is CanaryError {
+  return error instanceof CanaryError && !isLocked(error) && BAD_CANARY.includes(error.code);
 }
 
 function goneMeanwhile({ tag }: Version): CanaryError {

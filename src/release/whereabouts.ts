@@ -1,5 +1,5 @@
 /** Which version has how much of the traffic, in a sentence. */
-import { COLOURS, type State, type Traffic, desiredTasks, tagOf, weightOf } from './model.ts';
+import { COLOURS, type Pair, type State, type Traffic, desiredTasks, tagOf, weightOf } from './model.ts';
 import { rolesOf } from './roles.ts';
 
 /** Completes "Users are …". */
@@ -13,8 +13,13 @@ export function whereUsersAre(state: State): string {
   ]);
 }
 
+/** The same for two target groups given by ARN. */
+export function whereUsersOfPairAre(traffic: Traffic, { primary, canary }: Pair): string {
+  return shares(traffic, [[primary, primary], [canary, canary]]);
+}
+
 /** @param groups names of target groups and their ARNs; the first is named even without traffic. */
-export function shares(traffic: Traffic, groups: readonly (readonly [name: string, targetGroup: string])[]): string {
+function shares(traffic: Traffic, groups: readonly (readonly [name: string, targetGroup: string])[]): string {
   const known = groups
     .map(([name, targetGroup]) => ({ name, percent: Math.round(weightOf(traffic, targetGroup)) }))
     .filter(({ percent }, index) => percent > 0 || index === 0);

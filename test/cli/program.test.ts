@@ -53,6 +53,7 @@ describe('wrong usage ends 2 with one message on stderr, before any setting or A
     ['one target group of two', ['route', '--canary', '5', '--canary-target-group', ARN], /go together/],
     ['the same target group twice', ['route', '--canary', '5', '--canary-target-group', ARN, '--primary-target-group', ARN], /are the same group/],
     ['something else than a target group', ['route', '--canary', '5', '--canary-target-group', ARN, '--primary-target-group', 'blue'], /"blue" is not the ARN of a target group/],
+    ['something else after an interruption', ['promote', '--on-interrupt', 'cry'], /--on-interrupt is "cry": it should be stop or rollback\./],
     ['update without a tag', ['update'], /--tag is missing/],
     ['a tag that no registry takes', ['push', '--tag', 'a/b'], /--tag is "a\/b"/],
     ['a task definition that is not there', ['rollout', '--task-definition', '/nowhere.json'], /\/nowhere\.json cannot be read: ENOENT/],

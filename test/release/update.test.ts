@@ -2,7 +2,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connectAws } from '../../src/aws/aws.ts';
-import { ExitCode } from '../../src/errors.ts';
+import { CanaryError, ExitCode } from '../../src/errors.ts';
 import { packImage } from '../../src/image/pack.ts';
 import { pushImage } from '../../src/image/registry-client.ts';
 import { buildInfra } from '../../src/infra/build-infra.ts';
@@ -21,7 +21,7 @@ import { withFolder } from '../folder.ts';
 import { type Project, REGION, withProject } from '../infra/project.ts';
 
 const HOLD = 20_000;
-const OPTIONS = { definition: undefined, tasks: undefined, acceptDrift: false, replace: false, keepOld: false, destroyOld: false, hold: 0, steps: [50, 100] };
+const OPTIONS = { definition: undefined, tasks: undefined, acceptDrift: false, replace: false, keepOld: false, destroyOld: false, hold: 0, steps: [50, 100], onInterrupt: 'stop' } as const;
 /** Processes start no faster with the sandbox's clock; they get the time they need. */
 const SETTINGS = { DESIRED_COUNT: '2', HEALTH_CHECK_PATH: '/ping', HEALTH_CHECK_GRACE_PERIOD: '2000', SETTLE: '0', HOLD: '0' };
 
@@ -40,6 +40,10 @@ async function openRelease({ session, aws }: Project, onEvent: (event: ProgressE
   await buildInfra(infra);
   const place = await describePlace(aws, settings, settings.service.name);
   return { ...infra, place, progress: onEvent, author: { by: 'someone@here', command: 'update', host: 'here', pid: process.pid }, dryRun: false };
+}
+
+function interruption(): CanaryError {
+  return new CanaryError({ code: 'interrupted', message: 'Interrupted.', exitCode: ExitCode.interrupted });
 }
 
 async function push({ aws, place }: Release, version: string, sickWhen: string): Promise<Version> {
@@ -78,6 +82,41 @@ test('a canary that loses its health while it has traffic is taken back at once:
       expect(status).toMatchObject({ state: 'primary+old', contradiction: null, primary: { version: '0.9', weight: 100 }, old: { version: '1.0', weight: 0, rolledBack: true } });
       const answers = await Promise.all(Array.from({ length: 20 }, async () => (await fetch(`http://127.0.0.1:${project.ports[0]}/`)).text()));
       expect(new Set(answers)).toEqual(new Set(['Version 0.9']));
+    }),
+  ));
+
+test('interrupted during a hold, and told to go back, it takes everybody to the old version first: exit 3', () =>
+  withFolder({}, (dir) =>
+    withProject(async (project) => {
+      let interrupt = new AbortController();
+      const at = { percent: 50 };
+      const release = await openRelease(project, (event) => {
+        if (event.type === 'route-updated' && event.percent === at.percent) interrupt.abort(interruption());
+        if (event.type === 'tasks-started' && at.percent === 0) interrupt.abort(interruption());
+      });
+      const interruptible: Release = { ...release, wait: () => ({ ...release.wait(), signal: interrupt.signal }) };
+      const never = join(dir, 'never');
+      await update(release, await push(release, '0.9', never), OPTIONS);
+      const next = await push(release, '1.0', never);
+      const options = { ...OPTIONS, hold: HOLD, onInterrupt: 'rollback' } as const;
+      await expect(update(interruptible, next, options)).rejects.toMatchObject({
+        code: 'interrupted',
+        exitCode: ExitCode.rolledBack,
+        usersAre: 'on 0.9 with 100% of the traffic.',
+        next: 'ecs-canary status',
+      });
+      const seen = statusOf(await observe(release.aws, release.place));
+      expect(seen).toMatchObject({ state: 'primary+old', holder: null, primary: { version: '0.9', weight: 100 }, old: { version: '1.0', weight: 0, rolledBack: true } });
+
+      // A version that has no traffic yet is nothing to come back from.
+      await (await prepareDestroyOld(release, { acceptDrift: false })).run();
+      interrupt = new AbortController();
+      at.percent = 0;
+      await expect(update(interruptible, next, options)).rejects.toMatchObject({
+        code: 'interrupted',
+        exitCode: ExitCode.interrupted,
+        usersAre: 'on 0.9 with 100% of the traffic.',
+      });
     }),
   ));
 

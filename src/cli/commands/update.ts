@@ -3,7 +3,7 @@ import { type Version } from '../../release/model.ts';
 import type { Release } from '../../release/operations.ts';
 import type { UpdateOptions } from '../../release/update.ts';
 import { formatDuration } from '../../settings/duration.ts';
-import { type Command, isSet, option, settingOption, textOf } from '../command.ts';
+import { type Command, goesBack, isSet, onInterruptOption, option, settingOption, textOf } from '../command.ts';
 import type { Context } from '../context.ts';
 import { openRelease } from '../session.ts';
 import { pushStep, pushVersion, requiredTag } from './push.ts';
@@ -19,11 +19,13 @@ export const update: Command = {
     settingOption('--hold <duration>', 'how long to stay at each step (default: 15s)', 'HOLD'),
     option('--destroy-old', 'destroy the replaced version at the end'),
     ...rolloutOptions(),
+    onInterruptOption(),
   ],
   examples: ['ecs-canary update --tag 1.0', 'ecs-canary update ./server --tag 1.0 --steps 5,25,50,100 --hold 2m --destroy-old'],
   writes: true,
   async run(context, values, dir = '.') {
     const tag = requiredTag(textOf(values, 'tag'));
+    const onInterrupt = goesBack(values) ? 'rollback' : 'stop';
     const { readTaskDefinition } = await import('../task-definition-file.ts');
     const definition = readTaskDefinition(textOf(values, 'taskDefinition'));
     const release = await openRelease(context, { writes: true });
@@ -36,6 +38,7 @@ export const update: Command = {
       keepOld: isSet(values, 'keepOld'),
       tasks: tasksOf(values),
       acceptDrift: isSet(values, 'acceptDrift'),
+      onInterrupt,
     };
     if (context.dryRun) return show(context, release, dir, tag, options);
     const version = await pushVersion(context, release, dir, tag);
