@@ -22,6 +22,8 @@ export interface SandboxConfig {
   readonly pageSize?: number;
   /** Those of the account's that are not AWS's default. */
   readonly quotas?: Quotas;
+  /** Calls are throttled at AWS's rates. */
+  readonly throttle: boolean;
 }
 
 export interface Region {

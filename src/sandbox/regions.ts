@@ -1,5 +1,5 @@
 /** The regions of a sandbox: those with stored state start with it, others on demand. */
-import { realClock } from './clock.ts';
+import type { Clock } from './clock.ts';
 import type { Region, SandboxConfig } from './parts.ts';
 import { storedRegions } from './persistence.ts';
 import { type RunningRegion, startRegion } from './region.ts';
@@ -12,8 +12,7 @@ export interface Regions {
 }
 
 /** Starts the regions that have stored state. When one can't start, those that could are stopped again. */
-export async function startRegions(config: SandboxConfig): Promise<Regions> {
-  const clock = realClock(config.speed);
+export async function startRegions(config: SandboxConfig, clock: Clock): Promise<Regions> {
   const starting = new Map<string, Promise<Region>>();
   const running: RunningRegion[] = [];
 

@@ -86,16 +86,18 @@ describe('fault orders', () => {
   });
 });
 
-test('start --detach hands page size and quotas on', async () => {
+test('start --detach hands page size, quotas and switches on', async () => {
   const dir = newFolder();
   const quotas = ['--quota', 'target-groups=3', '--quota', 'rules-per-application-load-balancer=200'];
-  const started = await cli(['sandbox', 'start', '--detach', '--port', '0', '--page-size', '4', ...quotas, '--dir', dir, '--json']);
+  const started = await cli(['sandbox', 'start', '--detach', '--port', '0', '--page-size', '4', ...quotas, '--throttle', '--speed', '0.01', '--dir', dir, '--json']);
   try {
     const elb = new ElasticLoadBalancingV2(clientOf(JSON.parse(started.stdout)));
     const { Limits, NextMarker } = await elb.describeAccountLimits({});
     expect([Limits?.length, NextMarker]).toEqual([4, expect.any(String)]);
     expect(Limits).toContainEqual({ Name: 'rules-per-application-load-balancer', Max: '200' });
     expect((await elb.describeAccountLimits({ Marker: NextMarker })).Limits).toContainEqual({ Name: 'target-groups', Max: '3' });
+    const calls = await Promise.allSettled(Array.from({ length: 60 }, () => elb.describeAccountLimits({})));
+    expect(calls.filter(({ status }) => status === 'rejected')).not.toEqual([]);
   } finally {
     expect((await type('stop', '--dir', dir)).out).toBe('The sandbox is stopped.\n');
   }
