@@ -90,7 +90,7 @@ async function startParts(config: SandboxConfig, closers: Closer[]): Promise<San
   closers.push(requestLog.close);
   const faults = makeFaults(async () => ({ api: await allOperations(), registry: REGISTRY_OPERATIONS }));
   const clock = realClock(speed);
-  const regions = await startRegions(config, clock);
+  const regions = await startRegions(config, clock, faults);
   closers.push(regions.stop);
   return {
     info,
