@@ -5,6 +5,8 @@ import { resolve } from 'node:path';
 import { makeAnswering } from './api/faulty-answer.ts';
 import { allOperations } from './api/protocol/services.ts';
 import { listen, type ServerParts } from './api/server.ts';
+import { makeThrottle } from './api/throttle.ts';
+import { realClock } from './clock.ts';
 import { closeAll, type Closer } from './closers.ts';
 import { makeRegistry, REGISTRY_OPERATIONS } from './dataplane/registry.ts';
 import { type FaultOrders, type Faults, makeFaults } from './faults/faults.ts';
@@ -31,6 +33,8 @@ export interface SandboxOptions {
   readonly pageSize?: number;
   /** Quotas of the account that are not AWS's default. */
   readonly quotas?: Quotas;
+  /** Throttles calls at AWS's rates (default: only where a fault is ordered). */
+  readonly throttle?: boolean;
 }
 
 export interface Sandbox {
@@ -52,13 +56,13 @@ export interface Sandbox {
  *   state can't be read.
  */
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
-  const { port = 0, speed = 1, account = '000000000000', seed, pageSize, quotas } = options;
+  const { port = 0, speed = 1, account = '000000000000', seed, pageSize, quotas, throttle = false } = options;
   const dir = resolve(options.dir);
   prepareFolder(dir);
   await refuseIfRunning(dir);
   const closers: Closer[] = [];
   try {
-    const server = await listen(port, (bound) => startParts({ account, port: bound, dir, speed, seed, pageSize, quotas }, closers));
+    const server = await listen(port, (bound) => startParts({ account, port: bound, dir, speed, seed, pageSize, quotas, throttle }, closers));
     closers.push(server.close);
     const { info, faults, region } = server.parts;
     closers.push(faults.stop);
@@ -85,13 +89,14 @@ async function startParts(config: SandboxConfig, closers: Closer[]): Promise<San
   const requestLog = openRequestLog(requestLogFile(dir));
   closers.push(requestLog.close);
   const faults = makeFaults(async () => ({ api: await allOperations(), registry: REGISTRY_OPERATIONS }));
-  const regions = await startRegions(config);
+  const clock = realClock(speed);
+  const regions = await startRegions(config, clock, faults);
   closers.push(regions.stop);
   return {
     info,
     faults,
     region: regions.get,
-    answer: makeAnswering(regions.get, faults),
+    answer: makeAnswering({ regions: regions.get, faults, throttle: config.throttle ? makeThrottle(clock) : undefined }),
     registry: makeRegistry({
       dir,
       faults,

@@ -4,6 +4,7 @@
  */
 import type { TargetHealthReasonEnum } from '@aws-sdk/client-elastic-load-balancing-v2';
 import type { Clock } from './clock.ts';
+import type { PulledImage, TaskRunner } from './dataplane/runner.ts';
 import type { Quotas } from './quotas.ts';
 import type { StoredStack } from './world/cloudformation-state.ts';
 import type { Metrics } from './world/metrics.ts';
@@ -22,6 +23,8 @@ export interface SandboxConfig {
   readonly pageSize?: number;
   /** Those of the account's that are not AWS's default. */
   readonly quotas?: Quotas;
+  /** Calls are throttled at AWS's rates. */
+  readonly throttle: boolean;
 }
 
 export interface Region {
@@ -38,6 +41,7 @@ export interface Region {
   readonly targets: Targets;
   readonly loadBalancers: LoadBalancers;
   readonly network: Network;
+  readonly faultyTasks: FaultyTasks;
   readonly scheduler: Scheduler;
   readonly logs: LogSink;
   readonly metrics: Metrics;
@@ -106,6 +110,14 @@ export interface Network {
   resolve(target: TargetAddress): { host: string; port: number } | undefined;
 }
 
+/** Lets tasks misbehave as it is ordered for their version. */
+export interface FaultyTasks {
+  /** A runner whose containers do what is ordered for their image. */
+  over(runner: TaskRunner): TaskRunner;
+  /** Where requests to that loopback port of a container go first: to a front before it, or to the port itself. */
+  entrance(port: number): number;
+}
+
 /** Brings what ECS services ask for and what runs together. */
 export interface Scheduler {
   /** Something about a service or its tasks changed: look at it soon. */
@@ -135,7 +147,7 @@ export interface ImageStore {
    * Unpacks an image (`host/repository:tag` or `host/repository@sha256:…`; the host is not looked at) into a folder and says where.
    * Rejects with an Error worded as ECS words a failed pull (what follows `CannotPullContainerError: `).
    */
-  prepare(image: string): Promise<{ rootfs: string; config: ImageConfig; digest: string; architecture: string }>;
+  prepare(image: string): Promise<PulledImage>;
 }
 
 /** Parts that run by themselves. */

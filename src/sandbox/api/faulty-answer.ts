@@ -1,11 +1,11 @@
-/** Answers API calls as AWS would, except where a fault was ordered. */
+/** Answers API calls as AWS would, except where a fault was ordered or the account's calls are throttled. */
 import { AwsError } from '../errors.ts';
 import type { Faults } from '../faults/faults.ts';
 import { type Fault, faultName } from '../faults/order.ts';
 import type { Region } from '../parts.ts';
 import { isWrite } from '../request-log.ts';
-import { type ApiAnswer, type ApiRequest, answerRequest, operationOf } from './protocol/answer.ts';
-import type { WireProtocol } from './protocol/wire.ts';
+import { type ApiAnswer, type ApiRequest, type UnderstoodCall, answerRequest, operationOf } from './protocol/answer.ts';
+import type { Throttle } from './throttle.ts';
 
 export interface FaultyAnswer extends ApiAnswer {
   /** What was ordered for the call. */
@@ -30,7 +30,15 @@ const COMMON_STATUS: Readonly<Record<string, number>> = {
   ServiceUnavailableException: 503,
 };
 
-export function makeAnswering(regions: (name: string) => Promise<Region>, faults: Faults): Answering {
+/** What decides how a call is answered. */
+export interface AnsweringParts {
+  readonly regions: (name: string) => Promise<Region>;
+  readonly faults: Faults;
+  /** Not given: calls are never throttled but by order. */
+  readonly throttle: Throttle | undefined;
+}
+
+export function makeAnswering({ regions, faults, throttle }: AnsweringParts): Answering {
   const answers = new Map<string, ApiAnswer>();
 
   function remember(key: string, answer: ApiAnswer): void {
@@ -49,8 +57,13 @@ export function makeAnswering(regions: (name: string) => Promise<Region>, faults
     const fault = faults.next({ operation, text: readable(request), answeredBefore: before !== undefined });
     if (fault === 'stale' && before) return { ...before, fault, cut: false };
     if (fault === 'cut-before') return { ...noAnswer(request), fault, cut: true };
-    const answer = await answerRequest(request, regions, (protocol) => befall(fault, operation, protocol, faults));
-    if (!isWrite(operation) && (fault === undefined || answer.code === null)) remember(key, answer);
+    let isRefused = false;
+    const answer = await answerRequest(request, regions, async (call) => {
+      await befall(fault, call, faults);
+      isRefused = throttle?.(call) === false;
+      if (isRefused) throw throttled(call);
+    });
+    if (!isWrite(operation) && !isRefused && (fault === undefined || answer.code === null)) remember(key, answer);
     return { ...answer, ...(fault && { fault: faultName(fault) }), cut: fault === 'cut-after' };
   };
 }
@@ -61,14 +74,18 @@ function noAnswer(request: ApiRequest): ApiAnswer {
 }
 
 /** What happens to a call that AWS has understood, before it takes effect. Throws AwsError where it shall have none. */
-async function befall(fault: Fault | undefined, operation: string, { codes }: WireProtocol, faults: Faults): Promise<void> {
-  if (fault === 'throttle') throw new AwsError(codes.throttled, 'Rate exceeded');
+async function befall(fault: Fault | undefined, call: UnderstoodCall, faults: Faults): Promise<void> {
+  if (fault === 'throttle') throw throttled(call);
   if (typeof fault !== 'object') return;
   if ('delayMs' in fault) {
     if (await faults.wait(fault.delayMs)) return;
     throw new AwsError('ServiceUnavailable', 'The sandbox is stopping.', 503);
   }
-  throw new AwsError(fault.error, `${operation} was made to fail by a fault order of the sandbox.`, COMMON_STATUS[fault.error]);
+  throw new AwsError(fault.error, `${call.operation} was made to fail by a fault order of the sandbox.`, COMMON_STATUS[fault.error]);
+}
+
+function throttled({ protocol }: UnderstoodCall): AwsError {
+  return new AwsError(protocol.codes.throttled, 'Rate exceeded');
 }
 
 /** What is the same for requests that ask the same of the same service, region and caller. */

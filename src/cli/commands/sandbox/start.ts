@@ -25,6 +25,7 @@ export const sandboxStart: Command = {
     option('--seed <number>', 'make the choice of target group repeatable'),
     option('--page-size <items>', 'give no more items in a page than this'),
     listOption('--quota <name=n>', 'change a quota of the account, such as target-groups=5; repeatable'),
+    option('--throttle', "throttle calls at AWS's rates"),
     option('--runner <runner>', 'what tasks run in: process (default: process)'),
   ],
   examples: [
@@ -68,6 +69,7 @@ function startOptions(values: Values, control: Control): SandboxOptions {
     seed: whole('seed', '--seed', 0),
     pageSize: whole('pageSize', '--page-size', 1),
     quotas: quotasOf(listOf(values, 'quota') ?? [], control),
+    throttle: isSet(values, 'throttle'),
   };
 }
 
@@ -83,11 +85,12 @@ function quotasOf(parts: readonly string[], { isQuotaName, quotaNames }: Control
 }
 
 /** The command line that starts the same sandbox in the foreground. */
-function foregroundArgs({ quotas = {}, ...options }: SandboxOptions): string[] {
+function foregroundArgs({ quotas = {}, throttle, ...options }: SandboxOptions): string[] {
   const { port, dir, speed, account, seed, pageSize } = options;
   const flags = Object.entries({ port, dir, speed, account, seed, 'page-size': pageSize });
   const given = flags.flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, String(value)]));
-  return ['sandbox', 'start', ...given, ...Object.entries(quotas).flatMap(([name, n]) => ['--quota', `${name}=${n}`])];
+  const switches = throttle ? ['--throttle'] : [];
+  return ['sandbox', 'start', ...given, ...switches, ...Object.entries(quotas).flatMap(([name, n]) => ['--quota', `${name}=${n}`])];
 }
 
 /** The bundled program lies beside the folder that holds what Node was started with. */

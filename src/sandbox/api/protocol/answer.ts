@@ -10,6 +10,14 @@ import { readScope } from './scope.ts';
 import { findService, type Service } from './services.ts';
 import { UnknownOperation, type WireProtocol } from './wire.ts';
 
+/** A call that is understood: what it is about, and in which protocol it came. */
+export interface UnderstoodCall {
+  readonly service: string;
+  readonly region: string;
+  readonly operation: string;
+  readonly protocol: WireProtocol;
+}
+
 export interface ApiRequest {
   readonly headers: IncomingHttpHeaders;
   /** The body; of a Query request also what stands in the URL. */
@@ -53,7 +61,7 @@ export function operationOf({ headers, body }: ApiRequest): string {
 export async function answerRequest(
   request: ApiRequest,
   regions: (name: string) => Promise<Region>,
-  before: (protocol: WireProtocol) => Promise<void>,
+  before: (call: UnderstoodCall) => Promise<void>,
 ): Promise<ApiAnswer> {
   const protocol = protocolOf(request);
   const operation = operationOf(request);
@@ -66,7 +74,7 @@ export async function answerRequest(
     if (service?.protocol !== protocol) throw protocol.unknownOperation(operation, service?.version ?? '');
     const { model, run } = findOperation(service, operation);
     const input = protocol.readInput(model, request.body);
-    await before(protocol);
+    await before({ service: scope.service, region: scope.region, operation, protocol });
     const output = await run(input, await regions(scope.region), { accessKeyId: scope.accessKeyId });
     const body = protocol.writeOutput(model, output, { requestId: request.requestId, xmlNamespace: service.xmlNamespace });
     return { ...call, status: 200, body, code: null };
