@@ -39,6 +39,8 @@ export interface EcsTask {
   readonly id: string;
   readonly lastStatus: string;
   readonly deploymentId: string | undefined;
+  /** `EssentialContainerExited`, `TaskFailedToStart`, `ServiceSchedulerInitiated`, `UserInitiated`, or what AWS adds later. */
+  readonly stopCode: string | undefined;
   readonly stoppedReason: string | undefined;
   readonly containers: readonly { name: string; exitCode: number | undefined; reason: string | undefined }[];
   /** VPC addresses, as targets are registered by. */
@@ -268,6 +270,7 @@ function toTask(task: Task): EcsTask {
     id: lastPart(task.taskArn ?? ''),
     lastStatus: task.lastStatus ?? '',
     deploymentId: task.startedBy,
+    stopCode: task.stopCode,
     stoppedReason: task.stoppedReason,
     containers: (task.containers ?? []).map(({ name = '', exitCode, reason }) => ({ name, exitCode, reason })),
     addresses: (task.containers ?? []).flatMap(({ networkInterfaces }) =>

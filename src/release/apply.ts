@@ -13,6 +13,7 @@ import { settle } from './settle.ts';
 import { setStickiness, waitCookies } from './stickiness.ts';
 import type { RecordEntry, SetWeights, Step, Stop, WaitStarted } from './step.ts';
 import { scaleVersion, startVersion, stopVersion, waitStarted } from './tasks.ts';
+import type { Look } from './watch.ts';
 import { setWeights } from './weights.ts';
 
 /** ms that a version which did not start gets to go away. */
@@ -25,6 +26,8 @@ export interface Run {
   readonly wait: Wait;
   /** The pair's release log, as known when the plan was made. */
   readonly log: LogWriter;
+  /** Looks at the canary at every look of a wait; undefined where nobody watches it. */
+  readonly watch?: Look;
 }
 
 /** What steps that start and stop tasks need besides. */

@@ -19,6 +19,7 @@ import type { Plan } from './step.ts';
 import { leftBehind, stickyClients } from './stickiness.ts';
 import { ahead, goAhead, inTurn, requireTurn, takeTurn } from './turn.ts';
 import { generate, withVersion } from './task-definition.ts';
+import type { Look } from './watch.ts';
 import type { Modified } from './rule-writes.ts';
 
 /** What every operation works with. */
@@ -38,6 +39,8 @@ export interface Release extends Session {
   readonly settings: Settings;
   /** The log as one run of several operations writes it; without it each operation knows what it observed itself. */
   readonly log?: LogWriter;
+  /** Looks at the canary while its operations wait. */
+  readonly watch?: Look;
 }
 
 /** A plan, and the way to carry it out. `--dry-run` stops here. */
@@ -205,6 +208,7 @@ function serviceRun(release: Release, log: LogWriter): ServiceRun {
     progress,
     wait: release.wait(),
     log,
+    watch: release.watch,
     gracePeriod: settings.service.healthCheck.gracePeriod,
     containerPort: settings.service.containerPort,
     definition: () => Promise.reject(new Error('this plan starts no version')),

@@ -23,6 +23,8 @@ interface WayBack {
   readonly prepare: () => Promise<Prepared<RouteResult>>;
   /** Where the users are once they are back. */
   readonly look: () => Promise<string>;
+  /** Completes the message, once nobody depends on it. */
+  readonly report: (message: string) => Promise<string>;
   /** The error of a run that left the users where it found them. */
   readonly explain: (error: unknown) => Promise<unknown>;
   /** Commands: to type when the way back failed, and to see more. */
@@ -33,14 +35,16 @@ interface WayBack {
 /**
  * Takes the users of a service back to the version that had production.
  * @param error what ended the run.
+ * @param report completes its message, once nobody depends on it.
  * @returns the error to throw: `error` with exit 3 once they are back; with 1, or 130 for an interruption, where the canary
  *   had no traffic; 4 for clients that a cookie holds; 5 when the way back failed.
  */
-export async function takenBack(release: Release, error: CanaryError): Promise<unknown> {
+export async function takenBack(release: Release, error: CanaryError, report = asItIs): Promise<unknown> {
   const going = interrupted(error) ? hurried(release) : unstoppable(release);
   return wentBack(going, error, {
     prepare: () => prepareRollback(going, { force: false, breakStickiness: false }),
     look: async () => whereUsersAre(await observe(going.aws, going.place)),
+    report,
     explain: (thrown) => explained(thrown, going, { moves: true }),
     again: 'ecs-canary rollback --force',
     more: 'ecs-canary status',
@@ -64,6 +68,7 @@ export function orTakenBackGroups<Result>(
     wentBack(going, error, {
       prepare: () => prepareRouteGroups(going, pair, { ...options, percent: 0, settle: 0 }),
       look: async () => whereUsersOfPairAre(await observeTraffic(going.aws, pair), pair),
+      report: asItIs,
       explain: (thrown) => explainedTraffic(thrown, going, pair),
       again: `${routeBack(pair)} --force`,
       more: undefined,
@@ -88,18 +93,24 @@ function onInterruption<Result>(prepared: Prepared<Result>, back: (error: Canary
   };
 }
 
-async function wentBack(session: Session, error: CanaryError, { prepare, look, explain, again, more }: WayBack): Promise<unknown> {
-  session.progress({ type: 'warning', text: `${error.message} Going back.` });
+async function wentBack(session: Session, error: CanaryError, { prepare, look, report, explain, again, more }: WayBack): Promise<unknown> {
+  const [headline = ''] = error.message.split('\n', 1);
+  session.progress({ type: 'warning', text: `${headline} Going back.` });
   try {
     const { modified } = await (await prepare()).run();
     if (modified.length === 0 && interrupted(error)) return await explain(error);
     const usersAre = await look().catch(() => 'back on the version that had production.');
-    return error.with({ exitCode: modified.length > 0 ? ExitCode.rolledBack : ExitCode.failed, usersAre, next: more });
+    const message = await report(error.message).catch(() => error.message);
+    return error.with({ message, exitCode: modified.length > 0 ? ExitCode.rolledBack : ExitCode.failed, usersAre, next: more });
   } catch (failure) {
     if (!(failure instanceof CanaryError)) return explain(failedToo(error, failure, again));
     if (failure.code === STICKY) return failure.with({ message: `${error.message}\n${failure.message}` });
     return explain(NOTHING_TO_TAKE_BACK.includes(failure.code) ? error : failedToo(error, failure, again));
   }
+}
+
+async function asItIs(message: string): Promise<string> {
+  return message;
 }
 
 /** Codes of a rollback's refusals where no canary runs. */

@@ -4,16 +4,14 @@ import { isAws } from '../aws/connect.ts';
 import { CanaryError, ExitCode, messageOf } from '../errors.ts';
 import { poll } from '../time.ts';
 import type { ServiceRun } from './apply.ts';
-import { whyStopped } from './failure-report.ts';
+import { failureReport } from './failure-report.ts';
 import { isLocked } from './log.ts';
 import { type Colour, serviceName } from './model.ts';
 import { observe, VERSION_TAG } from './observe.ts';
 import { whyNotOurs, whyNotShrink, whyNotStart } from './safety.ts';
 import type { Scale, Start, WaitStarted } from './step.ts';
 import { mainContainer } from './task-definition.ts';
-
-/** So many stopped tasks of one deployment are no accident: the version does not start. */
-const STOPPED_TASKS = 3;
+import { STOPPED_TASKS, crashesOf } from './verdict.ts';
 
 /**
  * Registers the version's task definition and has the colour's service run it; the service is created when it is missing.
@@ -94,6 +92,7 @@ export async function waitStarted({ colour, tasks, onFailure }: WaitStarted, dep
   const earlier = onFailure === 'keep' ? await stoppedTasks(run, name) : [];
   await poll(`${name} to have ${tasks} healthy tasks`, run.wait, async () => {
     await run.log.ensureNewest();
+    await run.watch?.look();
     const [service] = await aws.containers.describeServices(place.cluster, [name]);
     if (service?.deployment?.id !== deployment || service.desired === 0) {
       if (seen) throw replaced(name);
@@ -165,9 +164,11 @@ async function healthyOf(tasks: readonly EcsTask[], run: ServiceRun, colour: Col
 }
 
 async function failIfHopeless(service: EcsService, run: ServiceRun, colour: Colour, earlier: readonly EcsTask[]): Promise<void> {
-  const stopped = ofDeployment(await stoppedTasks(run, service.name), service).filter(({ id }) => !earlier.some((task) => task.id === id));
+  const crashed = crashesOf(await stoppedTasks(run, service.name), service.deployment?.id);
+  const stopped = crashed.filter(({ id }) => !earlier.some((task) => task.id === id));
   if (service.deployment?.rolloutState !== 'FAILED' && stopped.length < STOPPED_TASKS) return;
-  throw new CanaryError({ code: 'not-started', message: await whyStopped(service, stopped, run, colour) });
+  const headline = `The tasks of ${service.name} do not start: ${stopped.length} of them stopped.`;
+  throw new CanaryError({ code: 'not-started', message: await failureReport(headline, { stopped }, service, colour, run) });
 }
 
 function stoppedTasks({ aws, place }: ServiceRun, name: string): Promise<EcsTask[]> {

@@ -1,9 +1,9 @@
 /** The whole way of one version: rollout, the steps with a hold after each, promotion. A composition of the other plans. */
 import { CanaryError, ExitCode } from '../errors.ts';
-import { formatDuration } from '../settings/duration.ts';
+import { type Bounds, isBounded } from '../settings/bounds.ts';
 import { explained } from './explain.ts';
 import { type LogWriter, isLocked } from './log.ts';
-import { type State, type Version, runs, tagOf, weightOf } from './model.ts';
+import { type Colour, type State, type Version, runs, weightOf } from './model.ts';
 import { observe } from './observe.ts';
 import {
   type Release,
@@ -13,18 +13,18 @@ import {
   prepareRollout,
   prepareRoute,
 } from './operations.ts';
-import { fullCount } from './moves.ts';
 import { rolesOf } from './roles.ts';
-import { requireUnchanged, tellFlow } from './settle.ts';
-import { whyNotWeight } from './safety.ts';
 import { type OnInterrupt, interrupted, takenBack } from './taken-back.ts';
 import { beginRun } from './turn.ts';
+import { type WithCanary, reportOn, watchCanary } from './watch.ts';
 
 export interface UpdateOptions extends RolloutOptions {
   /** Rising percentages; the last one is 100. */
   readonly steps: readonly number[];
   /** ms to stay at each step before the next. */
   readonly hold: number;
+  /** What the canary must keep to while it has traffic. */
+  readonly bounds: Bounds;
   /** Destroy the replaced version at the end. */
   readonly destroyOld: boolean;
   readonly onInterrupt: OnInterrupt;
@@ -40,8 +40,11 @@ export interface UpdateResult {
 /** A release whose operations are one run. */
 type Updating = Release & { readonly log: LogWriter };
 
+/** The error that brings its report along. */
+const NOT_STARTED = 'not-started';
+
 /** Errors that speak against the canary itself: the users go back, and the version is not tried further. */
-const BAD_CANARY = ['not-safe', 'no-health', 'canary-unhealthy'];
+const BAD_CANARY = ['not-safe', 'no-health', NOT_STARTED, 'canary-unhealthy', 'crash-loop', 'too-many-5xx', 'too-slow'];
 
 /**
  * Brings a pushed version to 100 %. Run again after it was cut off, it carries on where the weights stand.
@@ -62,15 +65,18 @@ export async function update(session: Release, version: Version, options: Update
 
 async function goAllTheWay(release: Updating, version: Version, options: UpdateOptions): Promise<UpdateResult> {
   const rollout = await prepareRollout(release, version, options);
-  await rollout.run();
+  await rollout.run().catch(async (error: unknown) => {
+    const left = await colourWithTraffic(release, version);
+    throw left ? await endedAt(release, error, left) : error;
+  });
   const state = await observe(release.aws, release.place);
   const roles = rolesOf(state);
   let outcome: UpdateResult['outcome'] = rollout.plan.note ? 'already' : 'first';
   if (roles.phase === 'primary+canary' && runs(roles.canary, version)) {
     try {
-      await climb(release, state, options);
+      await climb(release, state, roles, options);
     } catch (error) {
-      throw blames(error) ? await takenBack(release, error) : await explained(error, release, { moves: true });
+      throw await endedAt(release, error, roles.canary.colour);
     }
     outcome = 'promoted';
   } else if (roles.phase === 'nothing' || !runs(roles.primary, version)) {
@@ -80,50 +86,42 @@ async function goAllTheWay(release: Updating, version: Version, options: UpdateO
   return { version: version.tag, outcome, destroyed };
 }
 
-/** The percentages on the way to 100 that the canary has not gone beyond yet. */
-export function stepsAhead(state: State, steps: readonly number[]): number[] {
+/** Where an earlier run left the version with traffic: when it does not start now, users must not stay there. */
+async function colourWithTraffic({ aws, place }: Updating, version: Version): Promise<Colour | undefined> {
+  const state = await observe(aws, place).catch(() => undefined);
+  if (!state) return undefined;
+  const roles = rolesOf(state);
+  if (roles.phase !== 'primary+canary' || !runs(roles.canary, version)) return undefined;
+  return weightOf(state, roles.canary.targetGroup) > 0 ? roles.canary.colour : undefined;
+}
+
+/** The percentages on the way to 100 that the canary has not gone beyond yet; 100 itself is a step where bounds are to be checked there. */
+export function stepsAhead(state: State, { steps, bounds }: Pick<UpdateOptions, 'steps' | 'bounds'>): number[] {
   const roles = rolesOf(state);
   const now = roles.phase === 'primary+canary' ? weightOf(state, roles.canary.targetGroup) : 0;
-  return steps.filter((percent) => percent >= now && percent < 100);
+  return steps.filter((percent) => percent >= now && (percent < 100 || isBounded(bounds)));
 }
 
-async function climb(release: Updating, state: State, { steps, hold, acceptDrift }: UpdateOptions): Promise<void> {
-  for (const percent of stepsAhead(state, steps)) {
-    await (await prepareRoute(release, { percent, acceptDrift, noScale: false, scaleDown: false })).run();
-    await watch(release, percent, hold);
+async function climb(release: Updating, state: State, roles: WithCanary, options: UpdateOptions): Promise<void> {
+  const { hold, bounds, acceptDrift } = options;
+  const watch = await watchCanary(release, state, roles, bounds);
+  const watched = { ...release, watch };
+  for (const percent of stepsAhead(state, options)) {
+    await (await prepareRoute(watched, { percent, acceptDrift, noScale: false, scaleDown: false })).run();
+    await watch.hold(percent, hold);
   }
-  await (await preparePromote(release, { acceptDrift, noScale: false })).run();
+  await (await preparePromote(watched, { acceptDrift, noScale: false })).run();
 }
 
-/** Stays at a step; leaves it early when the canary loses the health its share needs, or somebody else takes the pair or changes weights. */
-async function watch(release: Updating, percent: number, hold: number): Promise<void> {
-  const state = await observe(release.aws, release.place);
-  const roles = rolesOf(state);
-  if (roles.phase !== 'primary+canary') return;
-  const { targetGroup } = roles.canary;
-  const pair = { primary: roles.primary.targetGroup, canary: targetGroup };
-  const set = { pair, percent, newVersionPercent: percent, rules: state.rules };
-  const tasks = fullCount(state, roles.primary);
-  const { clock, signal, pollInterval } = release.wait();
-  const since = new Date();
-  const end = clock.now() + hold;
-  while (clock.now() < end) {
-    const left = formatDuration(Math.round((end - clock.now()) / 1_000) * 1_000);
-    release.progress({ type: 'pause', text: `Holding at ${percent}%, watching the health of ${tagOf(roles.canary)} (${left} left)` });
-    await clock.sleep(Math.min(pollInterval, end - clock.now()), signal);
-    await release.log.ensureNewest();
-    // Only what may have changed is read again: the account's load balancer calls are few.
-    const targets = new Map([[targetGroup, await release.aws.loadBalancing.targetHealth(targetGroup)]]);
-    const reason = whyNotWeight({ ...state, targets }, targetGroup, percent, tasks);
-    if (reason) throw new CanaryError({ code: 'canary-unhealthy', message: `The canary lost its health: ${reason}.` });
-    await requireUnchanged(set, { ...release, wait: release.wait() });
+/**
+ * What there is to know about a bad canary is looked up once nobody depends on it.
+ * @returns the error to throw, once the users are back on the version that had production where the canary is to blame.
+ */
+async function endedAt(release: Release, error: unknown, canary: Colour): Promise<unknown> {
+  if (isLocked(error) || !(error instanceof CanaryError) || !BAD_CANARY.includes(error.code)) {
+    return explained(error, release, { moves: true });
   }
-  if (hold > 0) await tellFlow(set, since, release);
-}
-
-/** Whether an error speaks against the canary itself. */
-function blames(error: unknown): error is CanaryError {
-  return error instanceof CanaryError && !isLocked(error) && BAD_CANARY.includes(error.code);
+  return takenBack(release, error, async (message) => (error.code === NOT_STARTED ? message : reportOn(message, canary, release)));
 }
 
 function goneMeanwhile({ tag }: Version): CanaryError {

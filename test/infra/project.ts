@@ -22,12 +22,13 @@ export interface Project {
   readonly writes: () => Promise<string[]>;
 }
 
-export async function withProject(action: (project: Project) => Promise<void>): Promise<void> {
+/** @param speed a metric minute takes 60 s divided by it. */
+export async function withProject(action: (project: Project) => Promise<void>, speed = 200): Promise<void> {
   process.env['AWS_ACCESS_KEY_ID'] = 'test';
   process.env['AWS_SECRET_ACCESS_KEY'] = 'test';
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
   const dir = await mkdtemp(join(tmpdir(), 'infra-'));
-  const sandbox = await startSandbox({ dir, speed: 200 });
+  const sandbox = await startSandbox({ dir, speed });
   try {
     await action(await project(sandbox, dir));
   } finally {
