@@ -17,7 +17,7 @@ export interface SandboxConfig {
   /** The folder that holds everything durable. */
   readonly dir: string;
   readonly speed: number;
-  /** Makes the choice of target group repeatable. */
+  /** Makes what happens by chance repeatable. */
   readonly seed?: number;
   /** No listing gives more items in a page. */
   readonly pageSize?: number;
@@ -25,6 +25,8 @@ export interface SandboxConfig {
   readonly quotas?: Quotas;
   /** Calls are throttled at AWS's rates. */
   readonly throttle: boolean;
+  /** AWS ms that reads may lag behind writes. */
+  readonly lagMs: number;
 }
 
 export interface Region {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { type Aws, connectAws } from '../../src/aws/aws.ts';
 import type { InfraSession } from '../../src/infra/session.ts';
 import type { ProgressEvent } from '../../src/progress/events.ts';
-import { type Sandbox, startSandbox } from '../../src/sandbox/index.ts';
+import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/index.ts';
 import { readSettings, type Settings } from '../../src/settings/settings.ts';
 import { systemClock, type Wait } from '../../src/time.ts';
 
@@ -22,13 +22,13 @@ export interface Project {
   readonly writes: () => Promise<string[]>;
 }
 
-/** @param speed a metric minute takes 60 s divided by it. */
-export async function withProject(action: (project: Project) => Promise<void>, speed = 200): Promise<void> {
+/** @param options of the sandbox; at another speed than 200 a metric minute takes 60 s divided by it. */
+export async function withProject(action: (project: Project) => Promise<void>, options: Partial<SandboxOptions> = {}): Promise<void> {
   process.env['AWS_ACCESS_KEY_ID'] = 'test';
   process.env['AWS_SECRET_ACCESS_KEY'] = 'test';
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
   const dir = await mkdtemp(join(tmpdir(), 'infra-'));
-  const sandbox = await startSandbox({ dir, speed });
+  const sandbox = await startSandbox({ dir, speed: 200, ...options });
   try {
     await action(await project(sandbox, dir));
   } finally {

@@ -41,7 +41,7 @@ function withPrimary(variables: Record<string, string>, action: (lab: Lab) => Pr
       }, variables);
       await update(release, await push(release, '0.9'), OPTIONS);
       await action({ dir, project, release, events, at });
-    }, speed),
+    }, { speed }),
   );
 }
 

@@ -126,13 +126,15 @@ describe('fault orders', () => {
 test('start --detach hands page size, quotas and switches on', async () => {
   const dir = newFolder();
   const quotas = ['--quota', 'target-groups=3', '--quota', 'rules-per-application-load-balancer=200'];
-  const started = await cli(['sandbox', 'start', '--detach', '--port', '0', '--page-size', '4', ...quotas, '--throttle', '--speed', '0.01', '--dir', dir, '--json']);
+  const started = await cli(['sandbox', 'start', '--detach', '--port', '0', '--page-size', '4', ...quotas, '--throttle', '--lag', '30s', '--speed', '0.01', '--dir', dir, '--json']);
   try {
     const elb = new ElasticLoadBalancingV2(clientOf(JSON.parse(started.stdout)));
     const { Limits, NextMarker } = await elb.describeAccountLimits({});
     expect([Limits?.length, NextMarker]).toEqual([4, expect.any(String)]);
     expect(Limits).toContainEqual({ Name: 'rules-per-application-load-balancer', Max: '200' });
     expect((await elb.describeAccountLimits({ Marker: NextMarker })).Limits).toContainEqual({ Name: 'target-groups', Max: '3' });
+    await elb.createTargetGroup({ Name: 'a', Protocol: 'HTTP', Port: 80, VpcId: 'vpc-0a', TargetType: 'ip' });
+    expect((await elb.describeTargetGroups({})).TargetGroups).toEqual([]);
     const calls = await Promise.allSettled(Array.from({ length: 60 }, () => elb.describeAccountLimits({})));
     expect(calls.filter(({ status }) => status === 'rejected')).not.toEqual([]);
   } finally {
@@ -145,6 +147,8 @@ test.each([
   [['--quota', 'rules=5'], '--quota names "rules": it should be one of application-load-balancers, '],
   [['--quota', 'target-groups=many'], '--quota target-groups is "many"'],
   [['--quota', 'target-groups'], '--quota target-groups is ""'],
+  [['--lag', 'long'], '--lag is "long"'],
+  [['--lag', '2m'], '--lag is "2m"'],
 ])('start %j is exit 2', async (options, message) => {
   const { code, out, err } = await type('start', ...options, '--dir', newFolder());
   expect([code, out, err]).toEqual([2, '', expect.stringContaining(message)]);
