@@ -36,7 +36,7 @@ export interface Watch extends Look {
 
 /** A release whose operations are one run. */
 type Updating = Release & { readonly log: LogWriter };
-export type WithCanary = Extract<Roles, { phase: 'primary+canary' }>;
+type WithCanary = Extract<Roles, { phase: 'primary+canary' }>;
 
 /** Health is read at every look. Tasks and metrics change more slowly, and all runs of an account share AWS's quotas. */
 const TASKS_EVERY = 5;
