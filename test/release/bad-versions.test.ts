@@ -8,11 +8,12 @@ import { observe } from '../../src/release/observe.ts';
 import { type Release, prepareRollout, prepareRoute } from '../../src/release/operations.ts';
 import { statusOf } from '../../src/release/status.ts';
 import { update } from '../../src/release/update.ts';
+import { cli } from '../cli/spawn.ts';
 import { systemClock } from '../../src/time.ts';
 import { fakeClock } from '../fake-clock.ts';
 import { withFolder } from '../folder.ts';
 import { type Project, withProject } from '../infra/project.ts';
-import { OPTIONS, openRelease, push, sickOnce } from './deployment.ts';
+import { OPTIONS, filesOf, openRelease, push, sickOnce } from './deployment.ts';
 
 /** ms of real time: far longer than any of these versions is borne. */
 const HOLD = 100_000;
@@ -143,13 +144,35 @@ test('one whose tasks crash one after the other, while enough others are healthy
     await expectTakenBack(lab, error);
   }), PATIENCE);
 
+const SOME_5XX = 'if (request.url !== "/ping" && count % 10 === 0) response.writeHead(500).end("out of rope");';
+
 test('one that answers some requests with a 5xx', () =>
   withPrimary(STURDY, async (lab) => {
-    const bad = await push(lab.release, '1.0', 'if (request.url !== "/ping" && count % 10 === 0) response.writeHead(500).end("out of rope");');
+    const bad = await push(lab.release, '1.0', SOME_5XX);
     const error = await underLoad(lab.project, () => failureOf(update(lab.release, bad, { ...OPTIONS, hold: HOLD, bounds: MANY_5XX })));
     expect(error.code).toBe('too-many-5xx');
     expect(error.message).toMatch(/^The canary left its bounds: [\d.]+% of \d+ requests ended with a 5xx, and 1% may\.\n/);
     await expectTakenBack(lab, error);
+  }, METRICS_SPEED), PATIENCE);
+
+test('the same as a user types it: the flag beats the settings, and --json names the reason', () =>
+  withPrimary(STURDY, async ({ project }) => {
+    const env = {
+      ...project.variables(STURDY),
+      AWS_ACCESS_KEY_ID: 'test',
+      AWS_SECRET_ACCESS_KEY: 'test',
+      POLL_INTERVAL: '0.2',
+      SETTLE: '0',
+      MAX_5XX: '60%',
+      SERVER_MAX_5XX: '50%',
+    };
+    const { code, stdout } = await withFolder(filesOf('1.0', SOME_5XX), (dir) =>
+      underLoad(project, () => cli(['update', dir, '--tag', '1.0', '--max-5xx', '1%', '--json'], { env })),
+    );
+    expect(JSON.parse(stdout)).toMatchObject({
+      error: { code: 'too-many-5xx', usersAre: 'on 0.9 with 100% of the traffic.', next: 'ecs-canary status' },
+    });
+    expect(code).toBe(ExitCode.rolledBack);
   }, METRICS_SPEED), PATIENCE);
 
 test('one that answers some requests too slowly', () =>
