@@ -1,8 +1,7 @@
 /** Whether a canary keeps to its bounds, by the metrics that came since it got its weight. */
-import type { Aws } from '../aws/aws.ts';
 import { CanaryError, ExitCode, messageOf } from '../errors.ts';
-import type { Progress } from '../progress/events.ts';
 import type { Bounds, LatencyBound } from '../settings/bounds.ts';
+import type { Session } from './operations.ts';
 import { type Verdict, verdictsOn } from './verdict.ts';
 
 export interface BoundsWatch {
@@ -34,7 +33,7 @@ interface Watched {
  * Without bounds nothing is asked, and nothing is open.
  * @throws CanaryError `metrics-unreadable` when CloudWatch can't be read: better before the canary gets weight than after.
  */
-export async function watchBounds(watched: Watched, { aws, progress }: { aws: Aws; progress: Progress }): Promise<BoundsWatch> {
+export async function watchBounds(watched: Watched, { aws, author, progress }: Session): Promise<BoundsWatch> {
   const { version, loadBalancer, targetGroup, bounds } = watched;
   const statistic = bounds.maxLatency ? inCloudWatch(bounds.maxLatency.statistic) : 'Average';
   let since = new Date();
@@ -80,7 +79,7 @@ export async function watchBounds(watched: Watched, { aws, progress }: { aws: Aw
         code: 'bounds-unchecked',
         message: `Whether ${version} keeps to its bounds at ${percent}% could not be told: ${trouble ?? seenIn(unknown)}.`,
         exitCode: ExitCode.paused,
-        next: 'ecs-canary update, with a longer --hold or with none as the bound, or ecs-canary rollback',
+        next: `ecs-canary rollback, or ecs-canary ${author.command}   (with a longer --hold, or none as the bound)`,
       });
     },
   };

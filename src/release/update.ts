@@ -14,9 +14,10 @@ import {
   prepareRoute,
 } from './operations.ts';
 import { rolesOf } from './roles.ts';
+import type { Plan } from './step.ts';
 import { type OnInterrupt, interrupted, takenBack } from './taken-back.ts';
 import { beginRun } from './turn.ts';
-import { type WithCanary, reportOn, watchCanary } from './watch.ts';
+import { type Watch, reportOn, watchCanary } from './watch.ts';
 
 export interface UpdateOptions extends RolloutOptions {
   /** Rising percentages; the last one is 100. */
@@ -64,17 +65,24 @@ export async function update(session: Release, version: Version, options: Update
 }
 
 async function goAllTheWay(release: Updating, version: Version, options: UpdateOptions): Promise<UpdateResult> {
-  const rollout = await prepareRollout(release, version, options);
-  await rollout.run().catch(async (error: unknown) => {
-    const left = await colourWithTraffic(release, version);
-    throw left ? await endedAt(release, error, left) : error;
-  });
+  let watch: Watch | undefined;
+  // Whatever waits looks, as soon as there is somebody to watch.
+  const watched = { ...release, watch: { look: async (percent?: number) => watch?.look(percent) } };
+  const rollout = await prepareRollout(watched, version, options);
+  const left = await leftWithTraffic(release, rollout.plan, version);
+  try {
+    if (left) watch = await watchCanary(release, left.state, left.roles, options.bounds);
+    await rollout.run();
+  } catch (error) {
+    throw left ? await endedAt(release, error, left.roles.canary.colour) : error;
+  }
   const state = await observe(release.aws, release.place);
   const roles = rolesOf(state);
   let outcome: UpdateResult['outcome'] = rollout.plan.note ? 'already' : 'first';
   if (roles.phase === 'primary+canary' && runs(roles.canary, version)) {
     try {
-      await climb(release, state, roles, options);
+      watch ??= await watchCanary(release, state, roles, options.bounds);
+      await climb(watched, watch, state, options);
     } catch (error) {
       throw await endedAt(release, error, roles.canary.colour);
     }
@@ -86,13 +94,14 @@ async function goAllTheWay(release: Updating, version: Version, options: UpdateO
   return { version: version.tag, outcome, destroyed };
 }
 
-/** Where an earlier run left the version with traffic: when it does not start now, users must not stay there. */
-async function colourWithTraffic({ aws, place }: Updating, version: Version): Promise<Colour | undefined> {
-  const state = await observe(aws, place).catch(() => undefined);
-  if (!state) return undefined;
+/** The version as a canary that an earlier run left with traffic: it is watched from the start. */
+async function leftWithTraffic({ aws, place }: Updating, { steps }: Plan, version: Version) {
+  const carriesOn = steps.some((step) => step.do === 'wait-started' && step.deployment !== undefined);
+  if (!carriesOn) return undefined;
+  const state = await observe(aws, place);
   const roles = rolesOf(state);
   if (roles.phase !== 'primary+canary' || !runs(roles.canary, version)) return undefined;
-  return weightOf(state, roles.canary.targetGroup) > 0 ? roles.canary.colour : undefined;
+  return weightOf(state, roles.canary.targetGroup) > 0 ? { state, roles } : undefined;
 }
 
 /** The percentages on the way to 100 that the canary has not gone beyond yet; 100 itself is a step where bounds are to be checked there. */
@@ -102,15 +111,13 @@ export function stepsAhead(state: State, { steps, bounds }: Pick<UpdateOptions, 
   return steps.filter((percent) => percent >= now && (percent < 100 || isBounded(bounds)));
 }
 
-async function climb(release: Updating, state: State, roles: WithCanary, options: UpdateOptions): Promise<void> {
-  const { hold, bounds, acceptDrift } = options;
-  const watch = await watchCanary(release, state, roles, bounds);
-  const watched = { ...release, watch };
+async function climb(release: Updating, watch: Watch, state: State, options: UpdateOptions): Promise<void> {
+  const { hold, acceptDrift } = options;
   for (const percent of stepsAhead(state, options)) {
-    await (await prepareRoute(watched, { percent, acceptDrift, noScale: false, scaleDown: false })).run();
+    await (await prepareRoute(release, { percent, acceptDrift, noScale: false, scaleDown: false })).run();
     await watch.hold(percent, hold);
   }
-  await (await preparePromote(watched, { acceptDrift, noScale: false })).run();
+  await (await preparePromote(release, { acceptDrift, noScale: false })).run();
 }
 
 /**

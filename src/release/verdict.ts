@@ -5,6 +5,7 @@
 import type { Minute } from '../aws/cloudwatch.ts';
 import type { EcsTask } from '../aws/ecs.ts';
 import type { Bounds, LatencyBound } from '../settings/bounds.ts';
+import { type Health, whyNotWeight } from './safety.ts';
 
 /** So many stopped tasks of one deployment are no accident. */
 export const STOPPED_TASKS = 3;
@@ -23,6 +24,18 @@ export function isCrash({ stopCode = '', stoppedReason = '' }: EcsTask): boolean
 /** The stopped tasks that speak against a deployment. */
 export function crashesOf(stopped: readonly EcsTask[], deploymentId: string | undefined): EcsTask[] {
   return stopped.filter((task) => task.deploymentId === deploymentId && isCrash(task));
+}
+
+/** Percent. Of many tasks there is always one that is being replaced: the whole traffic is kept with as many as this share needs. */
+const WHOLE_IS_KEPT_AS = 90;
+
+/**
+ * Why a group has too few healthy targets for the weight that it has already.
+ * @param percent of the traffic.
+ * @param tasks that the whole traffic needs.
+ */
+export function whyNotKeep(health: Health, targetGroup: string, percent: number, tasks: number): string | undefined {
+  return whyNotWeight(health, targetGroup, Math.min(percent, WHOLE_IS_KEPT_AS), tasks);
 }
 
 /** What the minutes say about one bound. */

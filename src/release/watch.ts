@@ -10,9 +10,8 @@ import { fullCount } from './moves.ts';
 import { observe } from './observe.ts';
 import type { Release } from './operations.ts';
 import { type Roles, rolesOf } from './roles.ts';
-import { whyNotWeight } from './safety.ts';
 import { requireUnchanged, tellFlow } from './settle.ts';
-import { STOPPED_TASKS, crashesOf } from './verdict.ts';
+import { STOPPED_TASKS, crashesOf, whyNotKeep } from './verdict.ts';
 
 /** The watch, as whatever waits uses it. */
 export interface Look {
@@ -36,7 +35,7 @@ export interface Watch extends Look {
 
 /** A release whose operations are one run. */
 type Updating = Release & { readonly log: LogWriter };
-export type WithCanary = Extract<Roles, { phase: 'primary+canary' }>;
+type WithCanary = Extract<Roles, { phase: 'primary+canary' }>;
 
 /** Health is read at every look. Tasks and metrics change more slowly, and all runs of an account share AWS's quotas. */
 const TASKS_EVERY = 5;
@@ -66,7 +65,7 @@ export async function watchCanary(release: Updating, state: State, roles: WithCa
     at(now);
     // Only what may have changed is read again: the account's load balancer calls are few.
     const targets = new Map([[targetGroup, await release.aws.loadBalancing.targetHealth(targetGroup)]]);
-    const sick = whyNotWeight({ ...known, targets }, targetGroup, percent, tasks);
+    const sick = whyNotKeep({ ...known, targets }, targetGroup, percent, tasks);
     if (sick) throw new CanaryError({ code: 'canary-unhealthy', message: `The canary lost its health: ${sick}.` });
     if (looks % TASKS_EVERY === 0) await requireNoLoop();
     if (looks % METRICS_EVERY === METRICS_EVERY - 1) await kept.look();

@@ -16,6 +16,8 @@ export interface Project {
   readonly sandbox: Sandbox;
   readonly aws: Aws;
   readonly ports: readonly [number, number];
+  /** The usual settings and these, as a program gets them. */
+  readonly variables: (variables?: Record<string, string>) => Record<string, string>;
   /** A session with these settings beside the usual ones, and what it tells. */
   readonly session: (variables?: Record<string, string>) => { session: InfraSession; events: ProgressEvent[]; settings: Settings };
   /** AWS calls so far that write, as `service:operation`. */
@@ -40,21 +42,23 @@ export async function withProject(action: (project: Project) => Promise<void>, o
 async function project(sandbox: Sandbox, dir: string): Promise<Project> {
   const ports = [await freePort(), await freePort()] as const;
   const aws = connectAws({ region: REGION, endpointUrl: sandbox.url });
+  const withUsual = (variables: Record<string, string> = {}) => ({
+    PROJECT_NAME: 'fleet',
+    AWS_DEFAULT_REGION: REGION,
+    AWS_ACCOUNT_ID: '000000000000',
+    AWS_ENDPOINT_URL: sandbox.url,
+    LISTENER_PORT: String(ports[0]),
+    INTERNAL_LISTENER_PORT: String(ports[1]),
+    ...variables,
+  });
   return {
     sandbox,
     aws,
     ports,
-    session(variables = {}) {
+    variables: withUsual,
+    session(variables) {
       const events: ProgressEvent[] = [];
-      const settings = readSettings({
-        PROJECT_NAME: 'fleet',
-        AWS_DEFAULT_REGION: REGION,
-        AWS_ACCOUNT_ID: '000000000000',
-        AWS_ENDPOINT_URL: sandbox.url,
-        LISTENER_PORT: String(ports[0]),
-        INTERNAL_LISTENER_PORT: String(ports[1]),
-        ...variables,
-      });
+      const settings = readSettings(withUsual(variables));
       return { session: { aws, settings, wait: newWait, progress: (event) => events.push(event) }, events, settings };
     },
     async writes() {

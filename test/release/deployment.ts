@@ -43,11 +43,16 @@ export async function openRelease(
  * @param own what it does before, in JavaScript: `request` and `response` are there, and a response that was ended is its own.
  */
 export async function push({ aws, place }: Release, version: string, own = ''): Promise<Version> {
-  const files = { Dockerfile: 'FROM node:22-alpine\nWORKDIR /app\nCOPY . .\nCMD ["node", "index.js"]\n', 'index.js': program(version, own) };
-  const image = await withFolder(files, (dir) => packImage(dir, { cpuArchitecture: 'X86_64' }));
+  const image = await withFolder(filesOf(version, own), (dir) => packImage(dir, { cpuArchitecture: 'X86_64' }));
   const digest = await pushImage(image, { ...(await aws.registry.signIn()), repository: place.repositoryName, tag: version });
   return versionOf(place.repositoryUri, version, digest);
 }
+
+/** The folder that a version is built from. */
+export const filesOf = (version: string, own: string): Record<string, string> => ({
+  Dockerfile: 'FROM node:22-alpine\nWORKDIR /app\nCOPY . .\nCMD ["node", "index.js"]\n',
+  'index.js': program(version, own),
+});
 
 const program = (version: string, own: string) => `
   const { createServer } = require('node:http');

@@ -2,8 +2,9 @@
 import fc from 'fast-check';
 import type { Minute } from '../../src/aws/cloudwatch.ts';
 import type { EcsTask } from '../../src/aws/ecs.ts';
-import { crashesOf, verdictsOn } from '../../src/release/verdict.ts';
+import { crashesOf, verdictsOn, whyNotKeep } from '../../src/release/verdict.ts';
 import type { LatencyBound } from '../../src/settings/bounds.ts';
+import { groups, stateOf } from './states.ts';
 
 const minute = (requests: number, errors = 0, latency: number | undefined = 10): Minute => ({ requests, errors, latency });
 
@@ -41,6 +42,20 @@ describe('stopped tasks', () => {
   test('of another deployment are not counted', () => {
     expect(crashesOf([task('EssentialContainerExited', '', 'theirs')], 'ours')).toEqual([]);
   });
+});
+
+test.each([
+  [100, 2, 2, undefined],
+  [100, 2, 1, '90% needs 2 healthy targets, and there is 1'],
+  [100, 9, 8, '90% needs 9 healthy targets, and there are 8'],
+  [100, 40, 36, undefined],
+  [100, 40, 35, '90% needs 36 healthy targets, and there are 35'],
+  [50, 2, 1, undefined],
+  [50, 2, 0, '50% needs 1 healthy target, and there are 0'],
+  [0, 2, 0, undefined],
+])('%d%% of what %d tasks carry is kept with %d healthy ones: %s', (percent, tasks, healthy, why) => {
+  const state = stateOf({ green: { version: '1.0', tasks, healthy }, rules: [] });
+  expect(whyNotKeep(state, groups.green, percent, tasks)).toBe(why);
 });
 
 describe('5xx', () => {
