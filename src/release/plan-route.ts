@@ -2,6 +2,7 @@
 import { type NewEntry, type OtherRole, weightsBefore } from './log-entry.ts';
 import { type Pair, type State, type Traffic, canComeBack, desiredTasks, healthyTargets, inScope, isOccupied, otherColour, tagOf } from './model.ts';
 import { type Shift, brokenStickiness, fullCount, moveSteps, record, weightSteps } from './moves.ts';
+import { wayBack } from './plan-rollback.ts';
 import { ROUTE_BACK, contradicted, noCanary, nothingRuns, orAccept, refuseContradiction, routeBack } from './refusals.ts';
 import { type Roles, drift, lastEntry, roleOfOld, rolesOf } from './roles.ts';
 import type { Plan, Step } from './step.ts';
@@ -21,7 +22,7 @@ export type PromoteIntent = Pick<RouteIntent, 'settle' | 'acceptDrift' | 'noScal
 /** Gives the canary its share in every rule that carries the pair, or in those of the scope. */
 export function planRoute(state: State, { acceptDrift, ...intent }: RouteIntent): Plan {
   const roles = rolesOf(state);
-  if (roles.phase === 'nothing') throw nothingRuns(state);
+  if (roles.phase === 'nothing') throw nothingRuns(state, wayBack(state) && 'ecs-canary rollback');
   if (intent.percent > 0) {
     if (roles.phase !== 'primary+canary') throw noCanary(state);
     refuseContradiction(state, roles, acceptDrift);
@@ -41,7 +42,7 @@ export function planRoute(state: State, { acceptDrift, ...intent }: RouteIntent)
 /** The canary gets everything and is the primary from then on. */
 export function planPromote(state: State, { acceptDrift, ...intent }: PromoteIntent): Plan {
   const roles = rolesOf(state);
-  if (roles.phase === 'nothing') throw nothingRuns(state);
+  if (roles.phase === 'nothing') throw nothingRuns(state, wayBack(state) && 'ecs-canary rollback');
   if (roles.phase !== 'primary+canary') throw noCanary(state);
   refuseContradiction(state, roles, acceptDrift);
   const { primary, canary } = roles;

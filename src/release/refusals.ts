@@ -48,12 +48,13 @@ export function contradicted(reason: string, next: string): CanaryError {
   return new CanaryError({ code: DRIFT, message: `It is not certain what runs where: ${reason}.`, usersAre: UNCHANGED, next });
 }
 
-export function nothingRuns(state: State): CanaryError {
+/** @param back the command that brings back what ran, where there is one. */
+export function nothingRuns(state: State, back?: string): CanaryError {
   return new CanaryError({
     code: 'nothing-runs',
     message: `Nothing runs as ${state.place.service} of ${state.place.project}.`,
     usersAre: 'not served: nothing runs.',
-    next: 'ecs-canary update --tag <version>',
+    next: back ?? 'ecs-canary update --tag <version>',
   });
 }
 
