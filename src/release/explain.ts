@@ -2,7 +2,7 @@
 import { unexpected } from '../aws/connect.ts';
 import { CanaryError, ExitCode } from '../errors.ts';
 import { type Pair, weightOf } from './model.ts';
-import { observe, observeTraffic } from './observe.ts';
+import { observeHard, observeTraffic } from './observe.ts';
 import type { Release, Session } from './operations.ts';
 import { DRIFT, orAccept, routeBack } from './refusals.ts';
 import { rolesOf } from './roles.ts';
@@ -25,7 +25,7 @@ interface Whereabouts {
  */
 export async function explained(thrown: unknown, release: Release, { moves }: { moves: boolean }): Promise<unknown> {
   return complete(thrown, release, moves, async () => {
-    const state = await observe(release.aws, release.place);
+    const state = await observeHard(release.aws, release.place);
     const roles = rolesOf(state);
     return {
       usersAre: whereUsersAre(state),
@@ -80,7 +80,7 @@ async function complete(thrown: unknown, { author }: Session, moves: boolean, lo
   }
   const mayHaveWeight = found.canary === undefined ? moves : found.canary > 0;
   if (mayHaveWeight && (error.exitCode === ExitCode.failed || error.exitCode === ExitCode.timeout)) {
-    return error.with({ usersAre, exitCode: ExitCode.paused, next: error.next ?? `${found.back ?? 'ecs-canary rollback'}, or ${again}` });
+    return error.with({ usersAre, exitCode: ExitCode.paused, next: error.next ?? [...new Set([found.back ?? 'ecs-canary rollback', again])].join(', or ') });
   }
   return error.with({ usersAre, next: error.next ?? found.more });
 }

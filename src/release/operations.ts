@@ -9,11 +9,12 @@ import { explained, explainedTraffic } from './explain.ts';
 import { hazardsOf, strangersOf } from './hazards.ts';
 import type { Author, LogWriter } from './log.ts';
 import { lookWell, observeBefore, unknowns } from './looks.ts';
-import { type Pair, type Place, type State, type Traffic, type Version, inScope, tagOf } from './model.ts';
+import { type Pair, type Place, type State, type Traffic, type Version, inScope, isOccupied, tagOf } from './model.ts';
 import type { Shift } from './moves.ts';
 import { observeTraffic, revisionOf } from './observe.ts';
 import { type RolloutIntent, planDestroyOld, planRollout } from './plan-rollout.ts';
-import { type PromoteIntent, type RollbackIntent, type RouteIntent, planPromote, planRollback, planRoute, planRouteGroups } from './plan-route.ts';
+import { type RollbackIntent, planRollback, wayBack } from './plan-rollback.ts';
+import { type PromoteIntent, type RouteIntent, planPromote, planRoute, planRouteGroups } from './plan-route.ts';
 import { drift, rolesOf } from './roles.ts';
 import type { Plan } from './step.ts';
 import { leftBehind, stickyClients } from './stickiness.ts';
@@ -175,13 +176,10 @@ function tell({ progress }: Session, hazards: readonly (string | undefined)[]): 
 }
 
 async function refuseLeftBehind({ steps }: Plan, state: State, release: Release): Promise<void> {
-  const move = steps.find((step) => step.do === 'set-weights');
-  const roles = rolesOf(state);
-  if (roles.phase === 'nothing' || roles.phase === 'primary') return;
-  const other = roles.phase === 'primary+canary' ? roles.canary : roles.old;
-  const [to, from] = move?.pair.canary === roles.primary.targetGroup ? [other, roles.primary] : [roles.primary, other];
-  const left = await leftBehind(state, steps, from.targetGroup, release);
-  if (left) throw stickyClients(left, tagOf(from), tagOf(to));
+  const way = wayBack(state);
+  if (!way || !isOccupied(state, way.from)) return;
+  const left = await leftBehind(state, steps, way.from.targetGroup, release);
+  if (left) throw stickyClients(left, tagOf(way.from), tagOf(way.to));
 }
 
 function prepared<Result>(release: Release, plan: Plan, log: LogWriter, work: (run: ServiceRun) => Promise<Result>): Prepared<Result> {

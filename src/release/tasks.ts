@@ -9,7 +9,7 @@ import { isLocked } from './log.ts';
 import { type Colour, serviceName } from './model.ts';
 import { observe, VERSION_TAG } from './observe.ts';
 import { whyNotOurs, whyNotShrink, whyNotStart } from './safety.ts';
-import type { Scale, Start, WaitStarted } from './step.ts';
+import type { BringBack, Scale, Start, WaitStarted } from './step.ts';
 import { mainContainer } from './task-definition.ts';
 import { STOPPED_TASKS, crashesOf } from './verdict.ts';
 
@@ -75,6 +75,25 @@ export async function scaleVersion(step: Scale, { aws, place, log, progress }: S
   await log.ensureNewest();
   progress({ type: 'tasks-scaling', version, from: service.desired, to: tasks });
   await aws.containers.updateService(place.cluster, name, { desired: tasks });
+}
+
+/**
+ * Has the service of a version that had production want tasks again. One that wants some already is left as it is.
+ * @returns the id of the deployment that brings them.
+ * @throws CanaryError `not-scaled` when its service is gone or would run something else by now; `locked` when another run has
+ *   the pair.
+ */
+export async function bringBack({ colour, version, tasks, taskDefinition }: BringBack, run: ServiceRun): Promise<string> {
+  const { aws, place, log, progress } = run;
+  const name = serviceName(place, colour);
+  const [service] = await aws.containers.describeServices(place.cluster, [name]);
+  if (service?.status !== 'ACTIVE' || service.taskDefinition !== taskDefinition) {
+    throw new CanaryError({ code: 'not-scaled', message: `${name} cannot bring ${version} back: it is gone, or has another version by now.` });
+  }
+  if (service.desired > 0) return deploymentOf(service);
+  await log.ensureNewest();
+  progress({ type: 'tasks-scaling', version, from: 0, to: tasks });
+  return deploymentOf(await aws.containers.updateService(place.cluster, name, { desired: tasks }));
 }
 
 /**
