@@ -5,7 +5,7 @@ import { buffer } from 'node:stream/consumers';
 /** What befalls a call. A function runs first, and the call then goes on as usual. */
 export type Fault =
   /** Answered with this error code, without reaching the sandbox. The SDK repeats no call for the codes that tests use. */
-  | { readonly error: string }
+  | { readonly error: string; readonly message?: string }
   /** The connection breaks before, or after, the call took effect. */
   | 'cut-before'
   | 'cut-after'
@@ -80,7 +80,7 @@ export async function faultyEndpoint(sandboxUrl: string): Promise<FaultyEndpoint
     calls.push(call);
     const fault = faultFor(call);
     if (fault === 'cut-before') return void request.socket.destroy();
-    if (typeof fault === 'object') return refuse(call, fault.error, request, response);
+    if (typeof fault === 'object') return refuse(call, fault, request, response);
     if (typeof fault === 'function') await fault();
     const passed = (fault === 'stale' && answers.get(call.body)) || (await pass(request, body));
     answers.set(call.body, passed);
@@ -133,8 +133,7 @@ function operationOf({ headers }: http.IncomingMessage, body: Buffer): string {
   return typeof target === 'string' ? target.slice(target.lastIndexOf('.') + 1) : (new URLSearchParams(body.toString()).get('Action') ?? '');
 }
 
-function refuse(call: Call, code: string, { headers }: http.IncomingMessage, response: http.ServerResponse): void {
-  const message = `${call.operation} was refused by the test`;
+function refuse(call: Call, { error: code, message = `${call.operation} was refused by the test` }: { error: string; message?: string }, { headers }: http.IncomingMessage, response: http.ServerResponse): void {
   call.status = 400;
   if (headers['x-amz-target']) {
     response.writeHead(400, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify({ __type: code, message }));

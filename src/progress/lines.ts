@@ -27,6 +27,8 @@ export function lineOf(event: ProgressEvent): string | undefined {
       return event.text;
     case 'waiting':
       return `${event.text}...`;
+    case 'throttled':
+      return `AWS is throttling ${event.action}: waiting for our turn...`;
     case 'resource':
       return `${event.stack}: ${event.resource} ${event.status}${event.reason ? ` (${event.reason})` : ''}`;
     case 'pause':
