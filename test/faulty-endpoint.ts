@@ -5,13 +5,22 @@ import { buffer } from 'node:stream/consumers';
 /** What befalls a call. A function runs first, and the call then goes on as usual. */
 export type Fault =
   /** Answered with this error code, without reaching the sandbox. The SDK repeats no call for the codes that tests use. */
-  | { readonly error: string }
+  | { readonly error: string; readonly message?: string }
   /** The connection breaks before, or after, the call took effect. */
   | 'cut-before'
   | 'cut-after'
   /** Answered as the same call was answered before, as if nothing had changed since. */
   | 'stale'
+  /** Answered otherwise than AWS did. */
+  | { readonly change: (answer: Answer) => Answer }
   | (() => Promise<unknown>);
+
+export interface Answer {
+  readonly status: number;
+  /** Media type of the body. */
+  readonly type: string | undefined;
+  readonly body: string;
+}
 
 export interface Which {
   /** Counting from 1, and only the calls that are about `about`. */
@@ -55,7 +64,7 @@ interface Order extends Required<Which> {
   readonly invocations: Map<string, boolean>;
 }
 
-interface Answer {
+interface Passed {
   readonly status: number;
   readonly headers: http.IncomingHttpHeaders;
   readonly body: Buffer;
@@ -64,7 +73,7 @@ interface Answer {
 export async function faultyEndpoint(sandboxUrl: string): Promise<FaultyEndpoint> {
   const orders: Order[] = [];
   const calls: Call[] = [];
-  const answers = new Map<string, Answer>();
+  const answers = new Map<string, Passed>();
   const agent = new http.Agent({ keepAlive: true });
 
   function faultFor(call: Call): Fault | undefined {
@@ -80,17 +89,18 @@ export async function faultyEndpoint(sandboxUrl: string): Promise<FaultyEndpoint
     calls.push(call);
     const fault = faultFor(call);
     if (fault === 'cut-before') return void request.socket.destroy();
-    if (typeof fault === 'object') return refuse(call, fault.error, request, response);
+    if (typeof fault === 'object' && 'error' in fault) return refuse(call, fault, request, response);
     if (typeof fault === 'function') await fault();
     const passed = (fault === 'stale' && answers.get(call.body)) || (await pass(request, body));
     answers.set(call.body, passed);
     if (fault === 'cut-after') return void request.socket.destroy();
-    call.status = passed.status;
-    response.writeHead(passed.status, passed.headers).end(passed.body);
+    const given = typeof fault === 'object' ? changed(passed, fault.change) : passed;
+    call.status = given.status;
+    response.writeHead(given.status, given.headers).end(given.body);
   }
 
   function pass({ method, url, headers }: http.IncomingMessage, body: Buffer) {
-    return new Promise<Answer>((resolve, reject) => {
+    return new Promise<Passed>((resolve, reject) => {
       const onward = http.request(new URL(url ?? '/', sandboxUrl), { method, headers, agent }, (response) => {
         buffer(response).then((text) => resolve({ status: response.statusCode ?? 0, headers: response.headers, body: text }), reject);
       });
@@ -118,6 +128,11 @@ export async function faultyEndpoint(sandboxUrl: string): Promise<FaultyEndpoint
   };
 }
 
+function changed({ status, headers, body }: Passed, change: (answer: Answer) => Answer): Passed {
+  const answer = change({ status, type: headers['content-type'], body: body.toString() });
+  return { status: answer.status, headers: answer.type === undefined ? {} : { 'content-type': answer.type }, body: Buffer.from(answer.body) };
+}
+
 function hits(order: Order, { invocation }: Call): boolean {
   const before = order.repetitions ? order.invocations.get(invocation) : undefined;
   if (before !== undefined) return before;
@@ -133,8 +148,7 @@ function operationOf({ headers }: http.IncomingMessage, body: Buffer): string {
   return typeof target === 'string' ? target.slice(target.lastIndexOf('.') + 1) : (new URLSearchParams(body.toString()).get('Action') ?? '');
 }
 
-function refuse(call: Call, code: string, { headers }: http.IncomingMessage, response: http.ServerResponse): void {
-  const message = `${call.operation} was refused by the test`;
+function refuse(call: Call, { error: code, message = `${call.operation} was refused by the test` }: { error: string; message?: string }, { headers }: http.IncomingMessage, response: http.ServerResponse): void {
   call.status = 400;
   if (headers['x-amz-target']) {
     response.writeHead(400, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify({ __type: code, message }));

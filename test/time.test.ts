@@ -13,14 +13,30 @@ test('the first look is made at once, and what it sees is the answer, false and 
   expect(await poll('it', wait({ clock }), async () => false)).toBe(false);
 });
 
-test('looks come about a poll interval apart, spread by up to a fifth', async () => {
-  const times: number[] = [];
-  const clock = fakeClock();
-  await poll('it', wait({ clock, deadline: 1e9 }), async () => (times.push(clock.now()) < 200 ? undefined : true));
-  const pauses = times.slice(1).map((time, index) => time - (times[index] ?? 0));
+const pausesOf = (times: readonly number[]) => times.slice(1).map((time, index) => time - (times[index] ?? 0));
+
+test('the first looks come about a poll interval apart, spread by up to a fifth', async () => {
+  const pauses: number[] = [];
+  for (let waits = 0; waits < 100; waits++) {
+    const times: number[] = [];
+    const clock = fakeClock();
+    await poll('it', wait({ clock }), async () => (times.push(clock.now()) < 4 ? undefined : true));
+    pauses.push(...pausesOf(times));
+  }
   expect(Math.min(...pauses)).toBeGreaterThanOrEqual(800);
   expect(Math.max(...pauses)).toBeLessThanOrEqual(1_200);
   expect(new Set(pauses).size).toBeGreaterThan(100);
+});
+
+test('the longer a wait lasts the further they are apart, and never so far that other runs take it for dead', async () => {
+  const times: number[] = [];
+  const clock = fakeClock();
+  await poll('it', wait({ clock, deadline: 1e9 }), async () => (times.push(clock.now()) < 300 ? undefined : true));
+  const inFirstMinute = times.filter((time) => time < 60_000).length;
+  const inTenth = times.filter((time) => time >= 540_000 && time < 600_000).length;
+  expect(inFirstMinute).toBeGreaterThan(25);
+  expect(inTenth).toBeLessThan(9);
+  expect(Math.max(...pausesOf(times))).toBeLessThan(15_000);
 });
 
 test('a last look is made at the deadline, and then it is a timeout: exit 124', async () => {

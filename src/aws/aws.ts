@@ -1,4 +1,5 @@
 /** The shared AWS service module: everything that the program asks of AWS, in the program's words. */
+import { setMaxListeners } from 'node:events';
 import type { Connection } from '../settings/connection.ts';
 import { type Stacks, stacks } from './cloudformation.ts';
 import { type Metrics, metrics } from './cloudwatch.ts';
@@ -8,6 +9,7 @@ import { type LoadBalancing, loadBalancing } from './elbv2.ts';
 import { type Logs, logs } from './logs.ts';
 import { type Parameters, parameters } from './ssm.ts';
 import { type Identity, identity } from './sts.ts';
+import { oncePerSpell } from './throttling.ts';
 
 export interface Aws {
   readonly identity: Identity;
@@ -20,19 +22,33 @@ export interface Aws {
   readonly stacks: Stacks;
 }
 
-/**
- * Nothing is loaded or connected before its first call.
- * @param hurried has the parameter store answer or fail within seconds: for the way back, which can do without it.
- */
-export function connectAws(connection: Connection, { hurried = false }: { hurried?: boolean } = {}): Aws {
+export interface Calling {
+  /** Has the parameter store answer or fail within seconds, and repeats sooner what AWS throttles: for the way back. */
+  readonly hurried?: boolean;
+  /** ms that a call is repeated for while AWS throttles it; 15 minutes if not given. */
+  readonly timeout?: number;
+  /** Ends such a wait at once. */
+  readonly signal?: AbortSignal;
+  /** Told once for each spell of throttling, with a call that waits, named as IAM does. */
+  readonly onThrottled?: (action: string) => void;
+}
+
+const TIMEOUT = 15 * 60_000;
+
+/** Nothing is loaded or connected before its first call. */
+export function connectAws(connection: Connection, calling: Calling = {}): Aws {
+  const { hurried = false, timeout = TIMEOUT, signal = new AbortController().signal, onThrottled = () => undefined } = calling;
+  // As many calls as are made at once may wait for it.
+  setMaxListeners(0, signal);
+  const caller = { ...connection, patience: { timeout, signal, urgent: hurried, onPause: oncePerSpell(onThrottled) } };
   return {
-    identity: identity(connection),
-    loadBalancing: loadBalancing(connection),
-    containers: containers(connection),
-    registry: registry(connection),
-    parameters: parameters(connection, { hurried }),
-    logs: logs(connection),
-    metrics: metrics(connection),
-    stacks: stacks(connection),
+    identity: identity(caller),
+    loadBalancing: loadBalancing(caller),
+    containers: containers(caller),
+    registry: registry(caller),
+    parameters: parameters(caller, { hurried }),
+    logs: logs(caller),
+    metrics: metrics(caller),
+    stacks: stacks(caller),
   };
 }

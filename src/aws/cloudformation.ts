@@ -1,7 +1,6 @@
 /** CloudFormation: stacks, and what happened to their resources. */
 import type { Stack as SdkStack } from '@aws-sdk/client-cloudformation';
-import type { Connection } from '../settings/connection.ts';
-import { allPages, clientOptions, explaining, isAws, once } from './connect.ts';
+import { allPages, type Caller, clientOptions, explaining, isAws, once } from './connect.ts';
 
 export interface Stack {
   readonly id: string;
@@ -53,10 +52,10 @@ export interface Stacks {
   lastEvents(nameOrId: string): Promise<StackEvent[]>;
 }
 
-export function stacks(connection: Connection): Stacks {
+export function stacks(caller: Caller): Stacks {
   const connect = once(async () => {
     const sdk = await import('./sdk/cloudformation.ts');
-    return { sdk, client: explaining('cloudformation', new sdk.CloudFormationClient(clientOptions(connection))) };
+    return { sdk, client: explaining('cloudformation', new sdk.CloudFormationClient(await clientOptions(caller))) };
   });
 
   return {

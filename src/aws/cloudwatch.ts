@@ -1,7 +1,6 @@
 /** What load balancers report to CloudWatch. */
 import type { Dimension, MetricDataQuery, MetricDataResult } from '@aws-sdk/client-cloudwatch';
-import type { Connection } from '../settings/connection.ts';
-import { allPages, clientOptions, explaining, once } from './connect.ts';
+import { allPages, type Caller, clientOptions, explaining, once } from './connect.ts';
 
 export interface Metrics {
   /**
@@ -31,14 +30,12 @@ export interface Minute {
 const PERIOD = 60;
 /** ms. CloudWatch looks at whole seconds, and refuses a range that is empty then. */
 const SHORTEST_RANGE = 1_000;
-/** Metrics only inform: a network that does not lead to CloudWatch must not hold up a release for long. */
-const ATTEMPTS = 2;
 
-export function metrics(connection: Connection): Metrics {
+export function metrics(caller: Caller): Metrics {
   const connect = once(async () => {
     const sdk = await import('./sdk/cloudwatch.ts');
-    const client = new sdk.CloudWatchClient({ ...clientOptions(connection), maxAttempts: ATTEMPTS });
-    return { sdk, client: explaining('cloudwatch', client) };
+    // Metrics only inform: a network that does not lead to CloudWatch must not hold up a release for long.
+    return { sdk, client: explaining('cloudwatch', new sdk.CloudWatchClient(await clientOptions(caller, { hurried: true }))) };
   });
 
   async function read(queries: readonly MetricDataQuery[], since: Date, until: Date): Promise<MetricDataResult[]> {

@@ -2,23 +2,37 @@
 import type { MiddlewareStack } from '@smithy/types';
 import { CanaryError, ExitCode } from '../errors.ts';
 import type { Connection } from '../settings/connection.ts';
+import { type Patience, inCall, patientRetries } from './throttling.ts';
+
+/** Whom clients call, and how long they wait for it. */
+export interface Caller extends Connection {
+  readonly patience: Patience;
+}
+
+/** ms that a hurried call may take, and be repeated for where AWS throttles it. */
+const HURRIED = 3_000;
 
 /**
- * What every client is made with. Credentials come from the SDK's own chain; adaptive retries keep to AWS's quotas.
+ * What every client is made with. Credentials come from the SDK's own chain. What AWS throttles is repeated for as long as
+ * the caller's patience lasts, what fails otherwise and may pass a few times. The SDK's adaptive mode is not used: it also
+ * holds calls back before they are sent, the weights of a rollback like any other.
  * @param hurried gives up after two attempts of at most 3 seconds: for what is not worth waiting for.
  */
-export function clientOptions(connection: Connection, { hurried = false }: { hurried?: boolean } = {}) {
+export async function clientOptions({ region, endpointUrl, patience }: Caller, { hurried = false }: { hurried?: boolean } = {}) {
+  const { StandardRetryStrategy } = await import('./sdk/retries.ts');
+  const maxAttempts = hurried ? 2 : 5;
+  const timeout = hurried ? Math.min(patience.timeout, HURRIED) : patience.timeout;
   return {
-    region: connection.region,
-    endpoint: connection.endpointUrl,
-    // Adaptive ones also hold calls back before they are sent, for as long as they see fit.
-    ...(hurried ? { retryMode: 'standard', maxAttempts: 2 } : { retryMode: 'adaptive', maxAttempts: 5 }),
+    region,
+    endpoint: endpointUrl,
+    maxAttempts,
+    retryStrategy: patientRetries(new StandardRetryStrategy({ maxAttempts }), { ...patience, timeout }),
     requestHandler: {
       connectionTimeout: hurried ? 2_000 : 5_000,
-      requestTimeout: hurried ? 3_000 : 10_000,
+      requestTimeout: hurried ? HURRIED : 10_000,
       throwOnRequestTimeout: true,
     },
-  } as const;
+  };
 }
 
 /**
@@ -32,10 +46,11 @@ export function explaining<Input extends object, Output extends object, Client>(
 ): Client {
   client.middlewareStack.add(
     (next, context) => async (args) => {
+      const action = `${service}:${(context.commandName ?? '').replace(/Command$/, '')}`;
       try {
-        return await next(args);
+        return await inCall(action, () => next(args));
       } catch (error) {
-        throw explain(`${service}:${(context.commandName ?? '').replace(/Command$/, '')}`, error);
+        throw explain(action, error);
       }
     },
     { step: 'initialize', name: 'explain' },
@@ -74,6 +89,8 @@ export function unexpected(error: unknown): unknown {
   return new CanaryError({ code: 'aws-error', message: `AWS answered ${error.name}: ${error.message}`, cause: error });
 }
 
+/** AWS names the action itself; it may be another one than the call, such as iam:PassRole or kms:Decrypt. */
+const NAMED_ACTION = /is not authorized to perform: ([\w-]+:\w+)/;
 const DENIED = ['AccessDenied', 'AccessDeniedException', 'UnauthorizedOperation'];
 const BAD_CREDENTIALS = [
   'ExpiredToken',
@@ -120,10 +137,12 @@ function explain(action: string, error: unknown): unknown {
     });
   }
   if (isAws(error, ...DENIED)) {
+    const denied = NAMED_ACTION.exec(error.message)?.[1] ?? action;
+    const dependent = denied === action ? '' : `, which ${action} depends on`;
     return new CanaryError({
       code: 'access-denied',
-      message: `AWS denied ${action}: ${error.message}`,
-      next: `allow ${action} for this identity, then run the same command again`,
+      message: `AWS denied ${denied}${dependent}: ${error.message}`,
+      next: `allow ${denied} for this identity, then run the same command again`,
       cause: error,
     });
   }

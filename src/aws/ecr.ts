@@ -1,7 +1,6 @@
 /** Image repositories: versions by tag and digest, and the way in for a push. */
 import type { ImageDetail } from '@aws-sdk/client-ecr';
-import type { Connection } from '../settings/connection.ts';
-import { allPages, clientOptions, explaining, isAws, once } from './connect.ts';
+import { allPages, type Caller, clientOptions, explaining, isAws, once } from './connect.ts';
 
 export interface Image {
   /** `sha256:…` */
@@ -32,10 +31,10 @@ export interface Registry {
 /** BatchDeleteImage takes no more images than this. */
 const DELETE_AT_ONCE = 100;
 
-export function registry(connection: Connection): Registry {
+export function registry(caller: Caller): Registry {
   const connect = once(async () => {
     const sdk = await import('./sdk/ecr.ts');
-    return { sdk, client: explaining('ecr', new sdk.ECRClient(clientOptions(connection))) };
+    return { sdk, client: explaining('ecr', new sdk.ECRClient(await clientOptions(caller))) };
   });
 
   return {

@@ -1,7 +1,6 @@
 /** ECS: services, their deployments and tasks, task definitions. */
 import type { Deployment, RegisterTaskDefinitionCommandInput, Service, Task } from '@aws-sdk/client-ecs';
-import type { Connection } from '../settings/connection.ts';
-import { allPages, clientOptions, explaining, isAws, once } from './connect.ts';
+import { allPages, type Caller, clientOptions, explaining, isAws, once } from './connect.ts';
 import { registrable } from './registrable.ts';
 
 export interface EcsService {
@@ -94,10 +93,10 @@ const SERVICES_AT_ONCE = 10;
 /** DescribeTasks takes no more ARNs than this. */
 const TASKS_AT_ONCE = 100;
 
-export function containers(connection: Connection): Containers {
+export function containers(caller: Caller): Containers {
   const connect = once(async () => {
     const sdk = await import('./sdk/ecs.ts');
-    return { sdk, client: explaining('ecs', new sdk.ECSClient(clientOptions(connection))) };
+    return { sdk, client: explaining('ecs', new sdk.ECSClient(await clientOptions(caller))) };
   });
 
   return {

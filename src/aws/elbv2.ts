@@ -5,8 +5,7 @@ import type {
   RuleCondition,
   TargetGroup as TargetGroupDescription,
 } from '@aws-sdk/client-elastic-load-balancing-v2';
-import type { Connection } from '../settings/connection.ts';
-import { allPages, clientOptions, explaining, isAws, once } from './connect.ts';
+import { allPages, type Caller, clientOptions, explaining, isAws, once } from './connect.ts';
 import { forwardOf, stickinessOf, withStickiness, withWeights } from './forward-action.ts';
 import type { UnknownMembers, WholeRule } from './unknown-members.ts';
 
@@ -95,10 +94,10 @@ export interface LoadBalancing {
 const TAGS_AT_ONCE = 20;
 const RULES_AT_ONCE = 20;
 
-export function loadBalancing(connection: Connection): LoadBalancing {
+export function loadBalancing(caller: Caller): LoadBalancing {
   const connect = once(async () => {
     const [sdk, unknownMembers] = await Promise.all([import('./sdk/elbv2.ts'), import('./unknown-members.ts')]);
-    const client = explaining('elasticloadbalancing', new sdk.ElasticLoadBalancingV2Client(clientOptions(connection)));
+    const client = explaining('elasticloadbalancing', new sdk.ElasticLoadBalancingV2Client(await clientOptions(caller)));
     return { sdk, client, ...unknownMembers };
   });
 

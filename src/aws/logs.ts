@@ -1,16 +1,15 @@
 /** The last lines that a container wrote to CloudWatch Logs. */
-import type { Connection } from '../settings/connection.ts';
-import { clientOptions, explaining, isAws, once } from './connect.ts';
+import { type Caller, clientOptions, explaining, isAws, once } from './connect.ts';
 
 export interface Logs {
   /** Oldest first; empty when the stream does not exist. */
   lastLines(logGroup: string, logStream: string, count: number): Promise<string[]>;
 }
 
-export function logs(connection: Connection): Logs {
+export function logs(caller: Caller): Logs {
   const connect = once(async () => {
     const sdk = await import('./sdk/logs.ts');
-    return { sdk, client: explaining('logs', new sdk.CloudWatchLogsClient(clientOptions(connection))) };
+    return { sdk, client: explaining('logs', new sdk.CloudWatchLogsClient(await clientOptions(caller))) };
   });
   return {
     async lastLines(logGroup, logStream, count) {

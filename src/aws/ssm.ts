@@ -1,6 +1,5 @@
 /** Parameters of the parameter store, where the release log lives. */
-import type { Connection } from '../settings/connection.ts';
-import { allPages, clientOptions, explaining, isAws, once } from './connect.ts';
+import { allPages, type Caller, clientOptions, explaining, isAws, once } from './connect.ts';
 
 export interface Parameter {
   /** The whole path. */
@@ -25,10 +24,10 @@ export interface Parameters {
 const DELETE_AT_ONCE = 10;
 
 /** @param hurried answers or fails within seconds, whatever the network does. */
-export function parameters(connection: Connection, { hurried = false }: { hurried?: boolean } = {}): Parameters {
+export function parameters(caller: Caller, { hurried = false }: { hurried?: boolean } = {}): Parameters {
   const connect = once(async () => {
     const sdk = await import('./sdk/ssm.ts');
-    return { sdk, client: explaining('ssm', new sdk.SSMClient(clientOptions(connection, { hurried }))) };
+    return { sdk, client: explaining('ssm', new sdk.SSMClient(await clientOptions(caller, { hurried }))) };
   });
   async function put(name: string, value: string, description: string, overwrite: boolean): Promise<void> {
     const { sdk, client } = await connect();

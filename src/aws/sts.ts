@@ -1,16 +1,15 @@
 /** Who is calling. */
-import type { Connection } from '../settings/connection.ts';
-import { clientOptions, explaining, once } from './connect.ts';
+import { type Caller, clientOptions, explaining, once } from './connect.ts';
 
 export interface Identity {
   /** Account of the credentials in use: 12 digits. */
   account(): Promise<string>;
 }
 
-export function identity(connection: Connection): Identity {
+export function identity(caller: Caller): Identity {
   const connect = once(async () => {
     const sdk = await import('./sdk/sts.ts');
-    return { sdk, client: explaining('sts', new sdk.STSClient(clientOptions(connection))) };
+    return { sdk, client: explaining('sts', new sdk.STSClient(await clientOptions(caller))) };
   });
   return {
     async account() {

@@ -2,6 +2,7 @@
 import { CommanderError, Command as Parser, type Option } from 'commander';
 import { CanaryError, ExitCode, usageError } from '../errors.ts';
 import { hazardsOnce } from '../progress/hazards-once.ts';
+import { printable } from '../progress/printable.ts';
 import { loadVariables } from './variables.ts';
 import { type CommandLine, splitCommandLine } from './command-line.ts';
 import type { Command, Values } from './command.ts';
@@ -122,8 +123,8 @@ async function runCommand(command: Command, values: Values, argument: string | u
         return terminal.env;
       },
       progress: hazardsOnce(shown.progress),
-      print: (line) => out.write(`${line}\n`),
-      say: (line) => quiet || terminal.stderr.write(`${line}\n`),
+      print: (line) => out.write(`${printable(line)}\n`),
+      say: (line) => quiet || terminal.stderr.write(`${printable(line)}\n`),
       signal: interrupt.signal,
       json,
       dryRun: isSet(values, 'dryRun'),

@@ -1,5 +1,6 @@
 /** Shows an error in one place: what happened, what state users are in, what to type next. */
 import { CanaryError, ExitCode, messageOf } from '../errors.ts';
+import { printable, readable } from '../progress/printable.ts';
 import { type CommandLine, withWhere } from './command-line.ts';
 import type { Terminal } from './context.ts';
 
@@ -13,13 +14,14 @@ export interface Reporting {
 export function reportError(thrown: unknown, terminal: Terminal, { json, verbose, commandLine }: Reporting): number {
   const error = asCanaryError(thrown);
   if (error.exitCode === ExitCode.done) return error.exitCode;
-  const { code, message, usersAre } = error;
+  const { code, usersAre } = error;
+  const message = readable(error.message);
   const next = error.next === undefined ? undefined : withWhere(error.next, commandLine);
   const lines = [`Error: ${message}`];
   if (usersAre) lines.push(`Users are ${usersAre}`);
   if (next) lines.push(`Next: ${next}`);
-  terminal.stderr.write(`${lines.join('\n')}\n`);
-  if (verbose) terminal.stderr.write(`${stackOf(thrown)}\n`);
+  terminal.stderr.write(`${printable(lines.join('\n'))}\n`);
+  if (verbose) terminal.stderr.write(`${printable(stackOf(thrown))}\n`);
   if (json) terminal.stdout.write(`${JSON.stringify({ schemaVersion: 1, error: { code, message, usersAre: usersAre ?? null, next: next ?? null } })}\n`);
   return error.exitCode;
 }

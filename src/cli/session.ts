@@ -17,7 +17,9 @@ export interface Manner {
 /** A session in any account: for target groups given by ARN. */
 export async function openSession(context: Context, connection: Connection, pollInterval: number, { insist }: Manner = {}): Promise<Session> {
   const { connectAws } = await import('../aws/aws.ts');
-  return sessionWith(context, connectAws(connection, { hurried: insist }), pollInterval);
+  const { timeout, signal, progress } = context;
+  const onThrottled = (action: string) => progress({ type: 'throttled', action });
+  return sessionWith(context, connectAws(connection, { hurried: insist, timeout, signal, onThrottled }), pollInterval);
 }
 
 export interface ProjectSession extends Session {

@@ -24,6 +24,8 @@ export type ProgressEvent =
   | { type: 'waiting'; text: string }
   /** A wait that was asked for: shown where there is a terminal, and of no interest to a log. */
   | { type: 'pause'; text: string }
+  /** AWS has been throttling a call for some seconds, and it is repeated: told once until that is over. */
+  | { type: 'throttled'; action: string }
   /** A resource of a stack changed its state. */
   | { type: 'resource'; stack: string; resource: string; kind: string; status: string; reason: string | undefined }
   /** Bytes of an image that were sent; `total` of all that has to be sent. */

@@ -1,8 +1,14 @@
 /** The one place that turns events into the words users read. Scripts look for some of these lines: see docs/interface.md. */
 import type { ProgressEvent } from './events.ts';
+import { printable } from './printable.ts';
 
 /** The event's line, without colours; undefined for an event that is only shown on a terminal. */
 export function lineOf(event: ProgressEvent): string | undefined {
+  const words = wordsOf(event);
+  return words === undefined ? undefined : printable(words);
+}
+
+function wordsOf(event: ProgressEvent): string | undefined {
   switch (event.type) {
     case 'tasks-waiting':
       return 'Waiting for ECS Service to be in RUNNING state...';
@@ -27,6 +33,8 @@ export function lineOf(event: ProgressEvent): string | undefined {
       return event.text;
     case 'waiting':
       return `${event.text}...`;
+    case 'throttled':
+      return `AWS is throttling ${event.action}: waiting for our turn...`;
     case 'resource':
       return `${event.stack}: ${event.resource} ${event.status}${event.reason ? ` (${event.reason})` : ''}`;
     case 'pause':

@@ -35,6 +35,7 @@ export function terminalProgress({ out, err }: Streams, chalk: ChalkInstance): T
         case 'tasks-starting':
         case 'route-updating':
         case 'waiting':
+        case 'throttled':
         case 'resource':
           spin(line);
           break;

@@ -1,6 +1,7 @@
 /** After a change of weights: the time to take them up, a look at what others do to them meanwhile, and what really flowed. */
 import { CanaryError, ExitCode, messageOf } from '../errors.ts';
 import { formatDuration } from '../settings/duration.ts';
+import { pauseAfter } from '../time.ts';
 import type { Run } from './apply.ts';
 import { describeFlow, observeFlow } from './flow.ts';
 import { isLocked } from './log.ts';
@@ -36,8 +37,9 @@ export async function settle({ ms: asked, after }: Settle, run: Run): Promise<vo
 /** @throws CanaryError `locked` when another run has taken the pair meanwhile. */
 async function watchWeights(after: SetWeights | undefined, end: number, run: Run): Promise<void> {
   const { clock, signal, pollInterval } = run.wait;
+  const began = clock.now();
   while (clock.now() < end) {
-    await clock.sleep(Math.min(pollInterval, end - clock.now()), signal);
+    await clock.sleep(Math.min(pauseAfter(clock.now() - began, pollInterval), end - clock.now()), signal);
     if (!after) continue;
     await run.log.ensureNewest();
     await run.watch?.look(after.percent);

@@ -41,6 +41,18 @@ describe('an error of AWS', () => {
     await expect(connect(endpoint.url).loadBalancing.rules(['arn'])).rejects.toThrow(/^AWS denied elasticloadbalancing:DescribeRules/);
   });
 
+  test.each([
+    ['iam:PassRole on resource: arn:aws:iam::000000000000:role/task because no identity-based policy allows the iam:PassRole action', 'iam:PassRole, which ecs:RegisterTaskDefinition depends on'],
+    ['ecs:RegisterTaskDefinition on resource: * because no identity-based policy allows it', 'ecs:RegisterTaskDefinition'],
+  ])('names the action that AWS itself names: %s', async (said, named) => {
+    endpoint.order('RegisterTaskDefinition', { error: 'AccessDeniedException', message: `User: arn:aws:iam::000000000000:user/me is not authorized to perform: ${said}` });
+    await expect(connect(endpoint.url).containers.registerTaskDefinition({ family: 'a', containerDefinitions: [] })).rejects.toMatchObject({
+      code: 'access-denied', message: expect.stringContaining(`AWS denied ${named}: User: `), next: `allow ${named.split(',')[0]} for this identity, then run the same command again`,
+    });
+    // Nothing that waiting would change.
+    expect(endpoint.calls).toHaveLength(1);
+  });
+
   test('that only the caller can judge stays AWS’s own', async () => {
     endpoint.order('DescribeTargetGroups', { error: 'ValidationError' });
     const error: unknown = await connect(endpoint.url).loadBalancing.targetGroups([GROUP]).catch((thrown: unknown) => thrown);

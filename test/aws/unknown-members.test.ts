@@ -2,7 +2,8 @@
 import http from 'node:http';
 import { text } from 'node:stream/consumers';
 import { type Action, type AuthenticateOidcActionConfig, ElasticLoadBalancingV2, type Rule } from '@aws-sdk/client-elastic-load-balancing-v2';
-import { type ListenerRule, type LoadBalancing, loadBalancing } from '../../src/aws/elbv2.ts';
+import { connectAws } from '../../src/aws/aws.ts';
+import type { ListenerRule, LoadBalancing } from '../../src/aws/elbv2.ts';
 import { withWeights } from '../../src/aws/forward-action.ts';
 import { forward, type Lab, listen, openLab } from '../sandbox/load-balancing.ts';
 
@@ -59,7 +60,7 @@ beforeEach(async () => {
   pair = [await lab.targetGroup(), await lab.targetGroup()];
   listener = await lab.quietListener(await lab.loadBalancer(), wholeActions(100, 0, SECRET));
   aws = await newerAws(lab.sandbox.url);
-  client = loadBalancing({ region: REGION, endpointUrl: aws.url });
+  client = connectAws({ region: REGION, endpointUrl: aws.url }).loadBalancing;
 });
 afterEach(() => aws.close());
 

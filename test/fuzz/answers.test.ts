@@ -1,0 +1,101 @@
+/** Whatever AWS answers, or something that is not AWS: an exit code that says where users are, one message, no stack trace. */
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { type Aws, connectAws } from '../../src/aws/aws.ts';
+import { parse, serialize } from '../../src/release/log-entry.ts';
+import { logPath } from '../../src/release/log.ts';
+import { type Pair, pairAt } from '../../src/release/model.ts';
+import { describePlace } from '../../src/infra/describe-infra.ts';
+import { readSettings } from '../../src/settings/settings.ts';
+import { type FaultyEndpoint, faultyEndpoint } from '../faulty-endpoint.ts';
+import { withFolder } from '../folder.ts';
+import { type Project, REGION, withProject } from '../infra/project.ts';
+import { type Change, change } from './answers.ts';
+import { runHere, whatIsWrong } from './outcome.ts';
+
+const SEED = 20_261_126;
+const CASES = 400;
+/** Every one that a command may end with when something is wrong with AWS, and 0. */
+const CODES = [0, 1, 2, 3, 4, 5, 6, 124];
+/** ms */
+const SLOW_MACHINE = 600_000;
+
+const APP = {
+  Dockerfile: 'FROM node:22-alpine\nWORKDIR /app\nCOPY . .\nCMD ["node", "index.js"]\n',
+  'index.js': `
+    const { createServer } = require('node:http');
+    const server = createServer((request, response) => response.end('Version 1')).listen(process.env.PORT, process.env.HOST);
+    process.on('SIGTERM', () => { server.closeAllConnections(); server.close(() => process.exit(0)); });
+  `,
+};
+
+/** What is run, and how often. Those that start tasks take their time. */
+const COMMANDS = [
+  [20, ['status']], [4, ['history']], [12, ['route', '--canary', '10']], [12, ['route', '--canary', '60']], [8, ['route', '--canary', '0']], [8, ['rollback']], [4, ['promote']],
+  [2, ['rollout', '--tag', '1.0']], [2, ['rollout', '--tag', '1.1']], [2, ['destroy-old', '--yes']], [2, ['update', 'APP', '--tag', '1.0']], [2, ['update', 'APP', '--tag', '1.1']],
+  [6, ['update', 'APP', '--tag', '1.1', '--dry-run']], [4, ['push', 'APP', '--tag', '1.2']], [6, ['build-infra']], [4, ['build-infra', '--dry-run']], [6, ['destroy-infra', '--dry-run']], [3, ['unlock', '--yes']],
+] as const;
+
+interface Case {
+  readonly command: readonly string[];
+  /** Which of its calls is answered otherwise, and how many from there on. */
+  readonly from: number;
+  readonly times: number;
+  readonly change: Change;
+}
+
+const cases: fc.Arbitrary<Case> = fc.record({
+  command: fc.oneof(...COMMANDS.map(([weight, command]) => ({ weight, arbitrary: fc.constant(command) }))),
+  from: fc.integer({ min: 1, max: 40 }),
+  times: fc.constantFrom(1, 1, 1, 3),
+  change,
+});
+
+test(`${CASES} answers that nobody foresaw`, () => withFolder(APP, (app) => withProject(async (project) => {
+  const endpoint = await faultyEndpoint(project.sandbox.url);
+  try {
+    const trial = await openTrial(project, endpoint, app);
+    const wrong: string[] = [];
+    for (const each of fc.sample(cases, { seed: SEED, numRuns: CASES })) {
+      const problem = await trial(each);
+      if (problem) wrong.push(problem);
+    }
+    expect(wrong).toEqual([]);
+  } finally {
+    await endpoint.close();
+  }
+})), SLOW_MACHINE);
+
+async function openTrial(project: Project, endpoint: FaultyEndpoint, app: string) {
+  const variables = {
+    PROJECT_NAME: 'fleet', AWS_DEFAULT_REGION: REGION, AWS_ACCOUNT_ID: '000000000000', AWS_ENDPOINT_URL: endpoint.url, AWS_EC2_METADATA_DISABLED: 'true',
+    LISTENER_PORT: String(project.ports[0]), INTERNAL_LISTENER_PORT: String(project.ports[1]),
+    POLL_INTERVAL: '0.1', SETTLE: '0', HOLD: '0', DESIRED_COUNT: '1', HEALTH_CHECK_GRACE_PERIOD: '2000', ECS_CANARY_TIMEOUT: '20s',
+  };
+  const run = (args: readonly string[], env: Record<string, string> = {}) => runHere({ args: args.map((arg) => (arg === 'APP' ? app : arg)), env: { ...variables, ...env } });
+  for (const args of [['build-infra'], ['update', 'APP', '--tag', '1.0'], ['push', 'APP', '--tag', '1.1'], ['rollout', '--tag', '1.1']]) {
+    expect(await run(args)).toMatchObject({ code: 0 });
+  }
+  const aside = connectAws({ region: REGION, endpointUrl: project.sandbox.url });
+  const settings = readSettings(variables);
+  const pair = pairAt(await describePlace(aside, settings, settings.service.name));
+
+  return async ({ command, change: made, ...which }: Case): Promise<string | undefined> => {
+    await giveBack(aside, pair);
+    endpoint.forget();
+    endpoint.calls.length = 0;
+    endpoint.order('*', { change: (answer) => made.apply(answer, made.at) }, { ...which, repetitions: true });
+    const outcome = await run(command, { ECS_CANARY_TIMEOUT: '2s' });
+    const writes = endpoint.calls.filter(({ operation }) => !/^(Describe|Get|List|Batch(Get|Check))/.test(operation));
+    const problem = whatIsWrong({ args: command, env: {} }, outcome, CODES) ?? (outcome.code === 2 && writes.length > 0 ? 'wrote before wrong usage' : undefined);
+    return problem && `${problem}: ${command.join(' ')}, call ${which.from} (${endpoint.calls[which.from - 1]?.operation}): ${made.name} at ${made.at}\n${JSON.stringify(outcome)}`;
+  };
+}
+
+/** A run whose last words were not heard would hold the pair for as long as this process lives. */
+async function giveBack(aside: Aws, pair: Pair): Promise<void> {
+  const found = await aside.parameters.list(logPath(pair));
+  const entries = found.flatMap(({ name, value }) => parse(Number(name.slice(name.lastIndexOf('/') + 1)), value) ?? []);
+  const newest = entries.toSorted((a, b) => b.number - a.number)[0];
+  if (newest) await aside.parameters.overwrite(join(logPath(pair), String(newest.number)), serialize({ ...newest, renewed: undefined, ended: new Date().toISOString() }), '');
+}
