@@ -1,12 +1,11 @@
 /** The commands that are tortured: what they start from, and where they must arrive however often they were cut off. */
 import { ElasticLoadBalancingV2 } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { SSM } from '@aws-sdk/client-ssm';
-import type { Lane } from './lane.ts';
 import { pairOf } from './checker.ts';
+import { type Lane, OLD } from './lane.ts';
 import { HOSTS } from './users.ts';
 import { look, REGION } from './view.ts';
 
-export const OLD = '0.9';
 export const NEW = '1.0';
 
 /** What runs, and what it gets. Versions by their tags; the other one has the rest of the traffic. */
@@ -53,7 +52,7 @@ export const SCENARIOS: readonly Scenario[] = [
 ];
 
 /** How each state is reached from another one: as an operator would. */
-const MAKING: Readonly<Record<State, { readonly from?: State; make(lane: Lane): Promise<void> }>> = {
+const MAKING: Readonly<Record<State, { readonly from?: State; readonly make: (lane: Lane) => Promise<void> }>> = {
   empty: { make: async () => undefined },
   infra: { from: 'empty', make: (lane) => must(lane, ['build-infra']) },
   alone: { from: 'infra', make: (lane) => must(lane, ['update', '.', '--tag', OLD]) },

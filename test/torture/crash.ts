@@ -1,7 +1,7 @@
 /** One crash: a command is cut off at one of its AWS calls and run again; users, safety rules and what is left are judged. */
 import { askStatus, comeToRest, neighbours } from './rest.ts';
-import { NEW, OLD, putInto, type Scenario } from './commands.ts';
-import type { Ended, Lane } from './lane.ts';
+import { NEW, putInto, type Scenario } from './commands.ts';
+import { type Ended, type Lane, OLD } from './lane.ts';
 import type { Order } from './tap.ts';
 import { type Users, users } from './users.ts';
 import { lookAtAll } from './view.ts';

@@ -2,8 +2,8 @@
 
 export interface Dice {
   /** A whole number from 0 up to, and without, the limit. */
-  below(limit: number): number;
-  pick<T>(from: readonly T[]): T;
+  readonly below: (limit: number) => number;
+  readonly pick: <T>(from: readonly T[]) => T;
 }
 
 /** Mulberry32: good enough to choose cases, and the same everywhere. */

@@ -13,6 +13,10 @@ import { CLUSTER, look, REGION, shareOf, type View } from './view.ts';
 const SPEED = 40;
 /** Tasks of a version. */
 export const TASKS = 2;
+/** ms until a new version's tasks answer after they were started: whoever gives them weight before is found out. */
+const WARM_UP = 1_500;
+/** The version that runs from the beginning is at once there, so that a state is soon at rest. */
+export const OLD = '0.9';
 /** ms that a command may take; what hangs is a finding. */
 const LONGEST_RUN = 150_000;
 
@@ -71,7 +75,7 @@ export async function openLane(root: string): Promise<Lane> {
   let turn: Promise<unknown> = Promise.resolve();
   let copies = 0;
 
-  await cp(join(root, 'examples', 'echo'), app, { recursive: true });
+  await cp(join(root, 'test', 'torture', 'app'), app, { recursive: true });
   await writeFile(join(app, '.env'), settingsText(ports));
 
   /** One write after the other, so that what is seen before and after a write is its own doing. */
@@ -86,7 +90,7 @@ export async function openLane(root: string): Promise<Lane> {
     copies += 1;
     const [home, cwd] = [join(folder, `home-${copies}`), join(folder, `app-${copies}`)];
     await Promise.all([mkdir(home), cp(app, cwd, { recursive: true })]);
-    await writeFile(join(cwd, 'version.js'), `export const version = '${version}';\n`);
+    await writeFile(join(cwd, 'version.js'), versionText(version));
     const facts: RunFacts = { ...factsOf(args), alone, tasks: TASKS, owners, entries: [] };
     const violations: string[] = [];
     const [program, ...rest] = [...(elsewhere ? ['unshare', '--pid', '--fork', '--mount-proc'] : []), process.execPath, join(root, 'bin', 'ecs-canary.js'), ...args];
@@ -186,6 +190,10 @@ function noteOwners(view: View, owners: Set<string>): void {
   }
 }
 
+function versionText(version: string): string {
+  return `export const version = '${version}';\nexport const warmUpMs = ${version === OLD ? 0 : WARM_UP};\n`;
+}
+
 function settingsText([publicPort, internalPort]: readonly [number, number]): string {
   const settings = {
     PROJECT_NAME: CLUSTER,
@@ -196,8 +204,7 @@ function settingsText([publicPort, internalPort]: readonly [number, number]): st
     LISTENER_PORT: publicPort,
     INTERNAL_LISTENER_PORT: internalPort,
     DESIRED_COUNT: TASKS,
-    HEALTH_CHECK_PATH: '/ping',
-    // Nothing about the tasks is to depend on how busy this machine is.
+        // Nothing about the tasks is to depend on how busy this machine is.
     HEALTH_CHECK_GRACE_PERIOD: 800,
     UNHEALTHY_THRESHOLD: 10,
     DEREGISTRATION_DELAY: 10,

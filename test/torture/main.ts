@@ -39,7 +39,11 @@ export async function main(root: string): Promise<number> {
   console.log(`Seed ${seed}.`);
   const crashes: CrashResult[] = [];
   const races: RaceResult[] = [];
-  const jobs: Job[] = [...crashJobs(crashes, (job) => jobs.push(job)), ...raceJobs(races)];
+  const { below } = dice(seed);
+  const jobs: Job[] = [];
+  const add = (job: Job) => void jobs.splice(below(jobs.length + 1), 0, job);
+  jobs.push(...crashJobs(crashes, add));
+  for (const job of raceJobs(races)) add(job);
   const began = Date.now();
   await work(root, jobs);
   const minutes = ((Date.now() - began) / 60_000).toFixed(1);
@@ -51,11 +55,10 @@ export async function main(root: string): Promise<number> {
 }
 
 async function work(root: string, jobs: Job[]): Promise<void> {
-  let begun = 0;
   const lane = async () => {
     const own = await openLane(root);
     try {
-      while (begun < jobs.length && !stopped.signal.aborted) await jobs[begun++]?.(own);
+      for (let job = jobs.shift(); job && !stopped.signal.aborted; job = jobs.shift()) await job(own);
     } finally {
       await own.end();
     }

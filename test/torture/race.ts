@@ -1,8 +1,8 @@
 /** Two operators at once: two commands, the second one started at a random call of the first; then one command puts all right. */
 import { printed } from './crash.ts';
-import { NEW, OLD, putInto, type State } from './commands.ts';
+import { NEW, putInto, type State } from './commands.ts';
 import { dice } from './dice.ts';
-import type { Ended, Lane } from './lane.ts';
+import { type Ended, type Lane, OLD } from './lane.ts';
 import { comeToRest, neighbours } from './rest.ts';
 import { users } from './users.ts';
 import { lookAtAll } from './view.ts';

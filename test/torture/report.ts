@@ -21,7 +21,7 @@ export function raceSummary(results: readonly RaceResult[]): string {
   for (const { story } of results) {
     for (const [code] of story.matchAll(/exit \d+/g)) codes.set(code, (codes.get(code) ?? 0) + 1);
   }
-  const seen = [...codes].toSorted().map(([code, count]) => `${code}: ${count}`).join(', ');
+  const seen = [...codes].toSorted(([a], [b]) => a.localeCompare(b)).map(([code, count]) => `${code}: ${count}`).join(', ');
   return `Two operators: ${results.length} races, ${sum(results, 'requests')} requests, ${sum(results, 'failed')} of them failed. ${seen}.`;
 }
 

@@ -37,7 +37,7 @@ export async function askStatus(lane: Lane, wanted: Rest): Promise<string[]> {
   if (code !== 0) return [`status ended with ${code}: ${stderr}`];
   const status: Status = JSON.parse(stdout);
   const other = status.canary ?? status.old;
-  const seen = {
+  const seen: Readonly<Record<string, unknown>> = {
     state: status.state,
     primary: status.primary?.version,
     other: other?.version,
@@ -50,7 +50,7 @@ export async function askStatus(lane: Lane, wanted: Rest): Promise<string[]> {
   const weight = wanted.primary === undefined ? undefined : 100 - (wanted.otherWeight ?? 0);
   const must = { state: wanted.state, primary: wanted.primary, other: wanted.other, otherWeight: wanted.otherWeight, weight, holder: null, contradiction: null, leftovers: [] };
   return Object.entries(must).flatMap(([key, value]) => {
-    const is = JSON.stringify(seen[key as keyof typeof seen]);
+    const is = JSON.stringify(seen[key]);
     return is === JSON.stringify(value) ? [] : [`status says ${key} ${is}, and it must be ${JSON.stringify(value)}`];
   });
 }

@@ -72,7 +72,7 @@ export function get(port: number, host: string, agent?: http.Agent): Promise<str
     const request = http.get({ host: '127.0.0.1', port, path: '/', headers: { host }, agent, timeout: LONGEST_SILENCE }, (response) => {
       let body = '';
       response.setEncoding('utf8').on('data', (text: string) => (body += text));
-      response.on('error', reject).on('end', () => ((response.statusCode ?? 0) < 300 ? resolve(body) : reject(new Error(`${response.statusCode} ${body}`))));
+      response.on('error', reject).on('end', () => ((response.statusCode ?? 0) < 300 ? resolve(body) : reject(new Error(`${response.statusCode} ${body.replaceAll(/<[^>]*>|\s+/g, ' ').trim()}`))));
     });
     request.on('timeout', () => request.destroy(new Error('no answer'))).on('error', reject);
   });

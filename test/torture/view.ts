@@ -48,8 +48,6 @@ export interface ServiceView {
   readonly running: number;
   readonly taskDefinition: string;
   readonly tags: Readonly<Record<string, string>>;
-  /** Whether one deployment is all it has, and that one is complete. */
-  readonly steady: boolean;
 }
 
 export interface World extends View {
@@ -100,7 +98,7 @@ async function lookAtServices(sandbox: Sandbox): Promise<Map<string, ServiceView
   if (listed.length === 0) return new Map();
   const { services = [] } = await ask<DescribeServicesResponse>('ecs', 'DescribeServices', { cluster: CLUSTER, services: listed, include: ['TAGS'] });
   return new Map(
-    services.map(({ serviceName = '', loadBalancers = [], desiredCount = 0, runningCount = 0, taskDefinition = '', deployments = [], tags = [] }) => [
+    services.map(({ serviceName = '', loadBalancers = [], desiredCount = 0, runningCount = 0, taskDefinition = '', tags = [] }) => [
       serviceName,
       {
         groups: loadBalancers.flatMap(({ targetGroupArn }) => targetGroupArn ?? []),
@@ -108,7 +106,6 @@ async function lookAtServices(sandbox: Sandbox): Promise<Map<string, ServiceView
         running: runningCount,
         taskDefinition,
         tags: tagRecord(tags.map(({ key, value }) => [key, value])),
-        steady: deployments.length === 1 && deployments[0]?.rolloutState === 'COMPLETED',
       },
     ]),
   );
