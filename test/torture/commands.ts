@@ -3,19 +3,11 @@ import { ElasticLoadBalancingV2 } from '@aws-sdk/client-elastic-load-balancing-v
 import { SSM } from '@aws-sdk/client-ssm';
 import { pairOf } from './checker.ts';
 import { type Lane, OLD } from './lane.ts';
+import { comeToRest, type Rest } from './rest.ts';
 import { HOSTS } from './users.ts';
 import { look, REGION } from './view.ts';
 
 export const NEW = '1.0';
-
-/** What runs, and what it gets. Versions by their tags; the other one has the rest of the traffic. */
-export interface Rest {
-  readonly state: 'nothing' | 'primary' | 'primary+canary' | 'primary+old';
-  readonly primary?: string;
-  readonly other?: string;
-  /** Percent of the canary or the old version. */
-  readonly otherWeight?: number;
-}
 
 export interface Scenario {
   /** As it is named in the table and with `--command`. */
@@ -66,12 +58,20 @@ const MAKING: Readonly<Record<State, { readonly from?: State; readonly make: (la
 
 /** Puts the lane into a state; the first time by getting there, later from what was kept. */
 export async function putInto(lane: Lane, state: State): Promise<void> {
-  if (lane.has(state)) return lane.restore(state);
-  const { from, make } = MAKING[state];
-  if (from) await putInto(lane, from);
-  await make(lane);
-  await lane.save(state);
+  if (!lane.has(state)) {
+    const { from, make } = MAKING[state];
+    if (from) await putInto(lane, from);
+    await make(lane);
+    await lane.save(state);
+  }
   await lane.restore(state);
+  await requireRest(lane, state);
+}
+
+/** Waits until what was started again with the sandbox is there again. */
+async function requireRest(lane: Lane, state: State | undefined): Promise<void> {
+  const found = await comeToRest(lane, { held: state === 'held' });
+  if (found.length > 0) throw new Error(`${state} does not come to rest: ${found.join('; ')}`);
 }
 
 async function must(lane: Lane, args: readonly string[]): Promise<void> {
@@ -100,6 +100,7 @@ async function killOnceHeld(lane: Lane): Promise<void> {
   const whole = await lane.run(['promote', '--dry-run']);
   for (let call = whole.calls.length; ; call++) {
     await lane.restore('half');
+    await requireRest(lane, 'half');
     const { hit } = await lane.run(['promote'], { order: { call, when: 'after' } });
     if (!hit) throw new Error('promote ended without an entry in the release log');
     if (hit.operation === 'PutParameter') return;

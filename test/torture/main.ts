@@ -58,7 +58,9 @@ async function work(root: string, jobs: Job[]): Promise<void> {
   const lane = async () => {
     const own = await openLane(root);
     try {
-      for (let job = jobs.shift(); job && !stopped.signal.aborted; job = jobs.shift()) await job(own);
+      for (let job = jobs.shift(); job && !stopped.signal.aborted; job = jobs.shift()) {
+        await job(own).catch((error: Error) => failures.push(`It could not be tried: ${error.message}`));
+      }
     } finally {
       await own.end();
     }

@@ -1,9 +1,17 @@
 /** Waiting until a lane's world has come to rest, and what is wrong with it then. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { judgeRest } from './checker.ts';
-import type { Rest } from './commands.ts';
 import type { Lane } from './lane.ts';
 import { lookAtAll, type World } from './view.ts';
+
+/** What runs, and what it gets. Versions by their tags; the other one has the rest of the traffic. */
+export interface Rest {
+  readonly state: 'nothing' | 'primary' | 'primary+canary' | 'primary+old';
+  readonly primary?: string;
+  readonly other?: string;
+  /** Percent of the canary or the old version. */
+  readonly otherWeight?: number;
+}
 
 /** Real ms in which targets have drained and tasks have ended, also on a busy machine. */
 const LONGEST = 40_000;

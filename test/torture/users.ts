@@ -25,7 +25,7 @@ export function users(port: number, versions: readonly string[]): Users {
   const agent = new http.Agent({ keepAlive: true, maxSockets: 2 * HOSTS.length });
   const failures: string[] = [];
   let requests = 0;
-  let leaving = false;
+  const leaving = new AbortController();
 
   async function ask(host: string): Promise<string> {
     requests += 1;
@@ -41,7 +41,7 @@ export function users(port: number, versions: readonly string[]): Users {
   }
 
   async function user(host: string): Promise<void> {
-    while (!leaving) {
+    while (!leaving.signal.aborted) {
       await ask(host);
       await new Promise((resolve) => setTimeout(resolve, PAUSE));
     }
@@ -59,7 +59,7 @@ export function users(port: number, versions: readonly string[]): Users {
       return seen;
     },
     async leave() {
-      leaving = true;
+      leaving.abort();
       await all;
       agent.destroy();
     },
