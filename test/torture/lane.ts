@@ -1,5 +1,5 @@
 /** One world to torture: a sandbox, the folder of an app, states that it can be put back to, and the program to run on it. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -62,6 +62,14 @@ export interface Lane {
   end(): Promise<void>;
 }
 
+/** Process namespaces need Linux, and rights that a CI job may not have. */
+export function canBeElsewhere(): boolean {
+  return spawnSync(ELSEWHERE[0], [...ELSEWHERE.slice(1), 'true']).status === 0;
+}
+
+/** What runs in it sees no process but its own, as on another machine. */
+const ELSEWHERE = ['unshare', '--pid', '--fork', '--mount-proc'] as const;
+
 export async function openLane(root: string): Promise<Lane> {
   const folder = await mkdtemp(join(tmpdir(), 'torture-'));
   const [dir, kept, app] = [join(folder, 'sandbox'), join(folder, 'states'), join(folder, 'app')];
@@ -93,7 +101,7 @@ export async function openLane(root: string): Promise<Lane> {
     await writeFile(join(cwd, 'version.js'), versionText(version));
     const facts: RunFacts = { ...factsOf(args), alone, tasks: TASKS, owners, entries: [] };
     const violations: string[] = [];
-    const [program, ...rest] = [...(elsewhere ? ['unshare', '--pid', '--fork', '--mount-proc'] : []), process.execPath, join(root, 'bin', 'ecs-canary.js'), ...args];
+    const [program, ...rest] = [...(elsewhere ? ELSEWHERE : []), process.execPath, join(root, 'bin', 'ecs-canary.js'), ...args];
     const child = spawn(program ?? '', rest, {
       cwd,
       env: { PATH: process.env['PATH'], HOME: home, AWS_EC2_METADATA_DISABLED: 'true', AWS_ENDPOINT_URL: tap.url, ...env },

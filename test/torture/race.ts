@@ -17,31 +17,36 @@ export interface RaceResult {
   readonly output: string;
 }
 
-const STATES: readonly State[] = ['primary', 'pushed', 'canary', 'half', 'promoted', 'held'];
 const NEXT = '1.1';
-const COMMANDS: readonly (readonly string[])[] = [
-  ['update', '.', '--tag', NEW, '--steps', '50,100'],
-  ['update', '.', '--tag', NEW, '--steps', '50,100', '--destroy-old'],
-  ['update', '.', '--tag', NEXT, '--steps', '25,100', '--replace'],
-  ['rollout', '--tag', NEW],
-  ['route', '--canary', '0'],
-  ['route', '--canary', '25'],
-  ['route', '--canary', '75'],
-  ['promote'],
-  ['rollback'],
-  ['destroy-old', '--yes'],
-  ['unlock', '--yes'],
+const UPDATE = ['update', '.', '--tag', NEW, '--steps', '50,100'];
+const DESTROYING = [...UPDATE, '--destroy-old'];
+const REPLACING = ['update', '.', '--tag', NEXT, '--steps', '25,100', '--replace'];
+const BACK = [['rollback'], ['route', '--canary', '0']];
+const UP = [['route', '--canary', '25'], ['route', '--canary', '75'], ['promote']];
+const UNLOCK = ['unlock', '--yes'];
+const DESTROY = ['destroy-old', '--yes'];
+
+/** What operators would try in each state; the second one may meet with what the first one has made of it. */
+const TRIED: readonly { readonly from: State; readonly first: readonly (readonly string[])[]; readonly second: readonly (readonly string[])[] }[] = [
+  { from: 'primary', first: [UPDATE, DESTROYING], second: [DESTROYING, REPLACING, DESTROY, UNLOCK, ...UP, ...BACK] },
+  { from: 'pushed', first: [['rollout', '--tag', NEW], UPDATE], second: [['rollout', '--tag', NEW], REPLACING, UNLOCK, ...UP, ...BACK] },
+  { from: 'canary', first: [UPDATE, REPLACING, ...UP], second: [UPDATE, REPLACING, UNLOCK, ...UP, ...BACK] },
+  { from: 'half', first: [DESTROYING, REPLACING, ...UP, ...BACK], second: [DESTROYING, REPLACING, DESTROY, UNLOCK, ...UP, ...BACK] },
+  { from: 'promoted', first: [DESTROY, REPLACING, ...BACK], second: [DESTROY, REPLACING, UNLOCK, ...BACK] },
+  { from: 'held', first: [UNLOCK, UPDATE, ...UP, ...BACK], second: [UNLOCK, REPLACING, DESTROY, ...UP, ...BACK] },
 ];
-/** A command makes about as many calls; a start beyond its end is one after the other. */
-const CALLS = 60;
+
+/** Of about as many calls of the first one the second one starts at one; the program itself takes a few more to get going. */
+const CALLS: Readonly<Record<string, number>> = { update: 140, unlock: 6 };
+const CALLS_OF_OTHERS = 30;
 /** What a command may say that met with another one. 2 would be a wrong use, 5 that users are stuck, 130 that somebody pressed Ctrl-C. */
 const DOCUMENTED = [0, 1, 3, 4, 6, 124];
 
 export async function race(lane: Lane, seed: number): Promise<RaceResult> {
   const { below, pick } = dice(seed);
-  const state = pick(STATES);
-  const [one, other] = [pick(COMMANDS), pick(COMMANDS)];
-  const start = below(CALLS);
+  const { from: state, first: firsts, second: seconds } = pick(TRIED);
+  const [one, other] = [pick(firsts), pick(seconds)];
+  const start = below(CALLS[one[0] ?? ''] ?? CALLS_OF_OTHERS);
   await putInto(lane, state);
   const found: string[] = [];
   const before = neighbours(await lookAtAll(lane.sandbox));
