@@ -99,12 +99,29 @@ kill_after_calls() { # COUNT ARGUMENT…: SIGKILL to the command after as many c
   [[ $KILLED$RC != yes0 ]] || KILLED=no # it had ended by itself in that very moment
 }
 
+seen_or_ended() { grep -Exq -- "$1" "$OUT" "$ERR" 2>/dev/null || cli_ended; } # REGEX of a line of the command in the background
+reaches() {                                                                    # REGEX TEXT: false, and not ok, when that command did not print such a line
+  wait_until 60 seen_or_ended "$1"
+  if grep -Exq -- "$1" "$OUT" "$ERR"; then return 0; fi
+  not_ok "preparing: $2" "the line /$1/ of $COMMAND" "none before it ended or 60 s were over"
+  return 1
+}
+HOLDS_AT_50='Routing 50% of traffic to the new service|Modified 0 listener rules' # the second where it had 50 % already
+
 new_machine() { # a copy of the project in another folder, with nothing of what a run may have left in the first
   MACHINES=$((${MACHINES:-0} + 1))
   [[ -n ${ORIGINAL:-} ]] || ORIGINAL=$PROJECT
   PROJECT=$WORK/machine-$MACHINES
   mkdir "$PROJECT"
   (cd "$ORIGINAL" && cp -r .env v* "$PROJECT/")
+}
+
+# Whatever the checks before have left, should one have failed: VERSION alone, so that the next ones mean something.
+alone_again() { # VERSION
+  ! status_is "o.state === 'primary' && o.primary.version === '$1'" || return 0
+  cli rollback
+  cli destroy-old --yes --accept-drift
+  status_is "o.state === 'primary' && o.primary.version === '$1'" || not_ok "preparing: $1 alone again" "$1" "$(in_status "$ESSENCE" 2>&1)"
 }
 
 # --- at rest ---------------------------------------------------------------------------------------------------------

@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# `rollback` always works (issue 4.4, section 7): with the old version's tasks stopped by somebody, with the release log
+# deleted, with SSM out of reach, from rules that were written half-way, after a promotion. Traffic first, tasks later,
+# and not one failed request.
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/routing-lib.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/survival-lib.sh"
+
+SPEED=$((SPEED * 2)) # nothing here looks at AWS's time
+start_sandbox
+new_project harbour
+set_setting SETTLE 0.2s
+must build-infra
+take_endpoint
+for version in 4.1 4.2; do
+  make_ferry "v$version" "$version"
+  must push "v$version" --tag "$version"
+done
+
+unchanged 1 'section 2: rollback where nothing runs' rollback
+says 'nothing|no version' 'section 2: rollback where nothing runs: says why'
+must rollout --tag 4.1
+remember_status
+unchanged 1 'section 2: rollback with nothing to go back to' rollback
+says 'nothing to|no version|only' 'section 2: rollback with nothing to go back to: says why'
+same_status 'section 2: rollback with nothing to go back to: all is as it was'
+
+must rollout --tag 4.2
+take_pair
+add_rule 471
+add_rule 472
+primary=quay-$(in_status o.primary.colour)
+start_requests
+
+went_back() { # TEXT
+  expect_exit 0 "$1"
+  expect_primary 4.1 "$1"
+  expect_weights 0 "$1: in every rule of the pair"
+  expect_status "$1: the other one was rolled back, and nobody holds the pair" \
+    'o.state === "primary+old" && o.old.version === "4.2" && o.old.rolledBack === true && o.primary.healthy === 2 && o.holder === null'
+}
+
+# The old version has no weight any more and somebody stopped its tasks.
+text='issue 4: the old version was scaled to 0 by hand'
+must route --canary 100
+set_desired "$primary" 0
+expect_soon 20 "preparing: $text" 'no process of 4.1' nothing_runs 4.1
+log_mark MARK
+cli rollback
+went_back "$text"
+seen=$(log_since "$MARK" 'c.write && c.status === 200 && /^(UpdateService|ModifyRule|ModifyListener)$/.test(c.operation)' | awk '{ print $2 }' | sed 's/Modify.*/Modify/' | uniq | tr '\n' ' ')
+check "$text: it is brought back first, then gets the weight" 'UpdateService, then Modify' "$seen" grep -q '^UpdateService Modify ' <<<"$seen"
+expect_all_from 4.1 "$text"
+
+# After a promotion, with the log gone as well: what nobody remembers is still there to see.
+must rollout --tag 4.2
+must promote
+cli rollback
+went_back 'section 2: after a promotion'
+
+# The release log is gone. Everything that SSM holds goes; a rollback does not need it to know who came later.
+delete_parameters() {
+  local name names
+  api_json ssm AmazonSSM.GetParametersByPath '{"Path":"/","Recursive":true}' >"$WORK/parameters.json"
+  mapfile -t names < <(json "$WORK/parameters.json" 'o.Parameters.map((p) => p.Name).join("\n")')
+  check 'preparing: there is a log to delete' 'some parameters' "$(head -c 200 "$WORK/parameters.json")" test -n "${names[0]:-}"
+  while [[ -n ${names[0]:-} ]]; do
+    for name in "${names[@]}"; do api_json ssm AmazonSSM.DeleteParameter "{\"Name\":\"$name\"}" >/dev/null; done
+    api_json ssm AmazonSSM.GetParametersByPath '{"Path":"/","Recursive":true}' >"$WORK/parameters.json"
+    mapfile -t names < <(json "$WORK/parameters.json" 'o.Parameters.map((p) => p.Name).join("\n")')
+  done
+}
+text='issue 4: half-way, with the release log deleted'
+must rollout --tag 4.2
+must route --canary 30
+delete_parameters
+cli rollback
+expect_exit 0 "$text"
+expect_primary 4.1 "$text"
+expect_weights 0 "$text: in every rule of the pair"
+
+# SSM does not answer at all.
+text='issue 4: half-way, with SSM out of reach'
+must rollout --tag 4.2
+must route --canary 30
+for operation in GetParameter GetParameters GetParametersByPath PutParameter DeleteParameter DeleteParameters; do
+  fault "$operation" --cut-before --times always
+done
+cli rollback
+expect_exit 0 "$text"
+expect_stderr 'SSM|log|record|parameter|lock' "$text: warns"
+rollback_out=$OUT rollback_err=$ERR
+clear_faults
+OUT=$rollback_out ERR=$rollback_err COMMAND='ecs-canary rollback'
+expect_weights 0 "$text: in every rule of the pair"
+expect_primary 4.1 "$text"
+
+# Rules that a killed run has written half.
+text='issue 4: rules that were written half-way'
+cli rollout --tag 4.2 --accept-drift
+expect_exit 0 "preparing: $text: a canary"
+fault ModifyRule --nth 2 --delay 30s
+cli_in_background route --canary 60 --accept-drift
+half() { [[ $(weights) == *=* ]] || cli_ended; }
+wait_until 20 half
+check "preparing: $text" 'rules that disagree' "$(weights)" grep -q '=' <<<"$(weights)"
+kill -KILL "$CLI_PID" 2>/dev/null
+wait_for_cli 5 2>/dev/null
+clear_faults
+cli rollback
+went_back "$text"
+
+more_requests 10
+stop_requests
+expect_no_errors 'issue 4: through all rollbacks' 100
+
+finish
