@@ -20,7 +20,6 @@ must rollout --tag 4.1
 must rollout --tag 4.2
 take_pair
 add_rule 471
-primary=quay-$(in_status o.primary.colour) canary=quay-$(in_status o.canary.colour)
 
 went_back() { # TEXT
   expect_exit 0 "$1"
@@ -31,8 +30,8 @@ went_back() { # TEXT
 }
 
 text='issue 4: the canary was scaled to 0 by hand, at 50 %'
-must route --canary 50
-set_desired "$canary" 0
+canary_at 50 "$text"
+set_desired "$CANARY" 0
 expect_soon 20 "preparing: $text" 'no process of 4.2' nothing_runs 4.2
 cli status
 expect_exit 0 "$text: status shows it"
@@ -43,10 +42,8 @@ expect_exit '0|1' "$text: a second rollback"
 expect_weights 0 "$text: a second rollback does not turn round"
 
 text='issue 4: the primary was scaled to 0 by hand, at 50 %'
-cli rollout --tag 4.2
-expect_exit 0 "preparing: $text: a canary"
-must route --canary 50
-set_desired "$primary" 0
+canary_at 50 "$text"
+set_desired "$PRIMARY" 0
 expect_soon 20 "preparing: $text" 'no process of 4.1' nothing_runs 4.1
 log_mark MARK
 cli rollback
@@ -55,11 +52,9 @@ seen=$(log_since "$MARK" 'c.write && c.status === 200 && /^(UpdateService|Modify
 check "$text: it is brought back first, then gets the weight" 'UpdateService, then Modify' "$seen" grep -q '^UpdateService Modify ' <<<"$seen"
 
 text='issue 4: the service of the canary was deleted by hand, at 50 %'
-cli rollout --tag 4.2
-expect_exit 0 "preparing: $text: a canary"
-must route --canary 50
-answer=$(api_json ecs $ECS.DeleteService "{\"cluster\":\"harbour\",\"service\":\"$canary\",\"force\":true}")
-[[ $answer == *'"serviceArn"'* ]] || give_up "preparing: DeleteService $canary" 'AWS takes it' "$(head -c 300 <<<"$answer")"
+canary_at 50 "$text"
+answer=$(api_json ecs $ECS.DeleteService "{\"cluster\":\"harbour\",\"service\":\"$CANARY\",\"force\":true}")
+[[ $answer == *'"serviceArn"'* ]] || give_up "preparing: DeleteService $CANARY" 'AWS takes it' "$(head -c 300 <<<"$answer")"
 expect_soon 20 "preparing: $text" 'no process of 4.2' nothing_runs 4.2
 cli status
 expect_exit 0 "$text: status shows it"

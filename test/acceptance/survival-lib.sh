@@ -124,6 +124,20 @@ alone_again() { # VERSION
   status_is "o.state === 'primary' && o.primary.version === '$1'" || not_ok "preparing: $1 alone again" "$1" "$(in_status "$ESSENCE" 2>&1)"
 }
 
+# The way to the next scenario, whatever the one before has left: 4.1 is the primary and 4.2 its canary at PERCENT, behind
+# all rules. Sets the pair, and the ECS services PRIMARY and CANARY.
+canary_at() { # PERCENT TEXT
+  if ! status_is 'o.primary && o.primary.version === "4.1"'; then
+    cli rollout --tag 4.1 --replace --accept-drift
+    cli promote --accept-drift
+  fi
+  cli rollout --tag 4.2 --accept-drift
+  [[ $RC -ne 0 ]] || cli route --canary "$1" --accept-drift
+  [[ $RC -eq 0 ]] || give_up "preparing: $2: 4.2 at $1 %" 'exit 0' "exit $RC"
+  take_pair
+  PRIMARY=quay-$(in_status o.primary.colour) CANARY=quay-$(in_status '(o.canary || o.old).colour')
+}
+
 # --- at rest ---------------------------------------------------------------------------------------------------------
 
 # What the rules that name a target group give to it: "100" where all have all on it, otherwise what each has.

@@ -29,7 +29,6 @@ must rollout --tag 4.2
 take_pair
 add_rule 471
 add_rule 472
-primary=quay-$(in_status o.primary.colour)
 start_requests
 
 went_back() { # TEXT
@@ -40,20 +39,6 @@ went_back() { # TEXT
     'o.state === "primary+old" && o.old.version === "4.2" && o.old.rolledBack === true && o.primary.healthy === 2 && o.holder === null'
 }
 
-# The old version has no weight any more and somebody stopped its tasks.
-text='issue 4: the old version was scaled to 0 by hand'
-must route --canary 100
-set_desired "$primary" 0
-expect_soon 20 "preparing: $text" 'no process of 4.1' nothing_runs 4.1
-log_mark MARK
-cli rollback
-went_back "$text"
-seen=$(log_since "$MARK" 'c.write && c.status === 200 && /^(UpdateService|ModifyRule|ModifyListener)$/.test(c.operation)' | awk '{ print $2 }' | sed 's/Modify.*/Modify/' | uniq | tr '\n' ' ')
-check "$text: it is brought back first, then gets the weight" 'UpdateService, then Modify' "$seen" grep -q '^UpdateService Modify ' <<<"$seen"
-expect_all_from 4.1 "$text"
-
-# After a promotion, with the log gone as well: what nobody remembers is still there to see.
-must rollout --tag 4.2
 must promote
 cli rollback
 went_back 'section 2: after a promotion'
@@ -71,8 +56,7 @@ delete_parameters() {
   done
 }
 text='issue 4: half-way, with the release log deleted'
-must rollout --tag 4.2
-must route --canary 30
+canary_at 30 "$text"
 delete_parameters
 cli rollback
 expect_exit 0 "$text"
@@ -81,8 +65,7 @@ expect_weights 0 "$text: in every rule of the pair"
 
 # SSM does not answer at all.
 text='issue 4: half-way, with SSM out of reach'
-must rollout --tag 4.2
-must route --canary 30
+canary_at 30 "$text"
 for operation in GetParameter GetParameters GetParametersByPath PutParameter DeleteParameter DeleteParameters; do
   fault "$operation" --cut-before --times always
 done
@@ -97,8 +80,7 @@ expect_primary 4.1 "$text"
 
 # Rules that a killed run has written half.
 text='issue 4: rules that were written half-way'
-cli rollout --tag 4.2 --accept-drift
-expect_exit 0 "preparing: $text: a canary"
+canary_at 0 "$text"
 fault ModifyRule --nth 2 --delay 30s
 cli_in_background route --canary 60 --accept-drift
 half() { [[ $(weights) == *=* ]] || cli_ended; }
@@ -109,6 +91,18 @@ wait_for_cli 5 2>/dev/null
 clear_faults
 cli rollback
 went_back "$text"
+
+# The old version has no weight any more and somebody stopped its tasks.
+text='issue 4: the old version was scaled to 0 by hand'
+canary_at 100 "$text"
+set_desired "$PRIMARY" 0
+expect_soon 20 "preparing: $text" 'no process of 4.1' nothing_runs 4.1
+log_mark MARK
+cli rollback
+went_back "$text"
+seen=$(log_since "$MARK" 'c.write && c.status === 200 && /^(UpdateService|ModifyRule|ModifyListener)$/.test(c.operation)' | awk '{ print $2 }' | sed 's/Modify.*/Modify/' | uniq | tr '\n' ' ')
+check "$text: it is brought back first, then gets the weight" 'UpdateService, then Modify' "$seen" grep -q '^UpdateService Modify ' <<<"$seen"
+expect_all_from 4.1 "$text"
 
 more_requests 10
 stop_requests
