@@ -186,3 +186,22 @@ expect_nothing_left() { # TEXT TASKS VERSION…: as many tasks, processes of no 
   check "$text: no service but the pair" 'quay-blue and quay-green' "$services" grep -qxE '(quay-blue)?( ?quay-green)?' <<<"$services"
   expect_status "$text: nobody holds the pair" 'o.holder === null'
 }
+
+# --- nonsense --------------------------------------------------------------------------------------------------------
+
+nonsense() { # CODES REGEX-OF-THE-MESSAGE TEXT ARGUMENT…
+  local codes=$1 regex=$2 text="issue 4: $3"
+  shift 3
+  cli "$@"
+  expect_exit "$codes" "$text"
+  [[ $RC -ne 0 ]] || return 0
+  expect_one_message "$text"
+  expect_stderr "$regex" "$text: the message says what is wrong"
+}
+
+wrote_nothing() { # TEXT: since the mark NONSENSE, which moves here
+  local seen
+  seen=$(log_since "$NONSENSE" 'c.write' | tr '\n' ',')
+  check "issue 4: nonsense in $1: AWS gets no write call" none "$seen" test -z "$seen"
+  log_mark NONSENSE
+}
