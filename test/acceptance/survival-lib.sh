@@ -23,7 +23,7 @@ const get = () => new Promise((done) => {
 });
 (async () => {
   const client = async () => {
-    for (const end = Date.now() + 170_000; !stopped && Date.now() < end;) {
+    for (const end = Date.now() + 400_000; !stopped && Date.now() < end;) {
       const begun = now(), line = await get();
       fs.writeSync(1, `${begun} ${now()} ${line}\n`);
       await new Promise((next) => setTimeout(next, 20));
@@ -36,25 +36,33 @@ request_loop() { exec node "$WORK/load.js" "$1" "$WORK/requests.stop"; } # URL
 
 # --- the ferry -------------------------------------------------------------------------------------------------------
 
-# BEHAVIOUR: good; leaky (ends with 42 a while after its first passenger); aground (its health check fails a while after
+# BEHAVIOUR: good; leaky (one task after the other ends with 42, a while after it has got passengers); aground (its health check fails a while after
 # its first passenger); choppy (answers every fourth passenger with 500); becalmed (takes three seconds for every fourth).
 make_ferry() { # DIR VERSION [BEHAVIOUR]
   make_app "$1" "$2" # for its Dockerfile
   cat >"$PROJECT/$1/app.js" <<END
-const version = '$2', behaviour = '${3:-good}', pids = '$WORK/pids';
+const version = '$2', behaviour = '${3:-good}', pids = '$WORK/pids', turn = '$WORK/turn';
 END
   cat >>"$PROJECT/$1/app.js" <<'END'
-require('node:fs').appendFileSync(pids, `${process.pid} ${version}\n`);
+const fs = require('node:fs');
+fs.appendFileSync(pids, `${process.pid} ${version}\n`);
 console.log(`Ferry ${version} casts off`);
 let passengers = 0, aground = false;
-function leak() {
-  console.error('the rudder came off');
-  process.exit(42);
+let waiting = false;
+function leak() { // one task at a time, so that there is always one that is healthy
+  if (waiting) return;
+  try { fs.mkdirSync(turn); } catch { return; }
+  waiting = true;
+  setTimeout(() => {
+    fs.rmdirSync(turn);
+    console.error('the rudder came off');
+    process.exit(42);
+  }, 2500);
 }
 const server = require('node:http').createServer((request, response) => {
   if (request.url === '/health') return response.writeHead(aground ? 503 : 200).end('depth\n');
   passengers += 1;
-  if (passengers === 1 && behaviour === 'leaky') setTimeout(leak, 1500);
+  if (behaviour === 'leaky') leak();
   if (passengers === 1 && behaviour === 'aground') setTimeout(() => { aground = true; }, 1500);
   const welcome = () => response.end(`Ferry: welcome aboard (Version ${version}, process ${process.pid})\n`);
   if (passengers % 4 === 0 && behaviour === 'choppy') return response.writeHead(500).end('no landing\n');

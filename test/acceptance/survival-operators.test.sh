@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Two operators who do not know of each other (issue 4): two commands, drawn by lot, at a moment drawn by lot, ten times.
+# Two operators who do not know of each other (issue 4): two commands, drawn by lot, at a moment drawn by lot, eight times.
 # Each ends with a code of the list, the rules agree when both are done, no request fails, and a rerun converges.
 #
 #   survival-operators.test.sh [SEED]
@@ -30,7 +30,7 @@ CHOICE=('update v4.2 --tag 4.2' 'update v4.3 --tag 4.3 --replace' 'rollout --tag
   'route --canary 70' 'route --canary 0' 'promote' 'promote' 'rollback' 'rollback' 'destroy-old --yes')
 pair_is_one() { [[ $(weights) =~ ^(0|[1-9][0-9]?|100)$ ]]; }
 
-for round in 1 2 3 4 5 6 7 8 9 10; do
+for round in 1 2 3 4 5 6 7 8; do
   a=${CHOICE[RANDOM % ${#CHOICE[@]}]} b=${CHOICE[RANDOM % ${#CHOICE[@]}]} moment=$((RANDOM % 25))
   [[ $a$b != update*update* ]] || b=rollback # would take longest of all, and say no more
   text="issue 4: round $round: $a; after $moment calls $b"
