@@ -65,7 +65,7 @@ const program = (version: string, own: string) => `
   });
   server.keepAliveTimeout = 65_000;
   server.listen(process.env.PORT, process.env.HOST);
-  process.on('SIGTERM', () => { server.closeAllConnections(); server.close(() => process.exit(0)); });
+  process.on('SIGTERM', () => { server.closeIdleConnections(); server.close(() => process.exit(0)); });
 `;
 
 /** Answers its health checks with a 500 as soon as the file is there. */

@@ -1,37 +1,24 @@
 /** `rollback` over the wire, with tasks that are real processes: from states that somebody or something else has left. */
 import { type Aws, connectAws } from '../../src/aws/aws.ts';
 import { type CanaryError, ExitCode } from '../../src/errors.ts';
-import { packImage } from '../../src/image/pack.ts';
-import { pushImage } from '../../src/image/registry-client.ts';
-import { buildInfra } from '../../src/infra/build-infra.ts';
-import { describePlace } from '../../src/infra/describe-infra.ts';
 import type { ProgressEvent } from '../../src/progress/events.ts';
 import { type Colour, type Version, share } from '../../src/release/model.ts';
 import { observe } from '../../src/release/observe.ts';
 import { type Release, prepareDestroyOld, prepareRollback, prepareRoute } from '../../src/release/operations.ts';
 import { statusOf } from '../../src/release/status.ts';
 import { update } from '../../src/release/update.ts';
-import { versionOf } from '../../src/release/versions.ts';
 import { poll } from '../../src/time.ts';
 import { startLoad } from '../e2e/load.ts';
 import { fakeClock } from '../fake-clock.ts';
 import { type Fault, type FaultyEndpoint, faultyEndpoint } from '../faulty-endpoint.ts';
-import { withFolder } from '../folder.ts';
-import { type Project, REGION, withProject } from '../infra/project.ts';
+import { REGION, withProject } from '../infra/project.ts';
+import { OPTIONS, openRelease, push } from './deployment.ts';
 
 /** ms: each test starts tasks, and one of two rollbacks looks for late writes of the other for 15 seconds. */
 const SLOW_MACHINE = 120_000;
 
 const ALWAYS = Number.POSITIVE_INFINITY;
-const OPTIONS = { definition: undefined, tasks: undefined, acceptDrift: false, replace: false, keepOld: false, destroyOld: false, hold: 0, steps: [100] };
-/** Processes start no faster with the sandbox's clock; they get the time they need. */
-const SETTINGS = { DESIRED_COUNT: '2', HEALTH_CHECK_GRACE_PERIOD: '2000', SETTLE: '0', HOLD: '0' };
-
-const server = (version: string) => `
-  const { createServer } = require('node:http');
-  const server = createServer((request, response) => response.end('Version ${version}')).listen(process.env.PORT, process.env.HOST);
-  process.on('SIGTERM', () => { server.closeIdleConnections(); server.close(() => process.exit(0)); });
-`;
+const AT_ONCE = { ...OPTIONS, steps: [100] };
 
 interface Fleet {
   readonly release: Release;
@@ -56,8 +43,8 @@ async function withFleet(how: 'half' | 'promoted', action: (fleet: Fleet) => Pro
     try {
       const events: ProgressEvent[] = [];
       const release = await openRelease(project, (event) => events.push(event));
-      await update(release, await push(release, '0.9'), OPTIONS);
-      if (how === 'promoted') await update(release, await push(release, '1.0'), OPTIONS);
+      await update(release, await push(release, '0.9'), AT_ONCE);
+      if (how === 'promoted') await update(release, await push(release, '1.0'), AT_ONCE);
       else await halfWay(release, await push(release, '1.0'));
       const { cluster, service, targetGroups } = release.place;
       const followed = (colour: Colour, tasks: number) =>
@@ -94,22 +81,8 @@ async function targets(aws: Aws, group: string): Promise<number> {
 
 async function halfWay(release: Release, version: Version): Promise<void> {
   const { prepareRollout } = await import('../../src/release/operations.ts');
-  await (await prepareRollout(release, version, OPTIONS)).run();
+  await (await prepareRollout(release, version, AT_ONCE)).run();
   await (await prepareRoute(release, { percent: 50, acceptDrift: false, noScale: false, scaleDown: false })).run();
-}
-
-async function openRelease({ session, aws }: Project, onEvent: (event: ProgressEvent) => void): Promise<Release> {
-  const { session: infra, settings } = session(SETTINGS);
-  await buildInfra(infra);
-  const place = await describePlace(aws, settings, settings.service.name);
-  return { ...infra, place, progress: onEvent, author: { by: 'someone@here', command: 'update', host: 'here', pid: process.pid }, dryRun: false };
-}
-
-async function push({ aws, place }: Release, version: string): Promise<Version> {
-  const files = { Dockerfile: 'FROM node:22-alpine\nWORKDIR /app\nCOPY . .\nCMD ["node", "index.js"]\n', 'index.js': server(version) };
-  const image = await withFolder(files, (dir) => packImage(dir, { cpuArchitecture: 'X86_64' }));
-  const digest = await pushImage(image, { ...(await aws.registry.signIn()), repository: place.repositoryName, tag: version });
-  return versionOf(place.repositoryUri, version, digest);
 }
 
 const back = async (release: Release, force = false) => (await prepareRollback(release, { force, breakStickiness: false })).run();
@@ -157,7 +130,7 @@ test('the canary’s service is deleted while it has half of the traffic: the we
     await back(troubled);
     expect(await green()).toEqual([0]);
     expect(new Set(await answers())).toEqual(new Set(['Version 0.9']));
-    expect(endpoint.calls.filter(({ operation }) => /Service$/.test(operation))).toEqual([]);
+    expect(endpoint.calls.filter(({ operation }) => operation.endsWith('Service'))).toEqual([]);
   }), SLOW_MACHINE);
 
 test('a rollback that ended while the old version started goes on with the same command, also when another one began meanwhile', () =>
