@@ -1,5 +1,6 @@
 /** ECS: services, their deployments and tasks, task definitions. */
 import type { Deployment, RegisterTaskDefinitionCommandInput, Service, Task } from '@aws-sdk/client-ecs';
+import { messageOf } from '../errors.ts';
 import type { Connection } from '../settings/connection.ts';
 import { allPages, clientOptions, explaining, isAws, once } from './connect.ts';
 import { registrable } from './registrable.ts';
@@ -85,6 +86,14 @@ export interface Containers {
   taskDefinition(arn: string): Promise<{ definition: TaskDefinition; tags: Record<string, string> } | undefined>;
   /** Returns the ARN of the new revision. */
   registerTaskDefinition(definition: TaskDefinition): Promise<string>;
+}
+
+/**
+ * Whether ECS refused something because it can't use its own role in this account yet: the account's first cluster has that
+ * service-linked role made, and a new role is refused for some seconds. Also for what CloudFormation says of it.
+ */
+export function isRoleTooNew(error: unknown): boolean {
+  return messageOf(error).includes('Unable to assume the service linked role');
 }
 
 /** DescribeServices takes no more names than this. */
