@@ -80,7 +80,10 @@ export interface Containers {
   updateService(cluster: string, name: string, change: ServiceChange): Promise<EcsService>;
   /** Its targets drain and its tasks stop; until then it reads as `DRAINING`. */
   deleteService(cluster: string, name: string): Promise<void>;
-  /** @param status what ECS wants of them: RUNNING (also those on their way there) or STOPPED (for about an hour). */
+  /**
+   * None for a service that AWS does not read back (yet).
+   * @param status what ECS wants of them: RUNNING (also those on their way there) or STOPPED (for about an hour).
+   */
   tasks(cluster: string, service: string, status: 'RUNNING' | 'STOPPED'): Promise<EcsTask[]>;
   /** A revision, ready to be registered again, with its tags; undefined when it does not exist. */
   taskDefinition(arn: string): Promise<{ definition: TaskDefinition; tags: Record<string, string> } | undefined>;
@@ -201,7 +204,10 @@ export function containers(connection: Connection): Containers {
       const arns = await allPages(async (nextToken) => {
         const answer = await client.send(
           new sdk.ListTasksCommand({ cluster, serviceName: service, desiredStatus, nextToken }),
-        );
+        ).catch((error: unknown) => {
+          if (isAws(error, 'ServiceNotFoundException')) return { taskArns: [], nextToken: undefined };
+          throw error;
+        });
         return [answer.taskArns ?? [], answer.nextToken];
       });
       const tasks: EcsTask[] = [];
