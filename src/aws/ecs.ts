@@ -1,5 +1,6 @@
 /** ECS: services, their deployments and tasks, task definitions. */
 import type { Deployment, RegisterTaskDefinitionCommandInput, Service, Task } from '@aws-sdk/client-ecs';
+import { messageOf } from '../errors.ts';
 import { allPages, type Caller, clientOptions, explaining, isAws, once } from './connect.ts';
 import { registrable } from './registrable.ts';
 
@@ -80,12 +81,23 @@ export interface Containers {
   updateService(cluster: string, name: string, change: ServiceChange): Promise<EcsService>;
   /** Its targets drain and its tasks stop; until then it reads as `DRAINING`. */
   deleteService(cluster: string, name: string): Promise<void>;
-  /** @param status what ECS wants of them: RUNNING (also those on their way there) or STOPPED (for about an hour). */
+  /**
+   * None for a service that AWS does not read back (yet).
+   * @param status what ECS wants of them: RUNNING (also those on their way there) or STOPPED (for about an hour).
+   */
   tasks(cluster: string, service: string, status: 'RUNNING' | 'STOPPED'): Promise<EcsTask[]>;
   /** A revision, ready to be registered again, with its tags; undefined when it does not exist. */
   taskDefinition(arn: string): Promise<{ definition: TaskDefinition; tags: Record<string, string> } | undefined>;
   /** Returns the ARN of the new revision. */
   registerTaskDefinition(definition: TaskDefinition): Promise<string>;
+}
+
+/**
+ * Whether ECS refused something because it can't use its own role in this account yet: the account's first cluster has that
+ * service-linked role made, and a new role is refused for some seconds. Also for what CloudFormation says of it.
+ */
+export function isRoleTooNew(error: unknown): boolean {
+  return messageOf(error).includes('Unable to assume the service linked role');
 }
 
 /** DescribeServices takes no more names than this. */
@@ -193,7 +205,10 @@ export function containers(caller: Caller): Containers {
       const arns = await allPages(async (nextToken) => {
         const answer = await client.send(
           new sdk.ListTasksCommand({ cluster, serviceName: service, desiredStatus, nextToken }),
-        );
+        ).catch((error: unknown) => {
+          if (isAws(error, 'ServiceNotFoundException')) return { taskArns: [], nextToken: undefined };
+          throw error;
+        });
         return [answer.taskArns ?? [], answer.nextToken];
       });
       const tasks: EcsTask[] = [];

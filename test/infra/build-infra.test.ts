@@ -65,6 +65,17 @@ test('reads that lag behind what was just asked for are waited for', () =>
     expect((await buildInfra(session().session)).changed).toBe(false);
   }, { lagMs: 10_000, seed: 3 }));
 
+test('the first cluster of an account is made although ECS has no role there yet', () =>
+  withProject(async ({ session, aws }) => {
+    const { session: own, events } = session();
+    expect((await buildInfra(own)).changed).toBe(true);
+    expect((await aws.stacks.describe('fleet'))?.status).toBe('CREATE_COMPLETE');
+    const told = events.flatMap((event) => (event.type === 'resource' && event.status === 'CREATE_FAILED' ? [event.resource] : []));
+    expect(told).toContain('Cluster');
+    expect(events).toContainEqual({ type: 'warning', text: expect.stringContaining('ECS can not use its role in this account yet') });
+    expect((await buildInfra(session().session)).changed).toBe(false);
+  }, { freshAccount: true }));
+
 test('a changed setting updates what is there, and moves no traffic', () =>
   withProject(async ({ session, aws, sandbox }) => {
     await buildInfra(session().session);
