@@ -187,6 +187,11 @@ test('as a user types it: the flag beats the settings, and --json names the reas
       MAX_5XX: '60%',
       SERVER_MAX_5XX: '50%',
     };
+    const planned = (...bounds: string[]) => cli(['update', '--tag', '1.0', '--dry-run', ...bounds], { env });
+    const untilTold = 'hold for 15s, watching its health, and until metrics tell whether it keeps to its bounds';
+    expect((await planned()).stdout.split(untilTold)).toHaveLength(3);
+    expect((await planned('--max-5xx', 'none')).stdout).not.toContain('bounds');
+
     const { code, stdout } = await withFolder(filesOf('1.0', SOME_5XX), (dir) =>
       underLoad(project, () => cli(['update', dir, '--tag', '1.0', '--max-5xx', '1%', '--json'], { env })),
     );
