@@ -22,17 +22,18 @@ export interface Aws {
 
 /**
  * Nothing is loaded or connected before its first call.
- * @param hurried has the parameter store answer or fail within seconds: for the way back, which can do without it.
+ * @param hurried has the parameter store, STS and CloudFormation answer or fail within seconds: for the way back, which can do
+ *   without them.
  */
 export function connectAws(connection: Connection, { hurried = false }: { hurried?: boolean } = {}): Aws {
   return {
-    identity: identity(connection),
+    identity: identity(connection, { hurried }),
     loadBalancing: loadBalancing(connection),
     containers: containers(connection),
     registry: registry(connection),
     parameters: parameters(connection, { hurried }),
     logs: logs(connection),
     metrics: metrics(connection),
-    stacks: stacks(connection),
+    stacks: stacks(connection, { hurried }),
   };
 }

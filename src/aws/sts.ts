@@ -7,10 +7,11 @@ export interface Identity {
   account(): Promise<string>;
 }
 
-export function identity(connection: Connection): Identity {
+/** @param hurried answers or fails within seconds, whatever the network does. */
+export function identity(connection: Connection, { hurried = false }: { hurried?: boolean } = {}): Identity {
   const connect = once(async () => {
     const sdk = await import('./sdk/sts.ts');
-    return { sdk, client: explaining('sts', new sdk.STSClient(clientOptions(connection))) };
+    return { sdk, client: explaining('sts', new sdk.STSClient(clientOptions(connection, { hurried }))) };
   });
   return {
     async account() {
