@@ -73,8 +73,11 @@ export interface ServiceChange {
 }
 
 export interface Containers {
-  /** Services that exist among the named ones; INACTIVE ones do not count. */
-  describeServices(cluster: string, names: readonly string[]): Promise<EcsService[]>;
+  /**
+   * Services that exist among the named ones; INACTIVE ones do not count.
+   * @param patience ms after which it fails; by default it tries for as long as makes sense.
+   */
+  describeServices(cluster: string, names: readonly string[], patience?: number): Promise<EcsService[]>;
   /** Names of the active services of a cluster; empty when there is no such cluster. */
   listServices(cluster: string): Promise<string[]>;
   createService(service: NewService): Promise<EcsService>;
@@ -112,13 +115,14 @@ export function containers(caller: Caller): Containers {
   });
 
   return {
-    async describeServices(cluster, names) {
+    async describeServices(cluster, names, patience) {
       const { sdk, client } = await connect();
+      const options = patience === undefined ? {} : { abortSignal: AbortSignal.timeout(patience) };
       const found: EcsService[] = [];
       for (let start = 0; start < names.length; start += SERVICES_AT_ONCE) {
         const services = names.slice(start, start + SERVICES_AT_ONCE);
         try {
-          const answer = await client.send(new sdk.DescribeServicesCommand({ cluster, services, include: ['TAGS'] }));
+          const answer = await client.send(new sdk.DescribeServicesCommand({ cluster, services, include: ['TAGS'] }), options);
           found.push(...(answer.services ?? []).filter(({ status }) => status !== 'INACTIVE').map(toService));
         } catch (error) {
           if (!isAws(error, 'ClusterNotFoundException')) throw error;
