@@ -20,5 +20,5 @@ export async function insistently<T>({ clock, signal, pollInterval }: Wait, atte
 
 function isTrouble(thrown: unknown): boolean {
   const error = unexpected(thrown);
-  return error instanceof CanaryError && ['aws-error', 'access-denied', 'no-network'].includes(error.code);
+  return error instanceof CanaryError && ['aws-error', 'access-denied', 'no-network', 'bad-answer'].includes(error.code);
 }
