@@ -1,6 +1,6 @@
 # Everything here does its own set-up: a fresh clone needs Node 20 or newer and nothing else.
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test torture lint bench clean
 
 # A whole canary on this machine, in about a minute.
 demo: node_modules
@@ -9,6 +9,10 @@ demo: node_modules
 # Builds, then every test.
 test: node_modules
 	npm test
+
+# Kills every command at every AWS call it makes: about 45 minutes.
+torture: node_modules
+	npm run --silent torture
 
 lint: node_modules
 	npm run lint

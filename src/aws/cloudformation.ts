@@ -49,7 +49,7 @@ export interface Stacks {
   update(request: StackRequest, operation: string): Promise<'updating' | 'unchanged'>;
   /** Begins to delete a stack. */
   delete(nameOrId: string, operation: string): Promise<void>;
-  /** The events of the operation that began last, oldest first. */
+  /** The events of the operation that began last, oldest first; none where the stack is not read back yet. */
   lastEvents(nameOrId: string): Promise<StackEvent[]>;
 }
 
@@ -112,7 +112,10 @@ export function stacks(caller: Caller): Stacks {
       const events: StackEvent[] = [];
       let NextToken: string | undefined;
       do {
-        const answer = await client.send(new sdk.DescribeStackEventsCommand({ StackName: nameOrId, NextToken }));
+        const answer = await client.send(new sdk.DescribeStackEventsCommand({ StackName: nameOrId, NextToken })).catch((error: unknown) => {
+          if (isMissing(error)) return { StackEvents: [], NextToken: undefined };
+          throw error;
+        });
         for (const event of answer.StackEvents ?? []) {
           events.unshift({
             id: event.EventId ?? '',

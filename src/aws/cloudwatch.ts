@@ -1,5 +1,5 @@
 /** What load balancers report to CloudWatch. */
-import type { MetricDataResult } from '@aws-sdk/client-cloudwatch';
+import type { Dimension, MetricDataQuery, MetricDataResult } from '@aws-sdk/client-cloudwatch';
 import { allPages, type Caller, clientOptions, explaining, once } from './connect.ts';
 
 export interface Metrics {
@@ -9,6 +9,21 @@ export interface Metrics {
    * group without any is left out.
    */
   requestCounts(loadBalancerArn: string, targetGroupArns: readonly string[], since: Date, until: Date): Promise<Map<string, number>>;
+  /**
+   * The whole minutes of one target group, oldest first, that began between the two moments, in which it got requests, as far
+   * as they are reported.
+   * @param statistic of its response times, in CloudWatch's words: `Average`, `p99`.
+   */
+  minutes(loadBalancerArn: string, targetGroupArn: string, statistic: string, since: Date, until: Date): Promise<Minute[]>;
+}
+
+/** How a target group answered the requests of one minute. */
+export interface Minute {
+  readonly requests: number;
+  /** Answers with a 5xx of its targets, and connections that its targets did not take: those the load balancer answers with 502. */
+  readonly errors: number;
+  /** ms; undefined where no target answered. */
+  readonly latency: number | undefined;
 }
 
 /** Seconds: load balancers report minute by minute. */
@@ -22,34 +37,60 @@ export function metrics(caller: Caller): Metrics {
     // Metrics only inform: a network that does not lead to CloudWatch must not hold up a release for long.
     return { sdk, client: explaining('cloudwatch', new sdk.CloudWatchClient(await clientOptions(caller, { hurried: true }))) };
   });
+
+  async function read(queries: readonly MetricDataQuery[], since: Date, until: Date): Promise<MetricDataResult[]> {
+    if (until.getTime() - since.getTime() < SHORTEST_RANGE) return [];
+    const { sdk, client } = await connect();
+    return allPages(async (NextToken) => {
+      const answer = await client.send(
+        new sdk.GetMetricDataCommand({ MetricDataQueries: [...queries], StartTime: since, EndTime: until, NextToken }),
+      );
+      return [answer.MetricDataResults ?? [], answer.NextToken];
+    });
+  }
+
   return {
     async requestCounts(loadBalancerArn, targetGroupArns, since, until) {
-      if (until.getTime() - since.getTime() < SHORTEST_RANGE) return new Map();
-      const { sdk, client } = await connect();
-      const queries = targetGroupArns.map((arn, index) => requestCount(idOf(index), loadBalancerArn, arn));
-      const results = await allPages(async (NextToken) => {
-        const answer = await client.send(
-          new sdk.GetMetricDataCommand({ MetricDataQueries: queries, StartTime: since, EndTime: until, NextToken }),
-        );
-        return [answer.MetricDataResults ?? [], answer.NextToken];
+      const query = (arn: string, index: number) => queryOf(`group${index}`, 'RequestCount', 'Sum', dimensions(loadBalancerArn, arn));
+      const results = await read(targetGroupArns.map(query), since, until);
+      const counts = targetGroupArns.map((arn, index) => {
+        const points = pointsOf(results, `group${index}`, since);
+        return [arn, [...points.values()].reduce((sum, value) => sum + value, 0)] as const;
       });
-      const counts = targetGroupArns.map((arn, index) => [arn, countOf(results.filter(({ Id }) => Id === idOf(index)), since)] as const);
       return new Map(counts.filter(([, count]) => count > 0));
+    },
+
+    async minutes(loadBalancerArn, targetGroupArn, statistic, since, until) {
+      const of = dimensions(loadBalancerArn, targetGroupArn);
+      const queries = [
+        queryOf('requests', 'RequestCount', 'Sum', of),
+        queryOf('answered', 'HTTPCode_Target_5XX_Count', 'Sum', of),
+        queryOf('refused', 'TargetConnectionErrorCount', 'Sum', of),
+        queryOf('time', 'TargetResponseTime', statistic, of),
+      ];
+      const results = await read(queries, since, until);
+      const [requests, answered, refused, time] = queries.map(({ Id }) => pointsOf(results, Id, since));
+      return [...(requests ?? [])]
+        .toSorted(([left], [right]) => left - right)
+        .map(([at, count]) => {
+          const seconds = time?.get(at);
+          // A connection that is tried twice must not count for more requests than there were.
+          const errors = Math.min(count, (answered?.get(at) ?? 0) + (refused?.get(at) ?? 0));
+          return { requests: count, errors, latency: seconds === undefined ? undefined : seconds * 1_000 };
+        });
     },
   };
 }
 
-function idOf(index: number): string {
-  return `group${index}`;
+function queryOf(Id: string, MetricName: string, Stat: string, Dimensions: Dimension[]) {
+  return { Id, MetricStat: { Metric: { Namespace: 'AWS/ApplicationELB', MetricName, Dimensions }, Period: PERIOD, Stat } };
 }
 
-function requestCount(Id: string, loadBalancerArn: string, targetGroupArn: string) {
-  const Dimensions = [
+function dimensions(loadBalancerArn: string, targetGroupArn: string): Dimension[] {
+  return [
     { Name: 'LoadBalancer', Value: resourceOf(loadBalancerArn).replace('loadbalancer/', '') },
     { Name: 'TargetGroup', Value: resourceOf(targetGroupArn) },
   ];
-  const Metric = { Namespace: 'AWS/ApplicationELB', MetricName: 'RequestCount', Dimensions };
-  return { Id, MetricStat: { Metric, Period: PERIOD, Stat: 'Sum' } };
 }
 
 /** The part of an ARN after its last colon: what dimensions are called by. */
@@ -57,8 +98,13 @@ function resourceOf(arn: string): string {
   return arn.slice(arn.lastIndexOf(':') + 1);
 }
 
-/** CloudWatch rounds the start down: the minute in which `since` falls is among the results, and is not counted. */
-function countOf(results: readonly MetricDataResult[], since: Date): number {
-  const points = results.flatMap(({ Timestamps = [], Values = [] }) => Values.map((value, index) => ({ value, at: Timestamps[index] })));
-  return points.reduce((sum, { value, at }) => (at && at >= since ? sum + value : sum), 0);
+/**
+ * Values above 0 of a query by their minute, in ms since 1970. CloudWatch rounds the start down: the minute in which `since`
+ * falls is among the results, and is not counted.
+ */
+function pointsOf(results: readonly MetricDataResult[], id: string, since: Date): Map<number, number> {
+  const points = results.filter(({ Id }) => Id === id).flatMap(({ Timestamps = [], Values = [] }) =>
+    Timestamps.map((at, index) => [at.getTime(), Values[index] ?? 0] as const),
+  );
+  return new Map(points.filter(([at, value]) => at >= since.getTime() && value > 0));
 }

@@ -39,6 +39,8 @@ export interface EcsTask {
   readonly id: string;
   readonly lastStatus: string;
   readonly deploymentId: string | undefined;
+  /** `EssentialContainerExited`, `TaskFailedToStart`, `ServiceSchedulerInitiated`, `UserInitiated`, or what AWS adds later. */
+  readonly stopCode: string | undefined;
   readonly stoppedReason: string | undefined;
   readonly containers: readonly { name: string; exitCode: number | undefined; reason: string | undefined }[];
   /** VPC addresses, as targets are registered by. */
@@ -270,6 +272,7 @@ function toTask(task: Task): EcsTask {
     id: lastPart(needed(task.taskArn, 'DescribeTasks', 'the ARN of a task')),
     lastStatus: needed(task.lastStatus, 'DescribeTasks', 'the status of a task'),
     deploymentId: task.startedBy,
+    stopCode: task.stopCode,
     stoppedReason: task.stoppedReason,
     containers: (task.containers ?? []).map(({ name = '', exitCode, reason }) => ({ name, exitCode, reason })),
     addresses: (task.containers ?? []).flatMap(({ networkInterfaces }) =>

@@ -81,6 +81,19 @@ export const acceptDriftOption = () => option('--accept-drift', 'go on although 
 
 export const noScaleOption = () => option('--no-scale', 'refuse instead of starting the tasks that the share needs');
 
+export const onInterruptOption = () =>
+  option('--on-interrupt <what>', 'after Ctrl-C or SIGTERM: stop, or rollback first (default: stop)');
+
+/**
+ * Whether an interruption is to take the users back.
+ * @throws CanaryError `usage`.
+ */
+export function goesBack(values: Values): boolean {
+  const what = values['onInterrupt'] ?? 'stop';
+  if (what === 'stop' || what === 'rollback') return what === 'rollback';
+  throw usageError(`--on-interrupt is "${what}": it should be stop or rollback.`);
+}
+
 /** Whether `--no-scale` was given: commander keeps a negated option under its positive name. */
 export function scalesNot(values: Values): boolean {
   return values['scale'] === false;

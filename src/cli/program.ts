@@ -105,7 +105,16 @@ async function runCommand(command: Command, values: Values, argument: string | u
   const out = json ? terminal.stderr : terminal.stdout;
   const quiet = isSet(values, 'quiet');
   const shown = await makeProgress(terminal, values);
-  const interrupt = interruptible(() => quiet || terminal.stderr.write('Stopping at the next safe point; once more to stop at once.\n'));
+  const interrupt = interruptible({
+    first: () => {
+      shown.end();
+      if (!quiet) terminal.stderr.write('Stopping at the next safe point; once more to stop at once.\n');
+    },
+    second: () => {
+      shown.end();
+      if (command.writes) terminal.stderr.write(ENDED_AT_ONCE);
+    },
+  });
   try {
     const context: Context = {
       terminal,
@@ -135,6 +144,11 @@ async function runCommand(command: Command, values: Values, argument: string | u
     interrupt.end();
   }
 }
+
+const ENDED_AT_ONCE = `Ended at once, in the middle of its work.
+Next: the same command again   (carries on)
+      ecs-canary status   (shows where users are)
+`;
 
 /** Spinners and colours only where somebody watches: standard output is a terminal, and nobody asked for less. */
 async function makeProgress(terminal: Terminal, values: Values) {

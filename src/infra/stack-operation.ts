@@ -22,7 +22,7 @@ export interface Followed {
  * @throws CanaryError `stack-failed` with the first real cause; `timeout` (exit 124), after which AWS goes on by itself.
  */
 export async function followStack({ stack, operation, verb, usersAre, next }: Followed, session: FollowSession, wait: Wait): Promise<void> {
-  const { status, events } = await untilSettled(stack, operation, session, wait);
+  const { status, events } = await untilSettled({ stack, operation, mayBeGone: verb === 'deleted' }, session, wait);
   if (SUCCESS.has(status)) return;
   throw new CanaryError({
     code: 'stack-failed',
@@ -37,7 +37,7 @@ export async function followStack({ stack, operation, verb, usersAre, next }: Fo
  * @throws CanaryError `timeout` (exit 124).
  */
 export async function awaitStack(stack: string, session: FollowSession, wait: Wait): Promise<void> {
-  await untilSettled(stack, undefined, session, wait);
+  await untilSettled({ stack, operation: undefined, mayBeGone: true }, session, wait);
 }
 
 type FollowSession = Pick<InfraSession, 'aws' | 'progress'>;
@@ -48,11 +48,19 @@ interface Settled {
   readonly events: readonly StackEvent[];
 }
 
-function untilSettled(stack: string, operation: string | undefined, { aws, progress }: FollowSession, wait: Wait): Promise<Settled> {
+interface Awaited {
+  readonly stack: string;
+  /** Not given: any operation. */
+  readonly operation: string | undefined;
+  /** Whether it has settled once it is not found; else it is not read back yet. */
+  readonly mayBeGone: boolean;
+}
+
+function untilSettled({ stack, operation, mayBeGone }: Awaited, { aws, progress }: FollowSession, wait: Wait): Promise<Settled> {
   const told = new Set<string>();
   return poll(`stack ${nameOf(stack)}`, wait, async () => {
     const found = await aws.stacks.describe(stack);
-    if (!found) return { status: 'DELETE_COMPLETE', events: [] };
+    if (!found) return mayBeGone ? { status: 'DELETE_COMPLETE', events: [] } : undefined;
     const events = await aws.stacks.lastEvents(found.id);
     // What was just asked for may not be read back yet.
     if (operation !== undefined && events[0]?.operation !== operation) return undefined;

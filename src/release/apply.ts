@@ -12,7 +12,8 @@ import type { Modified } from './rule-writes.ts';
 import { settle } from './settle.ts';
 import { setStickiness, waitCookies } from './stickiness.ts';
 import type { RecordEntry, SetWeights, Step, Stop, WaitStarted } from './step.ts';
-import { scaleVersion, startVersion, stopVersion, waitStarted } from './tasks.ts';
+import { bringBack, scaleVersion, startVersion, stopVersion, waitStarted } from './tasks.ts';
+import type { Look } from './watch.ts';
 import { setWeights } from './weights.ts';
 
 /** ms that a version which did not start gets to go away. */
@@ -25,6 +26,8 @@ export interface Run {
   readonly wait: Wait;
   /** The pair's release log, as known when the plan was made. */
   readonly log: LogWriter;
+  /** Looks at the canary at every look of a wait; undefined where nobody watches it. */
+  readonly watch?: Look;
 }
 
 /** What steps that start and stop tasks need besides. */
@@ -58,7 +61,7 @@ export async function apply(steps: readonly Step[], run: ServiceRun): Promise<Mo
   let started = '';
   // Asked before anything is recorded, too: the log must not name a primary that cannot be one.
   const move = steps.find((step) => step.do === 'set-weights');
-  if (move && !steps.some((step) => step.do === 'start')) await requireReceiver(move, run);
+  if (move && !steps.some((step) => step.do === 'start' || step.do === 'bring-back')) await requireReceiver(move, run);
   for (const step of steps) {
     run.wait.signal.throwIfAborted();
     switch (step.do) {
@@ -67,6 +70,9 @@ export async function apply(steps: readonly Step[], run: ServiceRun): Promise<Mo
         break;
       case 'scale':
         await scaleVersion(step, run);
+        break;
+      case 'bring-back':
+        started = await bringBack(step, run);
         break;
       case 'wait-started':
         await waitOrCleanUp(step, step.deployment ?? started, run);
@@ -111,6 +117,7 @@ async function applyToTraffic(step: Step, run: Run): Promise<Modified> {
       return [];
     case 'start':
     case 'scale':
+    case 'bring-back':
     case 'wait-started':
     case 'stop':
       throw new Error('a step about tasks needs a service of the project');

@@ -2,11 +2,11 @@
 import { unexpected } from '../aws/connect.ts';
 import { CanaryError, ExitCode } from '../errors.ts';
 import { type Pair, weightOf } from './model.ts';
-import { observe, observeTraffic } from './observe.ts';
+import { observeHard, observeTraffic } from './observe.ts';
 import type { Release, Session } from './operations.ts';
 import { DRIFT, orAccept, routeBack } from './refusals.ts';
 import { rolesOf } from './roles.ts';
-import { shares, whereUsersAre } from './whereabouts.ts';
+import { whereUsersAre, whereUsersOfPairAre } from './whereabouts.ts';
 
 /** What is known of the users when an operation failed. */
 interface Whereabouts {
@@ -25,7 +25,7 @@ interface Whereabouts {
  */
 export async function explained(thrown: unknown, release: Release, { moves }: { moves: boolean }): Promise<unknown> {
   return complete(thrown, release, moves, async () => {
-    const state = await observe(release.aws, release.place);
+    const state = await observeHard(release.aws, release.place);
     const roles = rolesOf(state);
     return {
       usersAre: whereUsersAre(state),
@@ -41,7 +41,7 @@ export async function explainedTraffic(thrown: unknown, session: Session, pair: 
   return complete(thrown, session, true, async () => {
     const traffic = await observeTraffic(session.aws, pair);
     return {
-      usersAre: shares(traffic, [[pair.primary, pair.primary], [pair.canary, pair.canary]]),
+      usersAre: whereUsersOfPairAre(traffic, pair),
       canary: weightOf(traffic, pair.canary),
       back: routeBack(pair),
       more: undefined,
@@ -80,7 +80,7 @@ async function complete(thrown: unknown, { author }: Session, moves: boolean, lo
   }
   const mayHaveWeight = found.canary === undefined ? moves : found.canary > 0;
   if (mayHaveWeight && (error.exitCode === ExitCode.failed || error.exitCode === ExitCode.timeout)) {
-    return error.with({ usersAre, exitCode: ExitCode.paused, next: error.next ?? `${found.back ?? 'ecs-canary rollback'}, or ${again}` });
+    return error.with({ usersAre, exitCode: ExitCode.paused, next: error.next ?? [...new Set([found.back ?? 'ecs-canary rollback', again])].join(', or ') });
   }
   return error.with({ usersAre, next: error.next ?? found.more });
 }

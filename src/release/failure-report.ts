@@ -1,4 +1,4 @@
-/** Why a version did not start: what ECS says of its tasks, and what its containers said last. */
+/** Why a version is bad: what ECS says of its tasks, and what its containers said last. */
 import type { EcsService, EcsTask } from '../aws/ecs.ts';
 import type { ServiceRun } from './apply.ts';
 import type { Colour } from './model.ts';
@@ -8,18 +8,31 @@ import { mainContainer } from './task-definition.ts';
 const LOG_LINES = 10;
 const EVENTS = 5;
 
-/** Several lines: the tasks' reasons and exit codes, the service's last events, the last log lines of one task. */
-export async function whyStopped(service: EcsService, stopped: readonly EcsTask[], run: ServiceRun, colour: Colour): Promise<string> {
+/** What a report reads. */
+type Reader = Pick<ServiceRun, 'aws' | 'place'>;
+
+/**
+ * Several lines: the headline, the stopped tasks' reasons and exit codes, the service's last events, the last log lines of one task.
+ * @param running tasks whose log is shown where no stopped one has any.
+ */
+export async function failureReport(
+  headline: string,
+  tasks: { readonly stopped: readonly EcsTask[]; readonly running?: readonly EcsTask[] },
+  service: EcsService,
+  colour: Colour,
+  run: Reader,
+): Promise<string> {
+  const { stopped, running = [] } = tasks;
   const targets = await run.aws.loadBalancing.targetHealth(run.place.targetGroups[colour]);
   const unhealthy = targets.filter(({ state, description }) => state === 'unhealthy' && description);
   const reason = service.deployment?.rolloutStateReason;
   return [
-    `The tasks of ${service.name} do not start: ${stopped.length} of them stopped.`,
+    headline,
     ...(service.deployment?.rolloutState === 'FAILED' && reason ? [reason] : []),
     ...section('Stopped tasks:', [...new Set(stopped.map(describeTask))]),
     ...section('Unhealthy targets:', [...new Set(unhealthy.map(({ description = '' }) => description))]),
     ...section('Last events of the service:', service.events.slice(0, EVENTS).toReversed()),
-    ...section('Last lines of its log:', await lastLines(service, stopped, run)),
+    ...section('Last lines of its log:', await lastLines(service, [...stopped, ...running], run)),
   ].join('\n');
 }
 
@@ -31,14 +44,14 @@ function describeTask({ stoppedReason, containers }: EcsTask): string {
 }
 
 /** The awslogs driver names a task's stream prefix/container/task. Logs are a help, never a reason to fail otherwise. */
-async function lastLines(service: EcsService, stopped: readonly EcsTask[], run: ServiceRun): Promise<string[]> {
+async function lastLines(service: EcsService, tasks: readonly EcsTask[], run: Reader): Promise<string[]> {
   const revision = await revisionOf(run.aws, service.taskDefinition);
   const container = revision && mainContainer(revision.definition, run.place.service);
   const options = container?.logConfiguration?.options ?? {};
   const group = options['awslogs-group'];
   const prefix = options['awslogs-stream-prefix'];
   if (!group || !prefix) return [];
-  for (const { id } of stopped) {
+  for (const { id } of tasks) {
     const lines = await run.aws.logs.lastLines(group, `${prefix}/${container?.name}/${id}`, LOG_LINES).catch(() => []);
     if (lines.length > 0) return lines;
   }

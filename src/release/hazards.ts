@@ -1,13 +1,28 @@
 /** What a change of weights cannot see to, in words for the operator. Pure. */
 import { formatDuration } from '../settings/duration.ts';
-import { type ColourState, type Pair, type State, type Traffic, nameOf, share } from './model.ts';
+import { type ColourState, type Pair, type State, type Traffic, healthyTargets, nameOf, share, weightOf } from './model.ts';
 import { foreignRules } from './safety.ts';
 import type { SetWeights, Step } from './step.ts';
 
 /** What hurts about the steps' change of weights; nothing where they change none. */
 export function hazardsOf(traffic: Traffic, steps: readonly Step[]): string[] {
   const move = steps.find((step) => step.do === 'set-weights');
-  return move ? [...unlikeGroups(traffic), ...stickyRules(move), ...foreignTraffic(traffic, move), ...zoneGaps(traffic, move)] : [];
+  if (!move) return [];
+  const comes = steps.some((step) => step.do === 'wait-started');
+  const hazards = [...unlikeGroups(traffic), ...stickyRules(move), ...foreignTraffic(traffic, move), ...zoneGaps(traffic, move)];
+  return [...hazards, ...(comes ? standstill(traffic, move) : forced(traffic, move))];
+}
+
+/** Weights stay as they are until the version that had production has healthy targets again. */
+function standstill({ rules, targets }: Traffic, { pair: { primary }, percent }: SetWeights): string[] {
+  const most = Math.round(weightOf({ rules }, primary));
+  if (percent > 0 || most === 0 || healthyTargets({ targets }, primary) > 0) return [];
+  return [`Up to ${most}% of the traffic reaches ${primary} already, which has no healthy target yet: these requests may fail until it has.`];
+}
+
+function forced({ targets, healthUnknown }: Traffic, { pair: { primary }, percent, force }: SetWeights): string[] {
+  if (!force || percent > 0 || healthUnknown || healthyTargets({ targets }, primary) > 0) return [];
+  return [`${primary} gets all traffic and has no healthy target: requests may fail until it has.`];
 }
 
 /** What hurts whatever the weights are. */

@@ -6,6 +6,14 @@ import { weightIn } from './model.ts';
 /** What the pair's other group holds: a version being tried, one that a promotion replaced, or one that was rolled back. */
 export type OtherRole = 'canary' | 'replaced' | 'rolled-back';
 
+interface Other {
+  readonly targetGroup: string;
+  readonly role: OtherRole;
+  readonly version?: string;
+  /** Its tasks were to be stopped for good: once they are gone, no way back leads there. */
+  readonly destroyed?: boolean;
+}
+
 /** Weights of primary and other in one rule. */
 type RuleWeights = readonly [primary: number, other: number];
 
@@ -34,7 +42,7 @@ export interface LogEntry {
   readonly ended?: string;
   /** ARN of the target group that owns production once this entry's change is done. */
   readonly primary: string;
-  readonly other: { readonly targetGroup: string; readonly role: OtherRole; readonly version?: string } | undefined;
+  readonly other: Other | undefined;
   /** Percent that the change gives to the other group. */
   readonly percent: number;
   /** Tasks that the primary had when the release began. */
@@ -95,7 +103,7 @@ const schema = z.object({
   ended: z.iso.datetime().optional(),
   primary: z.string(),
   other: z
-    .object({ targetGroup: z.string(), role: z.enum(['canary', 'replaced', 'rolled-back']), version: z.string().optional() })
+    .object({ targetGroup: z.string(), role: z.enum(['canary', 'replaced', 'rolled-back']), version: z.string().optional(), destroyed: z.boolean().optional() })
     .optional(),
   percent: z.number(),
   tasks: z.number(),

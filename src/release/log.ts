@@ -64,14 +64,14 @@ export function logPath(pair: Pair): string {
 }
 
 /**
- * All entries, oldest first; a damaged one is left out.
+ * All entries, oldest first; one that is damaged, or about other target groups, is left out.
  * @throws CanaryError `log-damaged` when it is the newest one, which alone says who owns production.
  */
 export async function readLog(parameters: Parameters, pair: Pair): Promise<LogEntry[]> {
   const found = await parameters.list(logPath(pair));
-  const entries = entriesIn(found);
+  const entries = entriesIn(found).filter((entry) => isAbout(entry, pair));
   if ((entries.at(-1)?.number ?? 0) !== newestIn(found)) {
-    const message = 'The newest entry of the release log cannot be read; a newer ecs-canary may have written it.';
+    const message = 'The newest entry of the release log cannot be read, or is about other target groups; a newer ecs-canary may have written it.';
     throw new CanaryError({ code: 'log-damaged', message, next: 'ecs-canary route --canary 0   (writes a new entry past it)' });
   }
   return entries;
@@ -248,6 +248,12 @@ export function logWriter(parameters: Parameters, pair: Pair, author: Author, ne
       }
     },
   };
+}
+
+/** Whether an entry's groups are the pair's. */
+function isAbout({ primary, other }: LogEntry, pair: Pair): boolean {
+  const groups = [pair.primary, pair.canary];
+  return groups.includes(primary) && (!other || groups.includes(other.targetGroup));
 }
 
 /** Whether an error says that another run has the pair. */

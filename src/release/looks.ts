@@ -3,7 +3,7 @@ import { insistently } from '../aws/insist.ts';
 import { CanaryError } from '../errors.ts';
 import { explained } from './explain.ts';
 import { type State, type Traffic, pairAt } from './model.ts';
-import { observe } from './observe.ts';
+import { observe, observeHard } from './observe.ts';
 import type { Release, Session } from './operations.ts';
 import { routeBack } from './refusals.ts';
 import { drift } from './roles.ts';
@@ -36,9 +36,10 @@ async function lookPatiently<T extends Traffic>(session: Session, look: () => Pr
 }
 
 /** What the way back has to do without. */
-export function unknowns({ undiscovered, healthUnknown }: Traffic): string[] {
+export function unknowns({ undiscovered, healthUnknown, tasksUnknown }: Traffic & Pick<State, 'tasksUnknown'>): string[] {
   const rules = undiscovered && `${undiscovered}; only those that the release log remembers are changed`;
-  return [rules, healthUnknown].flatMap((reason) => reason ?? []);
+  const tasks = tasksUnknown && `${tasksUnknown}; what runs is told by the targets`;
+  return [rules, healthUnknown, tasks].flatMap((reason) => reason ?? []);
 }
 
 /**
@@ -47,7 +48,7 @@ export function unknowns({ undiscovered, healthUnknown }: Traffic): string[] {
  */
 export async function observeBefore(release: Release, { emergency }: { emergency: boolean }): Promise<State> {
   try {
-    return await lookWell(release, () => observe(release.aws, release.place), { emergency });
+    return await lookWell(release, () => (emergency ? observeHard : observe)(release.aws, release.place), { emergency });
   } catch (error) {
     const explanation = await explained(error, release, { moves: emergency });
     throw emergency && explanation instanceof CanaryError ? explanation.with({ next: withoutEcs(release) }) : explanation;

@@ -74,7 +74,7 @@ export interface ColourState {
   readonly colour: Colour;
   readonly targetGroup: string;
   readonly service: EcsService | undefined;
-  /** What its service runs; undefined while it wants no tasks. */
+  /** What its service runs, or ran last while it wants no tasks. */
   readonly version: Version | undefined;
   /** Who else registers targets in its group: then weights decide nothing about versions. */
   readonly strangers: readonly string[];
@@ -84,11 +84,24 @@ export interface ColourState {
 export interface State extends Traffic {
   readonly place: Place;
   readonly colours: Readonly<Record<Colour, ColourState>>;
+  /** Why the ECS services are not known; undefined where they were read. */
+  readonly tasksUnknown?: string;
 }
 
 /** Tasks that the colour's service wants. 0 means: the colour is empty, also while old targets still drain. */
 export function desiredTasks(colour: ColourState): number {
   return colour.service?.desired ?? 0;
+}
+
+/** Whether a version runs in the colour; where ECS does not tell, its targets do. */
+export function isOccupied({ tasksUnknown, healthUnknown, targets }: State, colour: ColourState): boolean {
+  if (!tasksUnknown) return desiredTasks(colour) > 0;
+  return healthUnknown !== undefined || (targets.get(colour.targetGroup) ?? []).some(({ state }) => state !== 'draining');
+}
+
+/** Whether the colour's service could run its version again. */
+export function canComeBack({ service }: ColourState): boolean {
+  return service?.status === 'ACTIVE' && service.taskDefinition !== '';
 }
 
 /** What people call the colour's version. */

@@ -38,6 +38,10 @@ export interface Move extends Shift {
   readonly scaleDown?: boolean;
   /** Stickiness that is off once this is done, to be put back later; by default what an earlier run left so. */
   readonly stickiness?: LogEntry['stickiness'];
+  /** Steps that give the primary healthy targets before it gets weight. */
+  readonly revival?: readonly Step[];
+  /** The command for a user whose way back is refused, and why. */
+  readonly otherwise?: string;
 }
 
 /** Tasks that the whole traffic needs: as many as the primary had when the release began, or more if it has more by now. */
@@ -47,7 +51,7 @@ export function fullCount(state: State, primary: ColourState): number {
 
 /** The steps that give `other` its share, with the tasks and the stickiness that go with it; none where all is so already. */
 export function moveSteps(state: State, primary: ColourState, other: ColourState, move: Move): Step[] {
-  const { percent, role, stickiness, scope, emergency } = move;
+  const { percent, role, stickiness, scope, emergency, revival = [] } = move;
   const recorded = record(state, primary, other, { role, percent, stickiness, scope, emergency });
   const growth = growthOf(state, primary, other, move);
   const weights = weightSteps(state, pairOf(primary, other), {
@@ -55,9 +59,10 @@ export function moveSteps(state: State, primary: ColourState, other: ColourState
     newVersionPercent: percent,
     tasks: fullCount(state, primary),
     healthComes: growth.length > 0,
+    primaryComes: revival.length > 0,
   });
   const shrinkage = shrinkageOf(state, primary, other, move);
-  const steps = [...growth, ...weights, ...shrinkage, ...restoration(state, pairOf(primary, other), recorded.entry, move)];
+  const steps = [...growth, ...revival, ...weights, ...shrinkage, ...restoration(state, pairOf(primary, other), recorded.entry, move)];
   return steps.length === 0 ? [] : [recorded, ...steps];
 }
 
@@ -66,8 +71,12 @@ interface Weights extends Shift {
   readonly newVersionPercent: number;
   /** Tasks that the share of healthy targets is measured by. */
   readonly tasks: number;
-  /** Earlier steps of the plan see to the health of the group that gets more. */
+  /** Earlier steps of the plan see to the health of the canary. */
   readonly healthComes?: boolean;
+  /** They see to the health of the primary. */
+  readonly primaryComes?: boolean;
+  /** The command for a user whose way back is refused, and why. */
+  readonly otherwise?: string;
 }
 
 /**
@@ -75,8 +84,8 @@ interface Weights extends Shift {
  * @throws CanaryError when there is no rule to write, or a group that would get more has not enough healthy targets.
  */
 export function weightSteps(traffic: Traffic, pair: Pair, weights: Weights): [] | [SetWeights, Settle] {
-  const { percent, newVersionPercent, tasks, settle, force = false, scope, healthComes = false } = weights;
-  refuse('no-rules', whyNoRules(traffic, pair, scope));
+  const { percent, newVersionPercent, tasks, settle, force = false, scope, healthComes = false, primaryComes = false } = weights;
+  refuse('no-rules', whyNoRules(traffic, pair, scope), 'put both target groups into a listener rule, then the same command again');
   const rules = inScope(traffic.rules, scope);
   const right = rules.filter((rule) => splits(rule, pair, percent));
   const doubtful = right.filter((rule) => (lastSet(traffic, rule, pair) ?? percent) !== percent).map(({ arn }) => arn);
@@ -85,8 +94,9 @@ export function weightSteps(traffic: Traffic, pair: Pair, weights: Weights): [] 
   if (!healthComes && rises) {
     refuse('no-health', whyNotWeight(traffic, pair.canary, percent, tasks), 'ecs-canary status');
   }
-  if (!force && rules.some((rule) => share(rule, pair.canary) > percent)) {
-    refuse('no-health', whyNotReturn(traffic, pair.primary), `${ROUTE_BACK} --force   (all the same)`);
+  // Of weights 0 and 0 nobody has a share, so that the primary gets more there, too.
+  if (!force && !primaryComes && rules.some((rule) => share(rule, pair.primary) < 100 - percent)) {
+    refuse('no-health', whyNotReturn(traffic, pair.primary), weights.otherwise ?? `${ROUTE_BACK} --force   (all the same)`);
   }
   const setWeights: SetWeights = { do: 'set-weights', pair, percent, newVersionPercent, tasks, force, rules, doubtful };
   return [setWeights, { do: 'settle', ms: settle, after: setWeights }];
@@ -152,17 +162,19 @@ interface Recorded {
   readonly emergency?: boolean;
   /** The weights stand as `percent` says by then: there is no "before" that they may still have. */
   readonly moved?: boolean;
+  /** The other one is about to be stopped for good. */
+  readonly destroyed?: boolean;
   /** ARNs of listeners and rules that the change is restricted to. */
   readonly scope?: readonly string[];
   readonly stickiness?: LogEntry['stickiness'];
 }
 
 export function record(state: State, primary: ColourState, other: ColourState, recorded: Recorded): RecordEntry {
-  const { role, percent, emergency = false, moved = false, scope, stickiness = brokenStickiness(state) } = recorded;
+  const { role, percent, emergency = false, moved = false, destroyed, scope, stickiness = brokenStickiness(state) } = recorded;
   const pair = pairOf(primary, other);
   const entry: NewEntry = {
     primary: pair.primary,
-    other: role && { targetGroup: pair.canary, role, version: tagOf(other) },
+    other: role && { targetGroup: pair.canary, role, version: tagOf(other), ...(destroyed && { destroyed }) },
     percent,
     tasks: recorded.tasks ?? lastEntry(state)?.tasks ?? desiredTasks(primary),
     before: moved ? {} : weightsBefore(state.rules, pair.primary, pair.canary),

@@ -23,18 +23,41 @@ export const VERSION_TAG = 'ecs-canary:version';
 
 /** A service of the project: both colours, their rules, targets and log. */
 export async function observe(aws: Aws, place: Place): Promise<State> {
+  const [traffic, services] = await Promise.all([observeTraffic(aws, pairAt(place)), describeServices(aws, place)]);
+  return withServices(aws, place, traffic, services, (service) => versionOf(aws, service, place.service));
+}
+
+/** The same for the way back, which does without what ECS would say. */
+export async function observeHard(aws: Aws, place: Place): Promise<State> {
   const [traffic, services] = await Promise.all([
     observeTraffic(aws, pairAt(place)),
-    aws.containers.describeServices(place.cluster, COLOURS.map((colour) => serviceName(place, colour))),
+    describeServices(aws, place).catch((error: unknown) => ({ error })),
   ]);
+  const unnamed = (service: EcsService) => versionOf(aws, service, place.service).catch(() => undefined);
+  if (!('error' in services)) return withServices(aws, place, traffic, services, unnamed);
+  const tasksUnknown = `the ECS services could not be read: ${messageOf(services.error)}`;
+  return { ...(await withServices(aws, place, traffic, [], unnamed)), tasksUnknown };
+}
+
+function describeServices(aws: Aws, place: Place): Promise<EcsService[]> {
+  return aws.containers.describeServices(place.cluster, COLOURS.map((colour) => serviceName(place, colour)));
+}
+
+async function withServices(
+  aws: Aws,
+  place: Place,
+  traffic: Traffic,
+  services: readonly EcsService[],
+  version: (service: EcsService) => Promise<Version | undefined>,
+): Promise<State> {
   const colourState = async (colour: Colour): Promise<ColourState> => {
     const service = services.find(({ name }) => name === serviceName(place, colour));
     const targetGroup = place.targetGroups[colour];
-    const [version, strangers] = await Promise.all([
-      service && service.desired > 0 ? versionOf(aws, service, place.service) : undefined,
+    const [running, strangers] = await Promise.all([
+      service && version(service),
       observeStrangers(aws, place, targetGroup, service, traffic.targets.get(targetGroup) ?? []).catch(() => []),
     ]);
-    return { colour, targetGroup, service, version, strangers };
+    return { colour, targetGroup, service, version: running, strangers };
   };
   const [blue, green] = await Promise.all([colourState('blue'), colourState('green')]);
   return { ...traffic, place, colours: { blue, green } };

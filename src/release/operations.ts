@@ -9,16 +9,18 @@ import { explained, explainedTraffic } from './explain.ts';
 import { hazardsOf, strangersOf } from './hazards.ts';
 import type { Author, LogWriter } from './log.ts';
 import { lookWell, observeBefore, unknowns } from './looks.ts';
-import { type Pair, type Place, type State, type Traffic, type Version, inScope, tagOf } from './model.ts';
+import { type Pair, type Place, type State, type Traffic, type Version, inScope, isOccupied, tagOf } from './model.ts';
 import type { Shift } from './moves.ts';
 import { observeTraffic, revisionOf } from './observe.ts';
 import { type RolloutIntent, planDestroyOld, planRollout } from './plan-rollout.ts';
-import { type PromoteIntent, type RollbackIntent, type RouteIntent, planPromote, planRollback, planRoute, planRouteGroups } from './plan-route.ts';
+import { type RollbackIntent, planRollback, wayBack } from './plan-rollback.ts';
+import { type PromoteIntent, type RouteIntent, planPromote, planRoute, planRouteGroups } from './plan-route.ts';
 import { drift, rolesOf } from './roles.ts';
 import type { Plan } from './step.ts';
 import { leftBehind, stickyClients } from './stickiness.ts';
 import { ahead, goAhead, inTurn, requireTurn, takeTurn } from './turn.ts';
 import { generate, withVersion } from './task-definition.ts';
+import type { Look } from './watch.ts';
 import type { Modified } from './rule-writes.ts';
 
 /** What every operation works with. */
@@ -38,6 +40,8 @@ export interface Release extends Session {
   readonly settings: Settings;
   /** The log as one run of several operations writes it; without it each operation knows what it observed itself. */
   readonly log?: LogWriter;
+  /** Looks at the canary while its operations wait. */
+  readonly watch?: Look;
 }
 
 /** A plan, and the way to carry it out. `--dry-run` stops here. */
@@ -172,13 +176,10 @@ function tell({ progress }: Session, hazards: readonly (string | undefined)[]): 
 }
 
 async function refuseLeftBehind({ steps }: Plan, state: State, release: Release): Promise<void> {
-  const move = steps.find((step) => step.do === 'set-weights');
-  const roles = rolesOf(state);
-  if (roles.phase === 'nothing' || roles.phase === 'primary') return;
-  const other = roles.phase === 'primary+canary' ? roles.canary : roles.old;
-  const [to, from] = move?.pair.canary === roles.primary.targetGroup ? [other, roles.primary] : [roles.primary, other];
-  const left = await leftBehind(state, steps, from.targetGroup, release);
-  if (left) throw stickyClients(left, tagOf(from), tagOf(to));
+  const way = wayBack(state);
+  if (!way || !isOccupied(state, way.from)) return;
+  const left = await leftBehind(state, steps, way.from.targetGroup, release);
+  if (left) throw stickyClients(left, tagOf(way.from), tagOf(way.to));
 }
 
 function prepared<Result>(release: Release, plan: Plan, log: LogWriter, work: (run: ServiceRun) => Promise<Result>): Prepared<Result> {
@@ -205,6 +206,7 @@ function serviceRun(release: Release, log: LogWriter): ServiceRun {
     progress,
     wait: release.wait(),
     log,
+    watch: release.watch,
     gracePeriod: settings.service.healthCheck.gracePeriod,
     containerPort: settings.service.containerPort,
     definition: () => Promise.reject(new Error('this plan starts no version')),

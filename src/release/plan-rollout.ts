@@ -55,7 +55,7 @@ export function planRollout(state: State, intent: RolloutIntent): Plan {
     return { steps: [...move, ...clear(state, primary, canary, 'rolled-back'), ...startCanary(state, primary, intent)] };
   }
   if (roles.phase === 'primary') refuse('has-weight', whyNotEverything(state, primary), ROUTE_BACK);
-  if (runs(primary, version)) return planAgain(state, roles, version);
+  if (runs(primary, version) && desiredTasks(primary) > 0) return planAgain(state, roles, version);
   refuseContradiction(state, roles, acceptDrift);
   if (roles.phase === 'primary+old') {
     const { old } = roles;
@@ -150,7 +150,7 @@ function clear(state: State, primary: ColourState, other: ColourState, role: Oth
     version: tagOf(other),
     taskDefinition: other.service?.taskDefinition ?? '',
   };
-  return [...cookies(state, other), record(state, primary, other, { role, percent: 0, moved: true }), stop];
+  return [...cookies(state, other), record(state, primary, other, { role, percent: 0, moved: true, destroyed: true }), stop];
 }
 
 /** Clients with a cookie reach the group although it has no weight, and are answered 503 once its targets are gone. */

@@ -1,12 +1,12 @@
-/** Where traffic is to go: the steps of `route`, `promote` and `rollback`. Pure: no clock, no network. */
+/** Where traffic is to go: the steps of `route` and `promote`. Pure: no clock, no network. */
 import { type NewEntry, type OtherRole, weightsBefore } from './log-entry.ts';
-import { type ColourState, type Pair, type State, type Traffic, desiredTasks, healthyTargets, inScope, otherColour, tagOf } from './model.ts';
-import { type Move, type Shift, brokenStickiness, fullCount, moveSteps, pairOf, record, weightSteps } from './moves.ts';
-import { ROUTE_BACK, contradicted, noCanary, noWayBack, nothingRuns, orAccept, refuseContradiction, routeBack } from './refusals.ts';
+import { type Pair, type State, type Traffic, canComeBack, desiredTasks, healthyTargets, inScope, isOccupied, otherColour, tagOf } from './model.ts';
+import { type Shift, brokenStickiness, fullCount, moveSteps, record, weightSteps } from './moves.ts';
+import { wayBack } from './plan-rollback.ts';
+import { ROUTE_BACK, contradicted, noCanary, nothingRuns, orAccept, refuseContradiction, routeBack } from './refusals.ts';
 import { type Roles, drift, lastEntry, roleOfOld, rolesOf } from './roles.ts';
-import type { Plan, SetStickiness, Step } from './step.ts';
+import type { Plan, Step } from './step.ts';
 import { foreignRules } from './safety.ts';
-import { whereUsersAre } from './whereabouts.ts';
 
 export interface RouteIntent extends Shift {
   /** Go on although somebody else changed the weights. */
@@ -19,19 +19,10 @@ export interface RouteIntent extends Shift {
 
 export type PromoteIntent = Pick<RouteIntent, 'settle' | 'acceptDrift' | 'noScale'>;
 
-export interface RollbackIntent {
-  /** ms */
-  readonly settle: number;
-  /** Go back also to a version without a healthy target. */
-  readonly force: boolean;
-  /** Switch group stickiness off, so that clients with a cookie come along. */
-  readonly breakStickiness: boolean;
-}
-
 /** Gives the canary its share in every rule that carries the pair, or in those of the scope. */
 export function planRoute(state: State, { acceptDrift, ...intent }: RouteIntent): Plan {
   const roles = rolesOf(state);
-  if (roles.phase === 'nothing') throw nothingRuns(state);
+  if (roles.phase === 'nothing') throw nothingRuns(state, wayBack(state) && 'ecs-canary rollback');
   if (intent.percent > 0) {
     if (roles.phase !== 'primary+canary') throw noCanary(state);
     refuseContradiction(state, roles, acceptDrift);
@@ -40,7 +31,9 @@ export function planRoute(state: State, { acceptDrift, ...intent }: RouteIntent)
   const other = state.colours[otherColour(primary.colour)];
   const role = roleOfOther(roles);
   const emergency = intent.percent === 0;
-  const steps = moveSteps(state, primary, other, { ...intent, role, emergency });
+  const comesBack = !isOccupied(state, primary) && canComeBack(primary);
+  const otherwise = comesBack ? `ecs-canary rollback   (starts ${tagOf(primary)} first), or ${ROUTE_BACK} --force` : undefined;
+  const steps = moveSteps(state, primary, other, { ...intent, role, emergency, otherwise });
   if (steps.length > 0 || !roles.contradiction) return { steps };
   // The weights are right already; the entry ends the disagreement.
   return { steps: [record(state, primary, other, { role, percent: intent.percent, scope: intent.scope, emergency })] };
@@ -49,7 +42,7 @@ export function planRoute(state: State, { acceptDrift, ...intent }: RouteIntent)
 /** The canary gets everything and is the primary from then on. */
 export function planPromote(state: State, { acceptDrift, ...intent }: PromoteIntent): Plan {
   const roles = rolesOf(state);
-  if (roles.phase === 'nothing') throw nothingRuns(state);
+  if (roles.phase === 'nothing') throw nothingRuns(state, wayBack(state) && 'ecs-canary rollback');
   if (roles.phase !== 'primary+canary') throw noCanary(state);
   refuseContradiction(state, roles, acceptDrift);
   const { primary, canary } = roles;
@@ -67,37 +60,6 @@ export function planPromote(state: State, { acceptDrift, ...intent }: PromoteInt
   return { steps: [...moved, promoted, ...restored, ...announce] };
 }
 
-/** All traffic back to the version that had it, in one weight change. */
-export function planRollback(state: State, intent: RollbackIntent): Plan {
-  const roles = rolesOf(state);
-  switch (roles.phase) {
-    case 'nothing':
-      throw nothingRuns(state);
-    case 'primary': {
-      const { primary } = roles;
-      const other = state.colours[otherColour(primary.colour)];
-      const steps = backSteps(state, primary, other, undefined, intent);
-      if (steps.length > 0) return { steps };
-      if (!roles.contradiction) throw noWayBack(primary, whereUsersAre(state));
-      return { steps: [record(state, primary, other, { percent: 0, emergency: true })] };
-    }
-    case 'primary+canary': {
-      const { primary, canary } = roles;
-      const steps = backSteps(state, primary, canary, 'rolled-back', intent);
-      if (steps.length > 0) return { steps };
-      // Without the log the other one may be what production was taken from: to call it rolled back would close the way there.
-      if (!state.log) throw contradicted('the release log cannot be read', ROUTE_BACK);
-      return { steps: [record(state, primary, canary, { role: 'rolled-back', percent: 0, emergency: true })] };
-    }
-    case 'primary+old': {
-      const { primary, old, rolledBack } = roles;
-      const [to, from] = rolledBack ? [primary, old] : [old, primary];
-      const steps = backSteps(state, to, from, 'rolled-back', intent);
-      return steps.length > 0 ? { steps } : { steps, note: `${tagOf(from)} is rolled back already; ${tagOf(to)} has all traffic.` };
-    }
-  }
-}
-
 /** Moves weight between any two target groups, whoever made them. */
 export function planRouteGroups(traffic: Traffic, pair: Pair, { acceptDrift, ...shift }: Shift & { readonly acceptDrift: boolean }): Plan {
   const { percent } = shift;
@@ -108,7 +70,8 @@ export function planRouteGroups(traffic: Traffic, pair: Pair, { acceptDrift, ...
   if (percent > 0 && drifted && !acceptDrift) throw contradicted(drifted, orAccept(back));
   const tasks = healthyTargets(traffic, pair.primary);
   const emergency = percent === 0;
-  const steps = weightSteps(traffic, pair, { ...shift, emergency, newVersionPercent: percent, tasks });
+  const otherwise = `${back} --force   (all the same)`;
+  const steps = weightSteps(traffic, pair, { ...shift, emergency, newVersionPercent: percent, tasks, otherwise });
   if (steps.length === 0 && !unknown && !drifted) return { steps };
   return { steps: [{ do: 'record', entry: groupsEntry(traffic, pair, shift, tasks), emergency }, ...steps] };
 }
@@ -127,20 +90,6 @@ function groupsEntry(traffic: Traffic, pair: Pair, { percent, scope }: Shift, ta
     ...(scope && { scope: inScope(traffic.rules, scope).map(({ arn }) => arn) }),
     ...(Object.keys(stickiness).length > 0 && { stickiness }),
   };
-}
-
-/** The way back to `to`: the weights first, then what keeps clients on the other one. */
-function backSteps(state: State, to: ColourState, from: ColourState, role: OtherRole | undefined, rollback: RollbackIntent): Step[] {
-  const { breakStickiness, ...intent } = rollback;
-  const sticky = breakStickiness ? state.rules.filter((rule) => rule.stickiness !== undefined) : [];
-  const stickiness = { ...brokenStickiness(state), ...Object.fromEntries(sticky.map((rule) => [rule.arn, rule.stickiness ?? 0])) };
-  const move: Move = { ...intent, percent: 0, role, stickiness, emergency: true };
-  const steps = moveSteps(state, to, from, move);
-  if (sticky.length === 0) return steps;
-  const switchOff: SetStickiness = { do: 'set-stickiness', pair: pairOf(to, from), seconds: new Map(sticky.map(({ arn }) => [arn, undefined])) };
-  const settle = steps.find((step) => step.do === 'settle');
-  if (!settle) return [record(state, to, from, { role, percent: 0, emergency: true, stickiness }), switchOff];
-  return [...steps.filter((step) => step !== settle), switchOff, settle];
 }
 
 function roleOfOther(roles: Exclude<Roles, { phase: 'nothing' }>): OtherRole | undefined {

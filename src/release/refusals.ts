@@ -48,11 +48,13 @@ export function contradicted(reason: string, next: string): CanaryError {
   return new CanaryError({ code: DRIFT, message: `It is not certain what runs where: ${reason}.`, usersAre: UNCHANGED, next });
 }
 
-export function nothingRuns(state: State): CanaryError {
+/** @param back the command that brings back what ran, where there is one. */
+export function nothingRuns(state: State, back?: string): CanaryError {
   return new CanaryError({
     code: 'nothing-runs',
-    message: `Nothing runs as ${state.place.service} of ${state.place.project} yet.`,
-    next: 'ecs-canary update --tag <version>',
+    message: `Nothing runs as ${state.place.service} of ${state.place.project}.`,
+    usersAre: 'not served: nothing runs.',
+    next: back ?? 'ecs-canary update --tag <version>',
   });
 }
 
@@ -65,12 +67,14 @@ export function noCanary(state: State): CanaryError {
   });
 }
 
-export function noWayBack(primary: ColourState, usersAre: string): CanaryError {
+/** @param closed the version that would have been gone back to, and why it cannot be. */
+export function noWayBack(primary: ColourState, usersAre: string, closed?: { version: string; why: string }): CanaryError {
+  const reason = closed ? `. ${closed.version} had production before, and ${closed.why}` : '';
   return new CanaryError({
     code: 'no-way-back',
-    message: `There is no version to go back to: ${tagOf(primary)} is the only one that runs.`,
+    message: `There is no version to go back to: ${tagOf(primary)} is the only one that runs${reason}.`,
     usersAre,
-    next: 'ecs-canary update --tag <an earlier version>',
+    next: `ecs-canary update --tag ${closed?.version ?? '<an earlier version>'}`,
   });
 }
 

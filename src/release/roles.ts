@@ -1,7 +1,19 @@
 /** Which colour is primary, canary or old: the release log says it, and the weights must agree. */
 import type { ListenerRule } from '../aws/elbv2.ts';
 import { type LogEntry, type OtherRole, otherShare } from './log-entry.ts';
-import { COLOURS, type Colour, type ColourState, type Pair, type State, type Traffic, desiredTasks, otherColour, share, weightOf } from './model.ts';
+import {
+  COLOURS,
+  type Colour,
+  type ColourState,
+  type Pair,
+  type State,
+  type Traffic,
+  canComeBack,
+  isOccupied,
+  otherColour,
+  share,
+  weightOf,
+} from './model.ts';
 import { whyNotEverything } from './safety.ts';
 
 /** Where a service stands in its life. */
@@ -29,21 +41,22 @@ export function lastEntry(traffic: Traffic): LogEntry | undefined {
 }
 
 /**
- * Who is what. The log's primary stays the primary as long as it wants tasks, whatever became of the weights: it had
- * production, and that is where a rollback goes. Without a log the colour with more weight counts. Where log and weights
+ * Who is what. The log's primary stays the primary as long as it wants tasks or could have them again, whatever became of the
+ * weights: it had production, and that is where a rollback goes. Without a log see `likelyPrimary`. Where log and weights
  * disagree, `contradiction` says so: only moves towards the primary are safe then.
  */
 export function rolesOf(state: State): Roles {
-  const occupied = COLOURS.filter((colour) => desiredTasks(state.colours[colour]) > 0);
+  const occupied = COLOURS.filter((colour) => isOccupied(state, state.colours[colour]));
   const [only] = occupied;
   if (only === undefined) return { phase: 'nothing' };
 
   const entry = lastEntry(state);
-  const logged = colourOf(state, entry?.primary);
+  const logged = loggedPrimary(state);
   const contradiction = missingLog(state, occupied.length) ?? drift(state) ?? emptyPrimary(state, logged);
-  const primary = state.colours[occupied.length === 1 ? only : (logged ?? heavier(state))];
+  const known = logged && (occupied.includes(logged.colour) || state.tasksUnknown || canComeBack(logged)) ? logged : undefined;
+  const primary = known ?? state.colours[occupied.length === 1 ? only : likelyPrimary(state)];
   const other = state.colours[otherColour(primary.colour)];
-  if (occupied.length === 1) return { phase: 'primary', primary, contradiction: contradiction ?? whyNotEverything(state, primary) };
+  if (!occupied.includes(other.colour)) return { phase: 'primary', primary, contradiction: contradiction ?? whyNotEverything(state, primary) };
 
   const role = entry?.other?.targetGroup === other.targetGroup ? entry.other.role : 'canary';
   if (role === 'canary' || weightOf(state, other.targetGroup) > 0) {
@@ -95,19 +108,47 @@ function missingLog(state: State, occupied: number): string | undefined {
   return lastEntry(state) || occupied < 2 ? undefined : 'there is no release log';
 }
 
-function emptyPrimary(state: State, logged: Colour | undefined): string | undefined {
-  if (!logged || desiredTasks(state.colours[logged]) > 0) return undefined;
-  return `${logged} owns production but wants no tasks, while ${otherColour(logged)} does`;
+function emptyPrimary(state: State, logged: ColourState | undefined): string | undefined {
+  if (!logged || state.tasksUnknown || isOccupied(state, logged)) return undefined;
+  return `${logged.colour} owns production but wants no tasks, while ${otherColour(logged.colour)} does`;
 }
 
-function colourOf(state: State, targetGroup: string | undefined): Colour | undefined {
-  return COLOURS.find((colour) => state.colours[colour].targetGroup === targetGroup);
+/** The colour that the newest entry says production belongs to. */
+export function loggedPrimary(state: State): ColourState | undefined {
+  return colourOf(state, lastEntry(state)?.primary);
 }
 
-/** The colour with more weight; of equal ones, the one whose deployment is older: a canary comes later than its primary. */
-function heavier({ colours, ...traffic }: State): Colour {
-  const [blue, green] = COLOURS.map((colour) => weightOf(traffic, colours[colour].targetGroup));
-  if (blue !== green) return (blue ?? 0) > (green ?? 0) ? 'blue' : 'green';
-  const since = (colour: Colour) => colours[colour].service?.deployment?.createdAt ?? 0;
-  return since('blue') <= since('green') ? 'blue' : 'green';
+/** The version that the newest entry says a promotion replaced, whatever became of it. */
+export function replacedVersion(state: State): ColourState | undefined {
+  const other = lastEntry(state)?.other;
+  return other?.role === 'replaced' ? colourOf(state, other.targetGroup) : undefined;
+}
+
+function colourOf({ colours }: State, targetGroup: string | undefined): ColourState | undefined {
+  return Object.values(colours).find((colour) => colour.targetGroup === targetGroup);
+}
+
+/**
+ * The colour that had production, as far as that can be told without a log. Where both carry traffic, the one that started
+ * first: a canary comes later than its primary, and may have more of the traffic by now. Else the one that has all of it.
+ */
+function likelyPrimary({ colours, ...traffic }: State): Colour {
+  const [blue, green] = [weightOf(traffic, colours.blue.targetGroup), weightOf(traffic, colours.green.targetGroup)];
+  const first = blue === green || (blue > 0 && green > 0) ? firstStarted(colours) : undefined;
+  return first ?? (green > blue ? 'green' : 'blue');
+}
+
+/** Of two revisions the lower one: a rollout registers a new one, and a redeployment by hand mostly does not. */
+function firstStarted({ blue, green }: State['colours']): Colour | undefined {
+  const [one, other] = [revisionOf(blue), revisionOf(green)];
+  const revised = one.family === other.family ? one.revision - other.revision : 0;
+  const since = (colour: ColourState) => colour.service?.deployment?.createdAt ?? 0;
+  const order = revised || since(blue) - since(green);
+  if (!order) return undefined;
+  return order < 0 ? 'blue' : 'green';
+}
+
+function revisionOf({ service }: ColourState): { family: string; revision: number } {
+  const [family = '', revision] = (service?.taskDefinition ?? '').split(/:(?=\d+$)/);
+  return { family, revision: Number(revision) };
 }

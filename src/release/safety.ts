@@ -46,7 +46,7 @@ export function whyNotWeight(traffic: Health, targetGroup: string, percent: numb
 
 /** The emergency exit is content with one healthy target, and does not stay where it is because nobody can tell. */
 export function whyNotReturn(traffic: Health, targetGroup: string): string | undefined {
-  return traffic.healthUnknown || healthyTargets(traffic, targetGroup) > 0 ? undefined : 'it has no healthy target';
+  return traffic.healthUnknown || healthyTargets(traffic, targetGroup) > 0 ? undefined : 'the version that is to get the traffic has no healthy target';
 }
 
 /** With one version running, every rule gives it everything; what another group gets is answered by nobody. */
@@ -110,8 +110,8 @@ export function foreignRules(traffic: Pick<Traffic, 'otherRules'>, targetGroup: 
 }
 
 /** Services that ECS or another program steers are not ours to change. */
-export function whyNotOurs(state: State): string | undefined {
-  for (const { service, targetGroup } of Object.values(state.colours)) {
+export function whyNotOurs(state: State, colours: readonly ColourState[] = Object.values(state.colours)): string | undefined {
+  for (const { service, targetGroup } of colours) {
     if (!service) continue;
     if (service.targetGroupArns.some((arn) => arn !== targetGroup)) return `${service.name} registers in another target group than its own`;
     if (service.controller !== 'ECS') return `${service.name} is steered by the ${service.controller} deployment controller`;

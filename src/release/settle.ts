@@ -17,7 +17,8 @@ const LATE_WRITES = 15_000;
 /**
  * Waits, then looks whether the weights are still what they were set to, and what share of the traffic really flowed.
  * @throws CanaryError `drift` when somebody else changed them, on any way but the emergency exit;
- * @throws CanaryError `locked` when another run has taken the pair meanwhile, on any way but the emergency exit.
+ * @throws CanaryError `locked` when another run has taken the pair meanwhile, on any way but the emergency exit;
+ * @throws CanaryError where the run's watch says that the canary is bad.
  */
 export async function settle({ ms: asked, after }: Settle, run: Run): Promise<void> {
   const since = new Date();
@@ -39,7 +40,9 @@ async function watchWeights(after: SetWeights | undefined, end: number, run: Run
   const began = clock.now();
   while (clock.now() < end) {
     await clock.sleep(Math.min(pauseAfter(clock.now() - began, pollInterval), end - clock.now()), signal);
-    if (after) await run.log.ensureNewest();
+    if (!after) continue;
+    await run.log.ensureNewest();
+    await run.watch?.look(after.percent);
   }
   if (!after) return;
   await requireUnchanged(after, run);

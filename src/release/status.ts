@@ -1,7 +1,8 @@
 /** What runs, with which share of the traffic, and what can be done next. */
 import { standingHazards } from './hazards.ts';
 import { holderOf } from './holder.ts';
-import { type ColourState, COLOURS, type State, desiredTasks, healthyTargets, weightIn, weightOf } from './model.ts';
+import { type ColourState, COLOURS, type State, desiredTasks, healthyTargets, isOccupied, weightIn, weightOf } from './model.ts';
+import { wayBack } from './plan-rollback.ts';
 import { lastEntry, rolesOf } from './roles.ts';
 
 export interface VersionStatus {
@@ -105,15 +106,18 @@ function nextCommands(state: State): string[] {
   const roles = rolesOf(state);
   switch (roles.phase) {
     case 'nothing':
-      return ['ecs-canary update --tag <version>'];
+      return [...(wayBack(state) ? ['ecs-canary rollback'] : []), 'ecs-canary update --tag <version>'];
     case 'primary':
       if (roles.contradiction) return ['ecs-canary route --canary 0'];
-      return ['ecs-canary update --tag <version>'];
+      return [...(wayBack(state)?.to === roles.primary ? [] : ['ecs-canary rollback']), 'ecs-canary update --tag <version>'];
     case 'primary+canary':
+      // It would have to be started first, which only a rollback does.
+      if (!isOccupied(state, roles.primary)) return ['ecs-canary rollback'];
       if (!state.log) return ['ecs-canary route --canary 0'];
       if (roles.contradiction) return ['ecs-canary rollback', 'ecs-canary route --canary 0'];
       return ['ecs-canary route --canary <percent>', 'ecs-canary promote', 'ecs-canary rollback'];
     case 'primary+old':
+      if (roles.contradiction) return ['ecs-canary rollback', ...(isOccupied(state, roles.primary) ? ['ecs-canary route --canary 0'] : [])];
       return roles.rolledBack
         ? ['ecs-canary destroy-old', 'ecs-canary update --tag <version>']
         : ['ecs-canary destroy-old', 'ecs-canary rollback', 'ecs-canary update --tag <version>'];

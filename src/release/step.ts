@@ -4,7 +4,7 @@ import { formatDuration } from '../settings/duration.ts';
 import type { NewEntry } from './log-entry.ts';
 import { type Colour, type Pair, type Version, nameOf, share, splits } from './model.ts';
 
-export type Step = RecordEntry | Start | Scale | WaitStarted | SetWeights | SetStickiness | Settle | WaitCookies | Stop | Announce;
+export type Step = RecordEntry | Start | Scale | BringBack | WaitStarted | SetWeights | SetStickiness | Settle | WaitCookies | Stop | Announce;
 
 /** What is to be done, in this order. */
 export interface Plan {
@@ -38,6 +38,16 @@ export interface Scale {
   /** Tasks that the whole traffic needs. */
   readonly full: number;
   /** What the tasks run; a service that runs something else by then is left alone. */
+  readonly taskDefinition: string;
+}
+
+/** Has the colour's service want tasks again, of what it ran last. */
+export interface BringBack {
+  readonly do: 'bring-back';
+  readonly colour: Colour;
+  readonly version: string;
+  readonly tasks: number;
+  /** What the tasks will run; a service that would run something else by then is left alone. */
   readonly taskDefinition: string;
 }
 
@@ -130,6 +140,8 @@ export function describe(step: Step): string {
       return `start ${step.version.tag} in ${step.colour} with ${step.tasks} tasks`;
     case 'scale':
       return `have ${step.colour} run ${step.tasks} tasks of ${step.version}`;
+    case 'bring-back':
+      return `bring ${step.version} back in ${step.colour} with ${step.tasks} tasks`;
     case 'wait-started':
       return `wait until ${step.tasks} tasks run in ${step.colour} and their targets are healthy`;
     case 'set-weights':

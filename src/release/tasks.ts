@@ -4,16 +4,14 @@ import { isAws } from '../aws/connect.ts';
 import { CanaryError, ExitCode, messageOf } from '../errors.ts';
 import { poll } from '../time.ts';
 import type { ServiceRun } from './apply.ts';
-import { whyStopped } from './failure-report.ts';
+import { failureReport } from './failure-report.ts';
 import { isLocked } from './log.ts';
 import { type Colour, serviceName } from './model.ts';
 import { observe, VERSION_TAG } from './observe.ts';
 import { whyNotOurs, whyNotShrink, whyNotStart } from './safety.ts';
-import type { Scale, Start, WaitStarted } from './step.ts';
+import type { BringBack, Scale, Start, WaitStarted } from './step.ts';
 import { mainContainer } from './task-definition.ts';
-
-/** So many stopped tasks of one deployment are no accident: the version does not start. */
-const STOPPED_TASKS = 3;
+import { STOPPED_TASKS, crashesOf } from './verdict.ts';
 
 /**
  * Registers the version's task definition and has the colour's service run it; the service is created when it is missing.
@@ -80,6 +78,25 @@ export async function scaleVersion(step: Scale, { aws, place, log, progress }: S
 }
 
 /**
+ * Has the service of a version that had production want tasks again. One that wants some already is left as it is.
+ * @returns the id of the deployment that brings them.
+ * @throws CanaryError `not-scaled` when its service is gone or would run something else by now; `locked` when another run has
+ *   the pair.
+ */
+export async function bringBack({ colour, version, tasks, taskDefinition }: BringBack, run: ServiceRun): Promise<string> {
+  const { aws, place, log, progress } = run;
+  const name = serviceName(place, colour);
+  const [service] = await aws.containers.describeServices(place.cluster, [name]);
+  if (service?.status !== 'ACTIVE' || service.taskDefinition !== taskDefinition) {
+    throw new CanaryError({ code: 'not-scaled', message: `${name} cannot bring ${version} back: it is gone, or has another version by now.` });
+  }
+  if (service.desired > 0) return deploymentOf(service);
+  await log.ensureNewest();
+  progress({ type: 'tasks-scaling', version, from: 0, to: tasks });
+  return deploymentOf(await aws.containers.updateService(place.cluster, name, { desired: tasks }));
+}
+
+/**
  * Waits until the deployment's own tasks run and their targets are healthy.
  * @throws CanaryError `not-started` when the deployment failed or its tasks keep stopping, with the reasons; `locked` when
  *   another deployment took its place; `timeout`.
@@ -94,6 +111,7 @@ export async function waitStarted({ colour, tasks, onFailure }: WaitStarted, dep
   const earlier = onFailure === 'keep' ? await stoppedTasks(run, name) : [];
   await poll(`${name} to have ${tasks} healthy tasks`, run.wait, async () => {
     await run.log.ensureNewest();
+    await run.watch?.look();
     const [service] = await aws.containers.describeServices(place.cluster, [name]);
     if (service?.deployment?.id !== deployment || service.desired === 0) {
       if (seen) throw replaced(name);
@@ -165,9 +183,11 @@ async function healthyOf(tasks: readonly EcsTask[], run: ServiceRun, colour: Col
 }
 
 async function failIfHopeless(service: EcsService, run: ServiceRun, colour: Colour, earlier: readonly EcsTask[]): Promise<void> {
-  const stopped = ofDeployment(await stoppedTasks(run, service.name), service).filter(({ id }) => !earlier.some((task) => task.id === id));
+  const crashed = crashesOf(await stoppedTasks(run, service.name), service.deployment?.id);
+  const stopped = crashed.filter(({ id }) => !earlier.some((task) => task.id === id));
   if (service.deployment?.rolloutState !== 'FAILED' && stopped.length < STOPPED_TASKS) return;
-  throw new CanaryError({ code: 'not-started', message: await whyStopped(service, stopped, run, colour) });
+  const headline = `The tasks of ${service.name} do not start: ${stopped.length} of them stopped.`;
+  throw new CanaryError({ code: 'not-started', message: await failureReport(headline, { stopped }, service, colour, run) });
 }
 
 function stoppedTasks({ aws, place }: ServiceRun, name: string): Promise<EcsTask[]> {

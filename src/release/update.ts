@@ -1,34 +1,34 @@
 /** The whole way of one version: rollout, the steps with a hold after each, promotion. A composition of the other plans. */
-import { CanaryError, ExitCode, messageOf } from '../errors.ts';
-import { formatDuration } from '../settings/duration.ts';
+import { CanaryError, ExitCode } from '../errors.ts';
+import { type Bounds, isBounded } from '../settings/bounds.ts';
 import { explained } from './explain.ts';
 import { type LogWriter, isLocked } from './log.ts';
-import { type State, type Version, runs, tagOf, weightOf } from './model.ts';
+import { type Colour, type State, type Version, runs, weightOf } from './model.ts';
 import { observe } from './observe.ts';
 import {
   type Release,
   type RolloutOptions,
   prepareDestroyOld,
   preparePromote,
-  prepareRollback,
   prepareRollout,
   prepareRoute,
 } from './operations.ts';
-import { fullCount } from './moves.ts';
 import { rolesOf } from './roles.ts';
-import { requireUnchanged, tellFlow } from './settle.ts';
-import { whyNotWeight } from './safety.ts';
-import { STICKY } from './stickiness.ts';
+import type { Plan } from './step.ts';
+import { type OnInterrupt, interrupted, takenBack } from './taken-back.ts';
 import { beginRun } from './turn.ts';
-import { whereUsersAre } from './whereabouts.ts';
+import { type Watch, reportOn, watchCanary } from './watch.ts';
 
 export interface UpdateOptions extends RolloutOptions {
   /** Rising percentages; the last one is 100. */
   readonly steps: readonly number[];
   /** ms to stay at each step before the next. */
   readonly hold: number;
+  /** What the canary must keep to while it has traffic. */
+  readonly bounds: Bounds;
   /** Destroy the replaced version at the end. */
   readonly destroyOld: boolean;
+  readonly onInterrupt: OnInterrupt;
 }
 
 export interface UpdateResult {
@@ -41,8 +41,11 @@ export interface UpdateResult {
 /** A release whose operations are one run. */
 type Updating = Release & { readonly log: LogWriter };
 
+/** The error that brings its report along. */
+const NOT_STARTED = 'not-started';
+
 /** Errors that speak against the canary itself: the users go back, and the version is not tried further. */
-const BAD_CANARY = ['not-safe', 'no-health', 'canary-unhealthy'];
+const BAD_CANARY = ['not-safe', 'no-health', NOT_STARTED, 'canary-unhealthy', 'crash-loop', 'too-many-5xx', 'too-slow'];
 
 /**
  * Brings a pushed version to 100 %. Run again after it was cut off, it carries on where the weights stand.
@@ -51,24 +54,37 @@ const BAD_CANARY = ['not-safe', 'no-health', 'canary-unhealthy'];
  */
 export async function update(session: Release, version: Version, options: UpdateOptions): Promise<UpdateResult> {
   const log = await beginRun(session);
+  const release = { ...session, log };
   try {
-    return await goAllTheWay({ ...session, log }, version, options);
+    return await goAllTheWay(release, version, options);
+  } catch (error) {
+    throw interrupted(error) && options.onInterrupt === 'rollback' ? await takenBack(release, error) : error;
   } finally {
     await log.release();
   }
 }
 
 async function goAllTheWay(release: Updating, version: Version, options: UpdateOptions): Promise<UpdateResult> {
-  const rollout = await prepareRollout(release, version, options);
-  await rollout.run();
+  let watch: Watch | undefined;
+  // Whatever waits looks, as soon as there is somebody to watch.
+  const watched = { ...release, watch: { look: async (percent?: number) => watch?.look(percent) } };
+  const rollout = await prepareRollout(watched, version, options);
+  const left = await leftWithTraffic(release, rollout.plan, version);
+  try {
+    if (left) watch = await watchCanary(release, left.state, left.roles, options.bounds);
+    await rollout.run();
+  } catch (error) {
+    throw left ? await endedAt(release, error, left.roles.canary.colour) : error;
+  }
   const state = await observe(release.aws, release.place);
   const roles = rolesOf(state);
   let outcome: UpdateResult['outcome'] = rollout.plan.note ? 'already' : 'first';
   if (roles.phase === 'primary+canary' && runs(roles.canary, version)) {
     try {
-      await climb(release, state, options);
+      watch ??= await watchCanary(release, state, roles, options.bounds);
+      await climb(watched, watch, state, options);
     } catch (error) {
-      throw await takenBack(release, error);
+      throw await endedAt(release, error, roles.canary.colour);
     }
     outcome = 'promoted';
   } else if (roles.phase === 'nothing' || !runs(roles.primary, version)) {
@@ -78,73 +94,41 @@ async function goAllTheWay(release: Updating, version: Version, options: UpdateO
   return { version: version.tag, outcome, destroyed };
 }
 
-/** The percentages on the way to 100 that the canary has not gone beyond yet. */
-export function stepsAhead(state: State, steps: readonly number[]): number[] {
+/** The version as a canary that an earlier run left with traffic: it is watched from the start. */
+async function leftWithTraffic({ aws, place }: Updating, { steps }: Plan, version: Version) {
+  const carriesOn = steps.some((step) => step.do === 'wait-started' && step.deployment !== undefined);
+  if (!carriesOn) return undefined;
+  const state = await observe(aws, place);
   const roles = rolesOf(state);
-  const now = roles.phase === 'primary+canary' ? weightOf(state, roles.canary.targetGroup) : 0;
-  return steps.filter((percent) => percent >= now && percent < 100);
+  if (roles.phase !== 'primary+canary' || !runs(roles.canary, version)) return undefined;
+  return weightOf(state, roles.canary.targetGroup) > 0 ? { state, roles } : undefined;
 }
 
-async function climb(release: Updating, state: State, { steps, hold, acceptDrift }: UpdateOptions): Promise<void> {
-  for (const percent of stepsAhead(state, steps)) {
+/** The percentages on the way to 100 that the canary has not gone beyond yet; 100 itself is a step where bounds are to be checked there. */
+export function stepsAhead(state: State, { steps, bounds }: Pick<UpdateOptions, 'steps' | 'bounds'>): number[] {
+  const roles = rolesOf(state);
+  const now = roles.phase === 'primary+canary' ? weightOf(state, roles.canary.targetGroup) : 0;
+  return steps.filter((percent) => percent >= now && (percent < 100 || isBounded(bounds)));
+}
+
+async function climb(release: Updating, watch: Watch, state: State, options: UpdateOptions): Promise<void> {
+  const { hold, acceptDrift } = options;
+  for (const percent of stepsAhead(state, options)) {
     await (await prepareRoute(release, { percent, acceptDrift, noScale: false, scaleDown: false })).run();
-    await watch(release, percent, hold);
+    await watch.hold(percent, hold);
   }
   await (await preparePromote(release, { acceptDrift, noScale: false })).run();
 }
 
-/** Stays at a step; leaves it early when the canary loses the health its share needs, or somebody else takes the pair or changes weights. */
-async function watch(release: Updating, percent: number, hold: number): Promise<void> {
-  const state = await observe(release.aws, release.place);
-  const roles = rolesOf(state);
-  if (roles.phase !== 'primary+canary') return;
-  const { targetGroup } = roles.canary;
-  const pair = { primary: roles.primary.targetGroup, canary: targetGroup };
-  const set = { pair, percent, newVersionPercent: percent, rules: state.rules };
-  const tasks = fullCount(state, roles.primary);
-  const { clock, signal, pollInterval } = release.wait();
-  const since = new Date();
-  const end = clock.now() + hold;
-  while (clock.now() < end) {
-    const left = formatDuration(Math.round((end - clock.now()) / 1_000) * 1_000);
-    release.progress({ type: 'pause', text: `Holding at ${percent}%, watching the health of ${tagOf(roles.canary)} (${left} left)` });
-    await clock.sleep(Math.min(pollInterval, end - clock.now()), signal);
-    await release.log.ensureNewest();
-    // Only what may have changed is read again: the account's load balancer calls are few.
-    const targets = new Map([[targetGroup, await release.aws.loadBalancing.targetHealth(targetGroup)]]);
-    const reason = whyNotWeight({ ...state, targets }, targetGroup, percent, tasks);
-    if (reason) throw new CanaryError({ code: 'canary-unhealthy', message: `The canary lost its health: ${reason}.` });
-    await requireUnchanged(set, { ...release, wait: release.wait() });
-  }
-  if (hold > 0) await tellFlow(set, since, release);
-}
-
-/** @returns the error to throw, once the users are back on the version that had production where the canary is to blame. */
-async function takenBack(release: Release, error: unknown): Promise<unknown> {
+/**
+ * What there is to know about a bad canary is looked up once nobody depends on it.
+ * @returns the error to throw, once the users are back on the version that had production where the canary is to blame.
+ */
+async function endedAt(release: Release, error: unknown, canary: Colour): Promise<unknown> {
   if (isLocked(error) || !(error instanceof CanaryError) || !BAD_CANARY.includes(error.code)) {
     return explained(error, release, { moves: true });
   }
-  release.progress({ type: 'warning', text: `${error.message} Going back.` });
-  try {
-    const { modified } = await (await prepareRollback(release, { force: false, breakStickiness: false })).run();
-    const state = await observe(release.aws, release.place).catch(() => undefined);
-    return error.with({
-      exitCode: modified.length > 0 ? ExitCode.rolledBack : ExitCode.failed,
-      usersAre: state ? whereUsersAre(state) : 'back on the version that had production.',
-      next: 'ecs-canary status',
-    });
-  } catch (failure) {
-    const why = messageOf(failure);
-    if (failure instanceof CanaryError && failure.code === STICKY) return failure.with({ message: `${error.message}\n${why}` });
-    const stuck = new CanaryError({
-      code: 'stuck',
-      message: `${error.message}\nThe way back failed as well: ${why}`,
-      exitCode: ExitCode.stuck,
-      next: 'ecs-canary rollback --force',
-      cause: failure,
-    });
-    return explained(stuck, release, { moves: true });
-  }
+  return takenBack(release, error, async (message) => (error.code === NOT_STARTED ? message : reportOn(message, canary, release)));
 }
 
 function goneMeanwhile({ tag }: Version): CanaryError {

@@ -9,7 +9,7 @@ import { type SandboxOptions, startSandbox } from './index.ts';
 import { askStatus, findRunning, isSameProcess, readRunFile, refuseIfRunning, type SandboxInfo, type SandboxStatus } from './run-file.ts';
 
 export { clearFaults, listFaults, NotRunning, orderFault } from './faults/client.ts';
-export { InvalidOrder } from './faults/order.ts';
+export { InvalidOrder } from './faults/invalid-order.ts';
 export { isQuotaName, quotaNames } from './quotas.ts';
 
 export interface ForegroundSandbox {

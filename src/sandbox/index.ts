@@ -4,6 +4,7 @@ import { appendFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { makeAnswering } from './api/faulty-answer.ts';
 import { allOperations } from './api/protocol/services.ts';
+import { makeLag } from './api/lag.ts';
 import { listen, type ServerParts } from './api/server.ts';
 import { makeThrottle } from './api/throttle.ts';
 import { realClock } from './clock.ts';
@@ -14,6 +15,7 @@ import { logFile, prepareFolder, requestLogFile } from './folder.ts';
 import { countHoldings } from './holdings.ts';
 import type { Region, SandboxConfig } from './parts.ts';
 import type { Quotas } from './quotas.ts';
+import { randomBy } from './random.ts';
 import { startRegions } from './regions.ts';
 import { openRequestLog } from './request-log.ts';
 import { claim, refuseIfRunning, release, type SandboxInfo, type SandboxStatus } from './run-file.ts';
@@ -27,7 +29,7 @@ export interface SandboxOptions {
   readonly speed?: number;
   /** Account id, 12 digits (default 000000000000). */
   readonly account?: string;
-  /** Makes the choice of target group repeatable. */
+  /** Makes what happens by chance repeatable: the choice of target group, rates of faults, how far reads lag. */
   readonly seed?: number;
   /** No listing gives more items in a page (default: AWS's own sizes). */
   readonly pageSize?: number;
@@ -35,6 +37,8 @@ export interface SandboxOptions {
   readonly quotas?: Quotas;
   /** Throttles calls at AWS's rates (default: only where a fault is ordered). */
   readonly throttle?: boolean;
+  /** AWS ms that reads may lag behind writes (default 0: never). */
+  readonly lagMs?: number;
 }
 
 export interface Sandbox {
@@ -56,13 +60,13 @@ export interface Sandbox {
  *   state can't be read.
  */
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
-  const { port = 0, speed = 1, account = '000000000000', seed, pageSize, quotas, throttle = false } = options;
+  const { port = 0, speed = 1, account = '000000000000', seed, pageSize, quotas, throttle = false, lagMs = 0 } = options;
   const dir = resolve(options.dir);
   prepareFolder(dir);
   await refuseIfRunning(dir);
   const closers: Closer[] = [];
   try {
-    const server = await listen(port, (bound) => startParts({ account, port: bound, dir, speed, seed, pageSize, quotas, throttle }, closers));
+    const server = await listen(port, (bound) => startParts({ account, port: bound, dir, speed, seed, pageSize, quotas, throttle, lagMs }, closers));
     closers.push(server.close);
     const { info, faults, region } = server.parts;
     closers.push(faults.stop);
@@ -90,13 +94,18 @@ async function startParts(config: SandboxConfig, closers: Closer[]): Promise<San
   closers.push(requestLog.close);
   const faults = makeFaults(async () => ({ api: await allOperations(), registry: REGISTRY_OPERATIONS }));
   const clock = realClock(speed);
-  const regions = await startRegions(config, clock);
+  const regions = await startRegions(config, clock, faults);
   closers.push(regions.stop);
   return {
     info,
     faults,
     region: regions.get,
-    answer: makeAnswering({ regions: regions.get, faults, throttle: config.throttle ? makeThrottle(clock) : undefined }),
+    answer: makeAnswering({
+      regions: regions.get,
+      faults,
+      throttle: config.throttle ? makeThrottle(clock) : undefined,
+      lag: config.lagMs > 0 ? makeLag({ lagMs: config.lagMs, clock, random: randomBy(config.seed) }) : undefined,
+    }),
     registry: makeRegistry({
       dir,
       faults,

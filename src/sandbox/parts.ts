@@ -4,6 +4,7 @@
  */
 import type { TargetHealthReasonEnum } from '@aws-sdk/client-elastic-load-balancing-v2';
 import type { Clock } from './clock.ts';
+import type { PulledImage, TaskRunner } from './dataplane/runner.ts';
 import type { Quotas } from './quotas.ts';
 import type { StoredStack } from './world/cloudformation-state.ts';
 import type { Metrics } from './world/metrics.ts';
@@ -16,7 +17,7 @@ export interface SandboxConfig {
   /** The folder that holds everything durable. */
   readonly dir: string;
   readonly speed: number;
-  /** Makes the choice of target group repeatable. */
+  /** Makes what happens by chance repeatable. */
   readonly seed?: number;
   /** No listing gives more items in a page. */
   readonly pageSize?: number;
@@ -24,6 +25,8 @@ export interface SandboxConfig {
   readonly quotas?: Quotas;
   /** Calls are throttled at AWS's rates. */
   readonly throttle: boolean;
+  /** AWS ms that reads may lag behind writes. */
+  readonly lagMs: number;
 }
 
 export interface Region {
@@ -40,6 +43,7 @@ export interface Region {
   readonly targets: Targets;
   readonly loadBalancers: LoadBalancers;
   readonly network: Network;
+  readonly faultyTasks: FaultyTasks;
   readonly scheduler: Scheduler;
   readonly logs: LogSink;
   readonly metrics: Metrics;
@@ -108,6 +112,14 @@ export interface Network {
   resolve(target: TargetAddress): { host: string; port: number } | undefined;
 }
 
+/** Lets tasks misbehave as it is ordered for their version. */
+export interface FaultyTasks {
+  /** A runner whose containers do what is ordered for their image. */
+  over(runner: TaskRunner): TaskRunner;
+  /** Where requests to that loopback port of a container go first: to a front before it, or to the port itself. */
+  entrance(port: number): number;
+}
+
 /** Brings what ECS services ask for and what runs together. */
 export interface Scheduler {
   /** Something about a service or its tasks changed: look at it soon. */
@@ -137,7 +149,7 @@ export interface ImageStore {
    * Unpacks an image (`host/repository:tag` or `host/repository@sha256:…`; the host is not looked at) into a folder and says where.
    * Rejects with an Error worded as ECS words a failed pull (what follows `CannotPullContainerError: `).
    */
-  prepare(image: string): Promise<{ rootfs: string; config: ImageConfig; digest: string; architecture: string }>;
+  prepare(image: string): Promise<PulledImage>;
 }
 
 /** Parts that run by themselves. */

@@ -4,10 +4,12 @@ import { findOperation } from './api/protocol/invoke.ts';
 import { loadService } from './api/protocol/services.ts';
 import type { Clock } from './clock.ts';
 import { closeAll, type Closer } from './closers.ts';
+import { makeFaultyTasks } from './dataplane/faulty-tasks.ts';
 import { makeImageStore } from './dataplane/image-store.ts';
 import { makeLoadBalancers } from './dataplane/load-balancer.ts';
 import { makeNetwork } from './dataplane/network.ts';
 import { makeTargets } from './dataplane/targets.ts';
+import type { VersionFaults } from './faults/faults.ts';
 import { makeLogSink } from './log-sink.ts';
 import type { Region, SandboxConfig } from './parts.ts';
 import { openState } from './persistence.ts';
@@ -27,7 +29,7 @@ const INSIDE = { accessKeyId: 'sandbox' };
  * Starts a region from what is stored of it.
  * @throws Error, worded for a user, when its state file is damaged or a part can't take up that state.
  */
-export async function startRegion(name: string, config: SandboxConfig, clock: Clock): Promise<RunningRegion> {
+export async function startRegion(name: string, config: SandboxConfig, clock: Clock, faults: VersionFaults): Promise<RunningRegion> {
   const { state, changed, close } = openState(config.dir, name);
   // The parts know each other only through the region, so it has to be there before them.
   const region: Region = {
@@ -45,6 +47,9 @@ export async function startRegion(name: string, config: SandboxConfig, clock: Cl
     },
     get network() {
       return network;
+    },
+    get faultyTasks() {
+      return faultyTasks;
     },
     get images() {
       return images;
@@ -66,6 +71,7 @@ export async function startRegion(name: string, config: SandboxConfig, clock: Cl
     },
   };
   const network = makeNetwork(region);
+  const faultyTasks = makeFaultyTasks(region, faults);
   const images = makeImageStore(region);
   const logs = makeLogSink(region);
   const targets = makeTargets(region);
@@ -73,7 +79,7 @@ export async function startRegion(name: string, config: SandboxConfig, clock: Cl
   const scheduler = makeScheduler(region);
   const stacks = makeStacks(region);
 
-  const closers: Closer[] = [close];
+  const closers: Closer[] = [close, faultyTasks.stop];
   const stop = () => closeAll(closers);
   try {
     for (const part of [targets, loadBalancers, scheduler, stacks]) {

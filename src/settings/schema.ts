@@ -1,5 +1,6 @@
 /** What each setting is called, what it must look like, and its default. */
 import * as z from 'zod';
+import { MAX_5XX_LOOKS, MAX_LATENCY_LOOKS, parseMax5xx, parseMaxLatency } from './bounds.ts';
 import { parseDuration } from './duration.ts';
 
 /** Every problem is worded "NAME should be …": the reader gets name and value in front of this text. */
@@ -29,6 +30,16 @@ const steps = z.string().transform((value, context) => {
   context.addIssue({ code: 'custom', message: 'rising percentages that end with 100, such as 5,25,50,100' });
   return z.NEVER;
 });
+
+/** What a parser that knows no better than undefined makes of a text. */
+function parsed<Value>(parse: (given: string) => Value | undefined, expected: string) {
+  return z.string().transform((given, context) => {
+    const value = parse(given);
+    if (value !== undefined) return value;
+    context.addIssue({ code: 'custom', message: expected });
+    return z.NEVER;
+  });
+}
 
 const SERVICE = /^[a-z][a-z0-9-]{0,29}[a-z0-9]$/;
 const serviceName = text(SERVICE, 'lower-case letters, digits and hyphens, such as server');
@@ -76,6 +87,8 @@ export const serviceSchema = z.object({
   UNHEALTHY_THRESHOLD: integer(2, 10).default(2),
   HEALTH_CHECK_GRACE_PERIOD: integer(0, 2_147_483_647).default(60),
   DEREGISTRATION_DELAY: integer(0, 3_600).default(30),
+  MAX_5XX: parsed(parseMax5xx, MAX_5XX_LOOKS).optional(),
+  MAX_LATENCY: parsed(parseMaxLatency, MAX_LATENCY_LOOKS).optional(),
   BUILDER: z.enum(['pack'], 'pack (the only builder so far)').default('pack'),
   BASE_IMAGE: z.enum(['none'], 'none (base images are not supported yet)').default('none'),
 });

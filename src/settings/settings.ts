@@ -1,5 +1,6 @@
 /** The validated settings of a run. All messages about bad input come from here. */
 import type * as z from 'zod';
+import { type Bounds, orNone } from './bounds.ts';
 import { type Connection, type Variables, connectionOf, throwProblems } from './connection.ts';
 import { projectSchema, serviceSchema } from './schema.ts';
 
@@ -52,6 +53,8 @@ export interface ServiceSettings {
   };
   /** Seconds. */
   readonly deregistrationDelay: number;
+  /** What a canary must keep to while it has traffic. */
+  readonly bounds: Bounds;
   readonly builder: 'pack';
 }
 
@@ -118,6 +121,7 @@ function readService(name: string, variables: Variables, first: boolean, problem
       gracePeriod: value.HEALTH_CHECK_GRACE_PERIOD,
     },
     deregistrationDelay: value.DEREGISTRATION_DELAY,
+    bounds: { max5xx: orNone(value.MAX_5XX), maxLatency: orNone(value.MAX_LATENCY) },
     builder: value.BUILDER,
   };
 }

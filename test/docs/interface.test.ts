@@ -13,7 +13,7 @@ const rows = page
   .filter((line) => line.startsWith('| '))
   .map((line) => line.slice(1, -1).split(/(?<!\\)\|/).map((cell) => cell.trim()));
 
-const flagsIn = (text: string): string[] => [...text.matchAll(/`(--[a-z-]+)/g)].flatMap(([, flag]) => flag ?? []).toSorted();
+const flagsIn = (text: string): string[] => [...text.matchAll(/`(--[a-z0-9-]+)/g)].flatMap(([, flag]) => flag ?? []).toSorted();
 
 /** The row of the options table that names the command. */
 function optionsRow(name: string): string[] | undefined {
@@ -36,7 +36,7 @@ test('the page says which commands take --dry-run', () => {
 });
 
 test('the page has every setting', () => {
-  const settings = rows.flatMap(([first = '']) => /^`([A-Z_]+)`$/.exec(first)?.[1] ?? []);
+  const settings = rows.flatMap(([first = '']) => /^`([A-Z0-9_]+)`$/.exec(first)?.[1] ?? []);
   const known = [...Object.keys(projectSchema.shape), ...Object.keys(serviceSchema.shape), 'AWS_DEFAULT_REGION'];
   expect(settings.toSorted()).toEqual(known.toSorted());
 });

@@ -1,6 +1,7 @@
 import { createServer } from 'node:net';
 import { buildInfra, planInfra } from '../../src/infra/build-infra.ts';
 import { describePlace } from '../../src/infra/describe-infra.ts';
+import { followStack } from '../../src/infra/stack-operation.ts';
 import { baseRequest } from '../../src/infra/stack-requests.ts';
 import { withProject } from './project.ts';
 
@@ -45,6 +46,24 @@ test('from nothing to endpoints that answer 503, and a second run has nothing to
     expect(await buildInfra(session({ ...two, KEY_PAIR: 'harbour', BASTION_CIDR: '192.0.2.0/24' }).session)).toEqual({ ...built, changed: false });
     expect(await writes()).toEqual(before);
   }));
+
+test('a stack that is not read back yet is not taken for one that is done', () =>
+  withProject(async ({ session, aws }) => {
+    const { session: own, settings } = session();
+    const answers = [undefined, undefined];
+    const describe = (stack: string) => (answers.length > 0 ? Promise.resolve(answers.pop()) : aws.stacks.describe(stack));
+    const lagging = { ...own, aws: { ...aws, stacks: { ...aws.stacks, describe } } };
+    const stack = await aws.stacks.create(baseRequest(settings, undefined), 'mine');
+    await followStack({ stack, operation: 'mine', verb: 'made', usersAre: '', next: '' }, lagging, own.wait());
+    expect((await aws.stacks.describe(stack))?.status).toBe('CREATE_COMPLETE');
+    expect(await aws.stacks.lastEvents('not-there-yet')).toEqual([]);
+  }));
+
+test('reads that lag behind what was just asked for are waited for', () =>
+  withProject(async ({ session }) => {
+    expect((await buildInfra(session().session)).changed).toBe(true);
+    expect((await buildInfra(session().session)).changed).toBe(false);
+  }, { lagMs: 10_000, seed: 3 }));
 
 test('a changed setting updates what is there, and moves no traffic', () =>
   withProject(async ({ session, aws, sandbox }) => {

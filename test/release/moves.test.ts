@@ -3,7 +3,8 @@ import { hazardsOf, strangersOf } from '../../src/release/hazards.ts';
 import type { LogEntry } from '../../src/release/log-entry.ts';
 import { type State, desiredTasks } from '../../src/release/model.ts';
 import { planDestroyOld, planRollout } from '../../src/release/plan-rollout.ts';
-import { type RouteIntent, planPromote, planRollback, planRoute, planRouteGroups } from '../../src/release/plan-route.ts';
+import { planRollback } from '../../src/release/plan-rollback.ts';
+import { type RouteIntent, planPromote, planRoute, planRouteGroups } from '../../src/release/plan-route.ts';
 import type { Plan, Step } from '../../src/release/step.ts';
 import { after, groups, stateOf, version } from './states.ts';
 

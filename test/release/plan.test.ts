@@ -2,9 +2,11 @@ import fc from 'fast-check';
 import { CanaryError } from '../../src/errors.ts';
 import { type State, desiredTasks, healthyTargets, otherColour, share, weightOf } from '../../src/release/model.ts';
 import { type RolloutIntent, planDestroyOld, planRollout } from '../../src/release/plan-rollout.ts';
-import { type RouteIntent, planPromote, planRollback, planRoute, planRouteGroups } from '../../src/release/plan-route.ts';
+import { planRollback } from '../../src/release/plan-rollback.ts';
+import { type RouteIntent, planPromote, planRoute, planRouteGroups } from '../../src/release/plan-route.ts';
 import { rolesOf } from '../../src/release/roles.ts';
 import { whyNotStop } from '../../src/release/safety.ts';
+import { statusOf } from '../../src/release/status.ts';
 import type { Plan } from '../../src/release/step.ts';
 import { after, anyState, groups, stateOf, version } from './states.ts';
 
@@ -143,9 +145,71 @@ describe('after somebody else interfered', () => {
     expect(() => rolloutOf('0.9')(stopped)).toThrow(/^Only 50% of the traffic/);
   });
 
-  test('a rollback goes to the version that still runs, when the primary was stopped', () => {
-    const stopped = stateOf({ blue: { version: '0.9', tasks: 0, healthy: 0 }, green: { version: '1.0', tasks: 2, healthy: 2 }, rules: [[50, 50]], log: [blueIsPrimary] });
-    expect(rollback(stopped).steps).toContainEqual(expect.objectContaining({ do: 'set-weights', percent: 0, pair: { primary: groups.green, canary: groups.blue } }));
+  describe('a primary without tasks', () => {
+    const none = (version: string) => ({ version, tasks: 0, healthy: 0 });
+    const two = (version: string) => ({ version, tasks: 2, healthy: 2 });
+    const kinds = (state: State, intent = back) => planRollback(state, intent).steps.map((step) => step.do);
+    const stopped = stateOf({ blue: none('0.9'), green: two('1.0'), rules: [[50, 50]], log: [{ ...blueIsPrimary, tasks: 3 }] });
+
+    test('is brought back by a rollback before it gets the traffic, with as many tasks as it had', () => {
+      expect(kinds(stopped)).toEqual(['record', 'bring-back', 'wait-started', 'set-weights', 'settle']);
+      expect(rollback(stopped).steps).toContainEqual(expect.objectContaining({ do: 'bring-back', colour: 'blue', tasks: 3 }));
+      expect(kinds(stopped, { ...back, force: true })).toEqual(['record', 'bring-back', 'set-weights', 'settle']);
+      expect(statusOf(stopped).next).toEqual(['ecs-canary rollback']);
+    });
+
+    test('gets no traffic from `route --canary 0`, which starts nothing and names the rollback', () => {
+      expect(() => planRoute(stopped, route(0))).toThrow(expect.objectContaining({ code: 'no-health', next: expect.stringMatching(/^ecs-canary rollback .*starts blue first/) }));
+    });
+
+    test('is waited for while its tasks start, and not where they run and are sick', () => {
+      const [sick] = [{ id: '10.0.0.9', port: 8080, zone: 'eu-west-1a', state: 'unhealthy' as const, reason: undefined, description: undefined }];
+      const runs = stateOf({ blue: { version: '0.9', tasks: 2, healthy: 0 }, green: two('1.0'), rules: [[50, 50]], log: [blueIsPrimary] });
+      expect(kinds(runs)).toEqual(['record', 'wait-started', 'set-weights', 'settle']);
+      const judged = { ...runs, targets: new Map(runs.targets).set(groups.blue, [sick, sick]) };
+      expect(() => rollback(judged)).toThrow(expect.objectContaining({ code: 'no-health', next: expect.stringMatching(/^ecs-canary rollback --force /) }));
+      expect(kinds(judged, { ...back, force: true })).toEqual(['record', 'set-weights', 'settle']);
+    });
+
+    test('is gone for good when its service is: what reaches its empty group goes to the version that runs', () => {
+      const gone = stateOf({ green: two('1.0'), rules: [[50, 50]], log: [blueIsPrimary] });
+      expect(rollback(gone).steps).toContainEqual(expect.objectContaining({ do: 'set-weights', percent: 0, pair: { primary: groups.green, canary: groups.blue } }));
+    });
+  });
+
+  describe('a promoted version', () => {
+    const two = (version: string) => ({ version, tasks: 2, healthy: 2 });
+    const promoted = (other: object) => [{ primary: groups.green, other: { targetGroup: groups.blue, role: 'replaced' as const, version: '0.9', ...other }, percent: 0, tasks: 2 }];
+    const scaledToZero = { blue: { version: '0.9', tasks: 0, healthy: 0 }, green: two('1.0'), rules: [[0, 100]] as const };
+
+    test('gives way to the one before it also when somebody has scaled that to 0, but not once it was destroyed', () => {
+      const byHand = stateOf({ ...scaledToZero, log: promoted({}) });
+      expect(rollback(byHand).steps.map((step) => step.do)).toEqual(['record', 'bring-back', 'wait-started', 'set-weights', 'settle']);
+      expect(statusOf(byHand).next).toContain('ecs-canary rollback');
+      const destroyed = stateOf({ ...scaledToZero, log: promoted({ destroyed: true }) });
+      expect(() => rollback(destroyed)).toThrow(expect.objectContaining({ code: 'no-way-back', message: expect.stringContaining('0.9 had production before, and it was destroyed'), next: 'ecs-canary update --tag 0.9' }));
+      expect(statusOf(destroyed).next).not.toContain('ecs-canary rollback');
+    });
+
+    test('a second rollback stays with the first one, whose record could not be written', () => {
+      const state = stateOf({ blue: two('0.9'), green: two('1.0'), rules: [[0, 100], [0, 100]], log: promoted({}) });
+      const move = rollback(state).steps.find((step) => step.do === 'set-weights');
+      const moved = move ? after(state, move) : state;
+      const half = { ...state, rules: [...moved.rules.slice(0, 1), ...state.rules.slice(1)] };
+      for (const left of [moved, half]) {
+        expect(rollback(left).steps).toContainEqual(expect.objectContaining({ do: 'record', entry: expect.objectContaining({ primary: groups.blue }) }));
+        expect(rollback(left).steps).toContainEqual(expect.objectContaining({ do: 'set-weights', pair: { primary: groups.blue, canary: groups.green } }));
+      }
+    });
+  });
+
+  test('without a log, the version that started first had production, also when the canary has more by now', () => {
+    const two = (version: string) => ({ version, tasks: 2, healthy: 2 });
+    const state = stateOf({ blue: two('1.0'), green: two('0.9'), rules: [[80, 20]], log: 'unreadable' });
+    const { blue, green } = state.colours;
+    const at = (revision: number) => `arn:aws:ecs:eu-west-1:123456789012:task-definition/echo-server:${revision}`;
+    const known = { ...state, colours: { blue: { ...blue, service: blue.service && { ...blue.service, taskDefinition: at(8) } }, green: { ...green, service: green.service && { ...green.service, taskDefinition: at(7) } } } };
+    expect(rollback(known).steps).toContainEqual(expect.objectContaining({ do: 'set-weights', pair: { primary: groups.green, canary: groups.blue } }));
   });
 
   test('weights of 0 and 0, which answer nobody, are not what 0 % means', () => {

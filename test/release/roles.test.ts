@@ -53,7 +53,7 @@ describe('what is not certain is said:', () => {
 
   test('the version that owns production wants no tasks', () => {
     const state = stateOf({ blue: empty('0.9'), green: runs('1.0'), rules: [[100, 0]], log: entry(0, other('canary')) });
-    expect(told(rolesOf(state))).toMatchObject({ phase: 'primary', primary: 'green', contradiction: 'blue owns production but wants no tasks, while green does' });
+    expect(told(rolesOf(state))).toMatchObject({ phase: 'primary+canary', primary: 'blue', contradiction: 'blue owns production but wants no tasks, while green does' });
   });
 });
 

@@ -137,6 +137,10 @@ export function after(state: State, step: Step): State {
       return withColour(state, step.colour, state.colours[step.colour].service, state.colours[step.colour].version, step.tasks);
     case 'stop':
       return withColour(state, step.colour, service(step.colour, 0), undefined, 0);
+    case 'bring-back': {
+      const { service: ecs, version: runs } = state.colours[step.colour];
+      return withColour(state, step.colour, ecs && { ...ecs, desired: step.tasks }, runs, 0);
+    }
     case 'scale': {
       const { service: ecs, version: runs } = state.colours[step.colour];
       return withColour(state, step.colour, ecs && { ...ecs, desired: step.tasks }, runs, Math.min(step.tasks, healthyTargets(state, arn(step.colour))));

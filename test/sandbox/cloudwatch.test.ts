@@ -1,4 +1,5 @@
 /** CloudWatch: what the load balancers report, when it arrives, and how it is read. */
+import type { ServerResponse } from 'node:http';
 import { CloudWatch, type Dimension, type GetMetricDataOutput } from '@aws-sdk/client-cloudwatch';
 import { ask, blueAndGreen, eventually, FIXED, groupOf, type Lab, openLab, tally, until } from './load-balancing.ts';
 import { clientOf, signatureFor } from './running.ts';
@@ -75,6 +76,31 @@ describe('what is reported', () => {
     expect(Datapoints).toEqual([expect.objectContaining({ Unit: 'Seconds', SampleCount: 200 })]);
     expect(Datapoints[0]?.Average).toBeGreaterThan(0);
     expect(Datapoints[0]?.Maximum).toBeGreaterThan(Datapoints[0]?.Average ?? 1);
+  });
+
+  test('percentiles of the response times, in seconds as they were measured, whichever way they are asked for', async () => {
+    let count = 0;
+    const slowly = (_request: unknown, response: ServerResponse) => setTimeout(() => response.end(), (count += 1) % 10 === 0 ? 300 : 0);
+    const { group, listener } = await groupOf(lab, slowly);
+    const loadBalancer = await loadBalancerOf(listener);
+    await tally(lab.url, 100);
+    await eventually(async () => ({ requests: await total('RequestCount', dimensions(loadBalancer, group)) }), { requests: 100 });
+
+    const metric = { Namespace, MetricName: 'TargetResponseTime', Dimensions: dimensions(loadBalancer, group) };
+    const range = { StartTime: began, EndTime: new Date() };
+    const ExtendedStatistics = ['p50', 'p95', 'p99.9'];
+    // All in one period, as far as a day is over at this speed.
+    const { Datapoints = [] } = await cloudWatch.getMetricStatistics({ ...metric, ...range, Period: 86_400, ExtendedStatistics });
+    const [{ ExtendedStatistics: seen = {} } = {}] = Datapoints;
+    expect(Datapoints).toEqual([{ Timestamp: expect.any(Date), Unit: 'Seconds', ExtendedStatistics: expect.anything() }]);
+    // 300 ms, one in ten; timers may be a little early, and a busy machine makes everything slower.
+    expect(seen['p95']).toBeGreaterThan(0.29);
+    expect(seen['p99.9']).toBeGreaterThanOrEqual(seen['p95'] ?? 0);
+    expect(seen['p50']).toBeLessThan(seen['p95'] ?? 0);
+
+    const query = (Stat: string, index: number) => ({ Id: `m${index}`, MetricStat: { Metric: metric, Period: 86_400, Stat } });
+    const { MetricDataResults = [] } = await cloudWatch.getMetricData({ ...range, MetricDataQueries: ExtendedStatistics.map(query) });
+    expect(MetricDataResults.map(({ Values }) => Values)).toEqual(ExtendedStatistics.map((name) => [seen[name]]));
   });
 
   test("targets' errors apart from the load balancer's own", async () => {

@@ -76,6 +76,43 @@ describe('fault orders', () => {
     expect(sandbox.faults.list()).toEqual([]);
   });
 
+  test.each([
+    [['--crash'], 'crash', 'Tasks of 1.0: crash.'],
+    [['--crash', '--after', '30s'], 'crash', 'Tasks of 1.0, after 30s: crash.'],
+    [['--unhealthy', '--after-requests', '9'], 'unhealthy', 'Tasks of 1.0, from request 9 of each on: fail their health checks.'],
+    [['--answer', '503', '--rate', '0.5%'], { answer: 503, rate: 0.005 }, 'Tasks of 1.0: answer 0.5% of their requests with 503.'],
+    [['--slow', '800ms'], { slowMs: 800, rate: 1 }, 'Tasks of 1.0: answer every request 0.8s later.'],
+  ])('for a version: %j', async (options, fault, sentence) => {
+    const dir = newFolder();
+    const sandbox = await start({ dir });
+    expect(await type('fault', '--image', '1.0', ...options, '--dir', dir)).toEqual({ code: 0, out: `${sentence}\n`, err: '' });
+    expect(sandbox.faults.list()).toMatchObject([{ image: '1.0', fault }]);
+    expect((await type('faults', '--dir', dir)).out).toBe(`${sentence} So far 0 containers, 0 hits.\n`);
+  });
+
+  test.each([
+    [[], 'Either a call is needed'],
+    [['ModifyRule', '--image', '1.0', '--crash'], 'Either a call is needed'],
+    [['ModifyRule', '--crash'], '--crash is for the tasks of a version: give its --image.'],
+    [['ModifyRule', '--throttle', '--after-requests', '2'], '--after-requests is for the tasks of a version'],
+    [['--image', '1.0', '--cut-after'], '--cut-after is for calls, not for a version.'],
+    [['--image', '1.0'], 'Exactly one of --crash'],
+    [['--image', '1.0', '--crash', '--unhealthy'], 'Exactly one of --crash'],
+    [['--image', '1.0', '--crash', '--rate', '5%'], '--rate is for --answer and --slow'],
+    [['--image', '1.0', '--answer', '99'], '--answer is "99"'],
+    [['--image', '1.0', '--answer', '503', '--rate', '0'], '--rate is "0"'],
+    [['--image', '1.0', '--answer', '503', '--rate', 'often'], '--rate is "often"'],
+    [['--image', '1.0', '--slow', 'much'], '--slow is "much"'],
+    [['--image', '1.0', '--crash', '--after', 'soon'], '--after is "soon"'],
+    [['--image', '1 0', '--crash'], '"image" is "1 0"'],
+  ])('%j is exit 2', async (options, message) => {
+    const dir = newFolder();
+    const sandbox = await start({ dir });
+    const { code, out, err } = await type('fault', ...options, '--dir', dir);
+    expect([code, out, err]).toEqual([2, '', expect.stringContaining(message)]);
+    expect(sandbox.faults.list()).toEqual([]);
+  });
+
   test('need a sandbox that runs', async () => {
     const dir = newFolder();
     for (const args of [['faults'], ['faults', '--clear'], ['fault', 'ModifyRule', '--throttle']]) {
@@ -89,13 +126,15 @@ describe('fault orders', () => {
 test('start --detach hands page size, quotas and switches on', async () => {
   const dir = newFolder();
   const quotas = ['--quota', 'target-groups=3', '--quota', 'rules-per-application-load-balancer=200'];
-  const started = await cli(['sandbox', 'start', '--detach', '--port', '0', '--page-size', '4', ...quotas, '--throttle', '--speed', '0.01', '--dir', dir, '--json']);
+  const started = await cli(['sandbox', 'start', '--detach', '--port', '0', '--page-size', '4', ...quotas, '--throttle', '--lag', '30s', '--speed', '0.01', '--dir', dir, '--json']);
   try {
     const elb = new ElasticLoadBalancingV2(clientOf(JSON.parse(started.stdout)));
     const { Limits, NextMarker } = await elb.describeAccountLimits({});
     expect([Limits?.length, NextMarker]).toEqual([4, expect.any(String)]);
     expect(Limits).toContainEqual({ Name: 'rules-per-application-load-balancer', Max: '200' });
     expect((await elb.describeAccountLimits({ Marker: NextMarker })).Limits).toContainEqual({ Name: 'target-groups', Max: '3' });
+    await elb.createTargetGroup({ Name: 'a', Protocol: 'HTTP', Port: 80, VpcId: 'vpc-0a', TargetType: 'ip' });
+    expect((await elb.describeTargetGroups({})).TargetGroups).toEqual([]);
     const calls = await Promise.allSettled(Array.from({ length: 60 }, () => elb.describeAccountLimits({})));
     expect(calls.filter(({ status }) => status === 'rejected')).not.toEqual([]);
   } finally {
@@ -108,6 +147,8 @@ test.each([
   [['--quota', 'rules=5'], '--quota names "rules": it should be one of application-load-balancers, '],
   [['--quota', 'target-groups=many'], '--quota target-groups is "many"'],
   [['--quota', 'target-groups'], '--quota target-groups is ""'],
+  [['--lag', 'long'], '--lag is "long"'],
+  [['--lag', '2m'], '--lag is "2m"'],
 ])('start %j is exit 2', async (options, message) => {
   const { code, out, err } = await type('start', ...options, '--dir', newFolder());
   expect([code, out, err]).toEqual([2, '', expect.stringContaining(message)]);

@@ -1,4 +1,5 @@
 /** Every setting: its default, what it takes, and what a reader is told about a value that it does not take. */
+import type { Bounds } from '../../src/settings/bounds.ts';
 import { CanaryError, ExitCode } from '../../src/errors.ts';
 import { readConnection } from '../../src/settings/connection.ts';
 import { readSettings, type ServiceSettings, type Settings, type Variables } from '../../src/settings/settings.ts';
@@ -49,6 +50,7 @@ const SERVER: ServiceSettings = {
   cpuArchitecture: 'X86_64',
   healthCheck: { path: '/', interval: 5, timeout: 2, healthyThreshold: 2, unhealthyThreshold: 2, gracePeriod: 60 },
   deregistrationDelay: 30,
+  bounds: { max5xx: undefined, maxLatency: undefined },
   builder: 'pack',
 };
 
@@ -74,6 +76,8 @@ test.each(PROJECT_TABLE)('%s takes %s and refuses what is not so', (name, good, 
 });
 
 const health = (change: Partial<ServiceSettings['healthCheck']>) => ({ healthCheck: { ...SERVER.healthCheck, ...change } });
+const bounds = (change: Partial<Bounds>) => ({ bounds: { ...SERVER.bounds, ...change } });
+const LATENCY_LOOKS = 'a statistic (avg, p50, p90, p95, p99, p99.9) and a time, such as p99=500ms or avg=0.2s, or none';
 const SERVICE_TABLE: [name: string, good: string, becomes: Partial<ServiceSettings>, bad: string, expected: string][] = [
   ['EXPOSE', 'internal', { expose: 'internal' }, 'private', 'public or internal'],
   ['PROTOCOL', 'http', { protocol: 'http' }, 'grpc', 'http (grpc is not supported yet)'],
@@ -91,6 +95,8 @@ const SERVICE_TABLE: [name: string, good: string, becomes: Partial<ServiceSettin
   ['UNHEALTHY_THRESHOLD', '3', health({ unhealthyThreshold: 3 }), '1', 'a whole number from 2 to 10'],
   ['HEALTH_CHECK_GRACE_PERIOD', '0', health({ gracePeriod: 0 }), '1.5', 'a whole number from 0 to 2147483647'],
   ['DEREGISTRATION_DELAY', '3600', { deregistrationDelay: 3_600 }, '3601', 'a whole number from 0 to 3600'],
+  ['MAX_5XX', '0.5%', bounds({ max5xx: 0.5 }), '0.01', 'a percentage from 0% to below 100%, such as 1% or 0.5%, or none'],
+  ['MAX_LATENCY', 'p99.9=1.5s', bounds({ maxLatency: { statistic: 'p99.9', ms: 1_500 } }), 'p42=1s', LATENCY_LOOKS],
   ['BUILDER', 'pack', { builder: 'pack' }, 'docker', 'pack (the only builder so far)'],
 ];
 

@@ -23,19 +23,23 @@ export const rollback: Command = {
   },
 };
 
-/** The sentence somebody in a hurry looks for. The way back is made by then: a look that fails takes nothing away from it. */
+/**
+ * The sentence somebody in a hurry looks for: by the weights, because a log that could not be written knows nothing of the way
+ * back. That is made by then: a look that fails takes nothing away from it.
+ */
 async function whereEverybodyIs(release: Release): Promise<string> {
-  const [{ observe }, { statusOf }, { foreignRules }] = await Promise.all([
+  const [{ observeHard }, { COLOURS, isOccupied, tagOf, weightOf }, { foreignRules }] = await Promise.all([
     import('../../release/observe.ts'),
-    import('../../release/status.ts'),
+    import('../../release/model.ts'),
     import('../../release/safety.ts'),
   ]);
-  const state = await observe(release.aws, release.place).catch(() => undefined);
-  if (!state) return 'All traffic is back.';
-  const status = statusOf(state);
-  if (!status.primary) return 'All traffic is back.';
-  const strays = status.old ? foreignRules(state, status.old.targetGroup).length : 0;
-  if (strays > 0) return `${status.primary.version} has the traffic of the pair's rules; ${strays} other rules still send some to ${status.old?.version}.`;
-  const rest = status.old ? ` ${status.old.version} is rolled back; its tasks still run until destroy-old.` : '';
-  return `All traffic is on ${status.primary.version}.${rest}`;
+  const state = await observeHard(release.aws, release.place).catch(() => undefined);
+  const colours = COLOURS.flatMap((colour) => state?.colours[colour] ?? []);
+  const [from] = state ? colours.filter(({ targetGroup }) => weightOf(state, targetGroup) === 0) : [];
+  const to = colours.find((colour) => colour !== from);
+  if (!state || !from || !to) return 'All traffic is back.';
+  const strays = foreignRules(state, from.targetGroup).length;
+  if (strays > 0) return `${tagOf(to)} has the traffic of the pair's rules; ${strays} other rules still send some to ${tagOf(from)}.`;
+  const rest = isOccupied(state, from) ? ` ${tagOf(from)} is rolled back; its tasks still run until destroy-old.` : '';
+  return `All traffic is on ${tagOf(to)}.${rest}`;
 }

@@ -1,6 +1,6 @@
 /** `route`: gives the canary a share of the traffic. */
 import { usageError } from '../../errors.ts';
-import { type Command, type Values, acceptDriftOption, isSet, listOf, listOption, noScaleOption, option, scalesNot, textOf } from '../command.ts';
+import { type Command, type Values, acceptDriftOption, goesBack, isSet, listOf, listOption, noScaleOption, onInterruptOption, option, scalesNot, textOf } from '../command.ts';
 import type { Context } from '../context.ts';
 import { durationOf, givenPair, isArnOf, openGroups, pairOptions } from '../pair.ts';
 import { parsePercent } from '../percent.ts';
@@ -19,6 +19,7 @@ export const route: Command = {
     option('--scale-down', 'on the way down, stop the tasks that the share does not need any more'),
     acceptDriftOption(),
     option('--force', 'go back even to a version without a healthy target'),
+    onInterruptOption(),
   ],
   examples: [
     'ecs-canary route --canary 50',
@@ -36,6 +37,8 @@ export const route: Command = {
 async function prepare(context: Context, values: Values) {
   const options = { percent: percentOf(values), scope: scopeOf(values), force: isSet(values, 'force'), acceptDrift: isSet(values, 'acceptDrift') };
   const [noScale, scaleDown] = [scalesNot(values), isSet(values, 'scaleDown')];
+  // A route to 0 is the way back itself.
+  const back = goesBack(values) && options.percent > 0;
   const pair = givenPair(values);
   if (pair && (noScale || scaleDown)) {
     throw usageError('--no-scale and --scale-down are about tasks, and target groups given by ARN have none that are known.');
@@ -43,11 +46,14 @@ async function prepare(context: Context, values: Values) {
   if (!pair) {
     const release = await openRelease(context, { writes: true, insist: options.percent === 0 });
     const { prepareRoute } = await import('../../release/operations.ts');
-    return prepareRoute(release, { ...options, noScale, scaleDown });
+    const prepared = await prepareRoute(release, { ...options, noScale, scaleDown });
+    return back ? (await import('../../release/taken-back.ts')).orTakenBack(prepared, release) : prepared;
   }
   const session = await openGroups(context, { writes: true, insist: options.percent === 0 });
   const { prepareRouteGroups } = await import('../../release/operations.ts');
-  return prepareRouteGroups(session, pair, { ...options, settle: durationOf(context, 'SETTLE', 15_000) });
+  const shift = { ...options, settle: durationOf(context, 'SETTLE', 15_000) };
+  const prepared = await prepareRouteGroups(session, pair, shift);
+  return back ? (await import('../../release/taken-back.ts')).orTakenBackGroups(prepared, session, pair, shift) : prepared;
 }
 
 /** ARNs of listeners and rules; undefined for all. */

@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import type { FaultOrders } from '../faults/faults.ts';
-import { InvalidOrder } from '../faults/order.ts';
+import { InvalidOrder } from '../faults/invalid-order.ts';
 
 export const FAULTS_PATH = '/_ecs-canary/faults';
 

@@ -1,10 +1,11 @@
-/** Answers API calls as AWS would, except where a fault was ordered or the account's calls are throttled. */
+/** Answers API calls as AWS would, except where a fault was ordered; with throttling, and lagging reads, where these are on. */
 import { AwsError } from '../errors.ts';
 import type { Faults } from '../faults/faults.ts';
 import { type Fault, faultName } from '../faults/order.ts';
 import type { Region } from '../parts.ts';
 import { isWrite } from '../request-log.ts';
 import { type ApiAnswer, type ApiRequest, type UnderstoodCall, answerRequest, operationOf } from './protocol/answer.ts';
+import type { Lag } from './lag.ts';
 import type { Throttle } from './throttle.ts';
 
 export interface FaultyAnswer extends ApiAnswer {
@@ -36,9 +37,15 @@ export interface AnsweringParts {
   readonly faults: Faults;
   /** Not given: calls are never throttled but by order. */
   readonly throttle: Throttle | undefined;
+  /** Not given: reads never lag but by order. */
+  readonly lag: Lag | undefined;
 }
 
-export function makeAnswering({ regions, faults, throttle }: AnsweringParts): Answering {
+export function makeAnswering({ regions, faults, throttle, lag }: AnsweringParts): Answering {
+  const regionFor = async (call: UnderstoodCall) => {
+    const region = await regions(call.region);
+    return lag ? lag(call, region) : region;
+  };
   const answers = new Map<string, ApiAnswer>();
 
   function remember(key: string, answer: ApiAnswer): void {
@@ -58,7 +65,7 @@ export function makeAnswering({ regions, faults, throttle }: AnsweringParts): An
     if (fault === 'stale' && before) return { ...before, fault, cut: false };
     if (fault === 'cut-before') return { ...noAnswer(request), fault, cut: true };
     let isRefused = false;
-    const answer = await answerRequest(request, regions, async (call) => {
+    const answer = await answerRequest(request, regionFor, async (call) => {
       await befall(fault, call, faults);
       isRefused = throttle?.(call) === false;
       if (isRefused) throw throttled(call);

@@ -45,7 +45,7 @@ export function makeImageStore(region: Region): ImageStore {
       const rootfs = await unpackOnce(plain);
       image.lastPulledAt = region.clock.now();
       region.changed();
-      return { rootfs, config, digest: image.digest, architecture };
+      return { rootfs, config, repository: parseReference(reference).repository, digest: image.digest, architecture };
     },
   };
 }

@@ -6,7 +6,7 @@ export function makeNetwork(region: Region): Network {
   return {
     resolve({ ip, port }) {
       const hostPort = region.state.ecs.endpoints[ip]?.[port];
-      return hostPort === undefined ? undefined : { host: '127.0.0.1', port: hostPort };
+      return hostPort === undefined ? undefined : { host: '127.0.0.1', port: region.faultyTasks.entrance(hostPort) };
     },
   };
 }

@@ -31,6 +31,7 @@ export function makeProcessRunner(region: Region): TaskRunner {
       return {
         ports: containerPort === undefined ? {} : { [containerPort]: port },
         stop: (graceMs) => stop(child, graceMs, ended),
+        kill: () => endGroup(child.pid ?? 0, 'SIGKILL'),
       };
     },
     async recover() {
@@ -43,7 +44,7 @@ export function makeProcessRunner(region: Region): TaskRunner {
 function refuseToExecute(order: ContainerOrder, image: PulledImage): RunningContainer {
   order.output(`exec ${commandLine(order, image)[0]}: exec format error`);
   setImmediate(() => order.exited(EXEC_FORMAT_ERROR));
-  return { ports: {}, async stop() {} };
+  return { ports: {}, async stop() {}, kill() {} };
 }
 
 function launch({ file, args, cwd, env }: Launch, ledger: ProcessLedger): Promise<ChildProcess> {

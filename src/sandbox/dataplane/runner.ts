@@ -20,6 +20,8 @@ export interface ContainerOrder {
 export interface PulledImage {
   readonly rootfs: string;
   readonly config: ImageConfig;
+  /** The ECR repository that it came from. */
+  readonly repository: string;
   readonly digest: string;
   readonly architecture: string;
 }
@@ -29,6 +31,8 @@ export interface RunningContainer {
   readonly ports: Readonly<Record<number, number>>;
   /** Sends SIGTERM, and SIGKILL after `graceMs` of real time; resolves when nothing of the container is left. */
   stop(graceMs: number): Promise<void>;
+  /** Ends it as if it had crashed: with SIGKILL, at once. */
+  kill(): void;
 }
 
 export interface TaskRunner {

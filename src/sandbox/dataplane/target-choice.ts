@@ -1,6 +1,7 @@
 /** Where a forward action sends one request: a target group by weight or stickiness, then a target of it in turn. */
 import type { ForwardActionConfig } from '@aws-sdk/client-elastic-load-balancing-v2';
 import type { Region, RegisteredTarget } from '../parts.ts';
+import { randomBy } from '../random.ts';
 
 export interface Circumstances {
   /** The load balancer's zones: the request arrives in one of them. */
@@ -16,7 +17,7 @@ export interface TargetChooser {
 
 /** Chooses anew for each call, so that a change of weights or health holds from the next request on. */
 export function makeTargetChooser(region: Region): TargetChooser {
-  const random = region.config.seed === undefined ? Math.random : seededRandom(region.config.seed);
+  const random = randomBy(region.config.seed);
   const turns = new Map<string, number>();
 
   /** The targets that a request may reach from where it arrives. */
@@ -54,15 +55,4 @@ function targetGroupByWeight({ TargetGroups = [] }: ForwardActionConfig, random:
 function usableTargets(targets: readonly RegisteredTarget[]): readonly RegisteredTarget[] {
   const healthy = targets.filter(({ health }) => health.state === 'healthy');
   return healthy.length > 0 ? healthy : targets.filter(({ health }) => health.state === 'unhealthy');
-}
-
-/** A repeatable sequence of numbers in [0, 1): the generator known as mulberry32. */
-function seededRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = Math.trunc(state + 0x6d2b79f5);
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

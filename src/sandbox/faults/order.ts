@@ -1,5 +1,6 @@
-/** Fault orders: what shall go wrong with which call, and what makes an order one that can be carried out. */
+/** Fault orders for calls: what shall go wrong with which call, and what makes an order one that can be carried out. */
 import { isWrite } from '../request-log.ts';
+import { InvalidOrder } from './invalid-order.ts';
 
 export type Fault =
   /** Answered with this error code of AWS's, without effect. */
@@ -32,18 +33,12 @@ export interface KnownOperations {
   readonly registry: ReadonlySet<string>;
 }
 
-/** An order that can't be carried out; the message says why. */
-export class InvalidOrder extends Error {
-  override readonly name = 'InvalidOrder';
-}
-
 const MEMBERS = ['operation', 'about', 'nth', 'times', 'fault'];
 const WORDS = ['throttle', 'stale', 'cut-before', 'cut-after'] as const;
 const LONGEST_DELAY_MS = 3_600_000;
 
 /** Checks what came over the wire, or from a test. Throws InvalidOrder. */
-export function readOrder(value: unknown, known: KnownOperations): Required<FaultOrder> {
-  const members = membersOf(value);
+export function readOrder(members: Readonly<Record<string, unknown>>, known: KnownOperations): Required<FaultOrder> {
   const strange = Object.keys(members).find((name) => !MEMBERS.includes(name));
   if (strange !== undefined) throw new InvalidOrder(`An order has no "${strange}": it has ${MEMBERS.join(', ')}.`);
   const { operation, about = '', nth = 1, times = 1 } = members;
@@ -64,11 +59,6 @@ export function readOrder(value: unknown, known: KnownOperations): Required<Faul
 export function faultName(fault: Fault): string {
   if (typeof fault === 'string') return fault;
   return 'error' in fault ? 'error' : 'delay';
-}
-
-function membersOf(value: unknown): Readonly<Record<string, unknown>> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new InvalidOrder('An order should be a JSON object.');
-  return { ...value };
 }
 
 function isKnown(operation: string, { api, registry }: KnownOperations): boolean {

@@ -22,6 +22,12 @@ export function findImage({ images }: RepositoryState, reference: string): Image
   return images.find(({ digest, tags }) => digest === reference || tags.includes(reference));
 }
 
+/** What an image goes by now: its digest, its tags, and these with the repository before them. */
+export function namesOf(region: Region, repository: string, digest: string): string[] {
+  const tags = findRepository(region, repository)?.images.find((image) => image.digest === digest)?.tags ?? [];
+  return [digest, ...tags, ...tags.map((tag) => `${repository}:${tag}`)];
+}
+
 /**
  * Takes a pushed manifest into the repository and gives it the tag, which moves away from another image where the repository lets it.
  * @returns the image, and whether anything changed: an image that was there under that tag already is no error here.

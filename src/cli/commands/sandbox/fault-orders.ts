@@ -1,7 +1,8 @@
 /** What `sandbox fault` and `sandbox faults` share: the way to the sandbox, and an order in words. */
 import { CanaryError, messageOf, usageError } from '../../../errors.ts';
-import type { OrderedFault } from '../../../sandbox/faults/faults.ts';
+import type { OrderedFault, OrderedVersionFault } from '../../../sandbox/faults/faults.ts';
 import type { Fault } from '../../../sandbox/faults/order.ts';
+import type { VersionFault } from '../../../sandbox/faults/version-order.ts';
 import { formatDuration } from '../../../settings/duration.ts';
 
 type Control = typeof import('../../../sandbox/control.ts');
@@ -21,8 +22,37 @@ export async function withSandbox<T>(dir: string, work: (control: Control, dir: 
   }
 }
 
-/** Such as `ModifyRule, call 2: fails with InternalFailure.` */
-export function describeOrder({ operation, about, nth, times, fault }: OrderedFault): string {
+/** Such as `ModifyRule, call 2: fails with InternalFailure.` and `Tasks of 1.0, after 30s: crash.` */
+export function describeOrder(order: OrderedFault | OrderedVersionFault): string {
+  return 'image' in order ? describeVersionOrder(order) : describeCallOrder(order);
+}
+
+/** What an order has done so far. */
+export function describeHits(order: OrderedFault | OrderedVersionFault): string {
+  const { seen, hits } = order;
+  return 'image' in order ? `So far ${plural(seen, 'container')}, ${plural(hits, 'hit')}.` : `So far ${seen} matched, ${hits} of them hit.`;
+}
+
+function describeVersionOrder({ image, fault, afterMs, afterRequests }: OrderedVersionFault): string {
+  const conditions = [
+    ...(afterMs > 0 ? [`after ${formatDuration(afterMs)}`] : []),
+    ...(afterRequests > 0 ? [`from request ${afterRequests} of each on`] : []),
+  ];
+  return `${[`Tasks of ${image}`, ...conditions].join(', ')}: ${describeVersionFault(fault)}.`;
+}
+
+function describeVersionFault(fault: VersionFault): string {
+  if (fault === 'crash') return 'crash';
+  if (fault === 'unhealthy') return 'fail their health checks';
+  const share = fault.rate === undefined || fault.rate === 1 ? 'every request' : `${Number((fault.rate * 100).toFixed(4))}% of their requests`;
+  return 'answer' in fault ? `answer ${share} with ${fault.answer}` : `answer ${share} ${formatDuration(fault.slowMs)} later`;
+}
+
+function plural(count: number, word: string): string {
+  return `${count} ${word}${count === 1 ? '' : 's'}`;
+}
+
+function describeCallOrder({ operation, about, nth, times, fault }: OrderedFault): string {
   const what = operation === '*' ? 'Every operation' : operation;
   const which = about === '' ? '' : ` about ${about}`;
   return `${what}${which}, ${whichCalls(nth, times)}: ${describeFault(fault)}.`;

@@ -1,6 +1,7 @@
-/** `sandbox fault`: makes a call to the local AWS go wrong, to rehearse what happens then. */
+/** `sandbox fault`: makes a call to the local AWS, or a version's tasks in it, go wrong, to rehearse what happens then. */
 import { usageError } from '../../../errors.ts';
 import type { Fault, FaultOrder } from '../../../sandbox/faults/order.ts';
+import type { VersionFault, VersionOrder } from '../../../sandbox/faults/version-order.ts';
 import { parseDuration } from '../../../settings/duration.ts';
 import { type Command, type Values, isSet, option, textOf } from '../../command.ts';
 import { describeOrder, withSandbox } from './fault-orders.ts';
@@ -10,8 +11,8 @@ const MOST = 999_999_999;
 
 export const sandboxFault: Command = {
   name: 'fault',
-  summary: 'make a call to the local AWS go wrong',
-  argument: { name: '<operation>', description: "AWS's name of the call, such as ModifyRule; '*' for every one" },
+  summary: 'make a call to the local AWS, or the tasks of a version, go wrong',
+  argument: { name: '[operation]', description: "AWS's name of the call, such as ModifyRule; '*' for every one" },
   options: [
     option('--error <code>', "fail with this error code of AWS's"),
     option('--throttle', 'fail as throttled, which AWS SDKs repeat'),
@@ -22,18 +23,53 @@ export const sandboxFault: Command = {
     option('--nth <k>', 'the first matching call that is hit, counted from now on (default: 1)'),
     option('--times <n>', 'how many matching calls in a row are hit, or always (default: 1)'),
     option('--about <text>', 'only calls with this text in them, such as an ARN'),
+    option('--image <image>', 'instead of a call: the tasks of this version, by tag, repository:tag or digest'),
+    option('--crash', 'its tasks crash'),
+    option('--unhealthy', 'its tasks fail their health checks'),
+    option('--answer <status>', 'its tasks answer with this status'),
+    option('--slow <duration>', 'its tasks answer that much later, such as 800ms'),
+    option('--rate <percent>', 'only this share of the requests, such as 10% (default: 100%)'),
+    option('--after <duration>', 'not before a task runs that long (default: from its start)'),
+    option('--after-requests <n>', "from each task's nth request on"),
     dirOption(),
   ],
-  examples: ['ecs-canary sandbox fault ModifyRule --nth 2 --error InternalFailure', "ecs-canary sandbox fault '*' --throttle --times 3"],
+  examples: [
+    'ecs-canary sandbox fault ModifyRule --nth 2 --error InternalFailure',
+    "ecs-canary sandbox fault '*' --throttle --times 3",
+    'ecs-canary sandbox fault --image 1.0 --crash --after 30s',
+    'ecs-canary sandbox fault --image 1.0 --answer 503 --rate 10%',
+  ],
   writes: false,
   local: true,
-  async run(context, values, operation = '') {
-    const order = { operation, ...whichOf(values), fault: faultOf(values) };
+  async run(context, values, operation) {
+    const order = orderOf(values, operation);
     const made = await withSandbox(dirOf(values), ({ orderFault }, dir) => orderFault(dir, order));
     context.print(describeOrder(made));
     return made;
   },
 };
+
+const OF_CALLS = ['error', 'throttle', 'delay', 'stale', 'cutBefore', 'cutAfter', 'nth', 'times', 'about'];
+const OF_VERSIONS = ['crash', 'unhealthy', 'answer', 'slow', 'rate', 'after', 'afterRequests'];
+
+function orderOf(values: Values, operation: string | undefined): FaultOrder | VersionOrder {
+  const image = textOf(values, 'image');
+  if ((operation === undefined) === (image === undefined)) {
+    throw usageError("Either a call is needed, such as ModifyRule, or the --image of a version.");
+  }
+  const [strange] = (image === undefined ? OF_VERSIONS : OF_CALLS).filter((name) => isGiven(values, name));
+  if (strange !== undefined) {
+    const flag = `--${strange.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    throw usageError(image === undefined ? `${flag} is for the tasks of a version: give its --image.` : `${flag} is for calls, not for a version.`);
+  }
+  return image === undefined
+    ? { operation: operation ?? '', ...whichOf(values), fault: faultOf(values) }
+    : { image, fault: versionFaultOf(values), ...beginningOf(values) };
+}
+
+function isGiven(values: Values, name: string): boolean {
+  return isSet(values, name) || textOf(values, name) !== undefined;
+}
 
 function whichOf(values: Values): Pick<FaultOrder, 'nth' | 'times' | 'about'> {
   const times = textOf(values, 'times');
@@ -52,7 +88,7 @@ function faultOf(values: Values): Fault {
   const [error, delay] = [textOf(values, 'error'), textOf(values, 'delay')];
   const asked: Fault[] = [
     ...(error === undefined ? [] : [{ error }]),
-    ...(delay === undefined ? [] : [{ delayMs: delayMsOf(delay) }]),
+    ...(delay === undefined ? [] : [{ delayMs: msOf('--delay', delay) }]),
     ...(isSet(values, 'throttle') ? (['throttle'] as const) : []),
     ...(isSet(values, 'stale') ? (['stale'] as const) : []),
     ...(isSet(values, 'cutBefore') ? (['cut-before'] as const) : []),
@@ -63,8 +99,39 @@ function faultOf(values: Values): Fault {
   throw usageError('Exactly one of --error, --throttle, --delay, --stale, --cut-before and --cut-after is needed.');
 }
 
-function delayMsOf(text: string): number {
+function versionFaultOf(values: Values): VersionFault {
+  const [answer, slow] = [textOf(values, 'answer'), textOf(values, 'slow')];
+  const rate = rateOf(textOf(values, 'rate'));
+  const asked: VersionFault[] = [
+    ...(isSet(values, 'crash') ? (['crash'] as const) : []),
+    ...(isSet(values, 'unhealthy') ? (['unhealthy'] as const) : []),
+    ...(answer === undefined ? [] : [{ answer: numberOf('--answer', answer, /^\d{3}$/, 200, 599), rate }]),
+    ...(slow === undefined ? [] : [{ slowMs: msOf('--slow', slow), rate }]),
+  ];
+  const [fault] = asked;
+  if (fault === undefined || asked.length !== 1) throw usageError('Exactly one of --crash, --unhealthy, --answer and --slow is needed.');
+  if (rate !== undefined && typeof fault === 'string') throw usageError('--rate is for --answer and --slow.');
+  return fault;
+}
+
+function beginningOf(values: Values): Pick<VersionOrder, 'afterMs' | 'afterRequests'> {
+  const after = textOf(values, 'after');
+  return {
+    afterMs: after === undefined ? undefined : msOf('--after', after),
+    afterRequests: countOf('--after-requests', textOf(values, 'afterRequests')),
+  };
+}
+
+/** A share from a percentage, with or without its sign. */
+function rateOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const percent = /^\d{1,3}(\.\d{1,4})?%?$/.test(text) ? Number(text.replace('%', '')) : Number.NaN;
+  if (percent > 0 && percent <= 100) return percent / 100;
+  throw usageError(`--rate is "${text}": it should be a percentage above 0, up to 100%.`);
+}
+
+function msOf(flag: string, text: string): number {
   const ms = parseDuration(text);
   if (ms !== undefined) return ms;
-  throw usageError(`--delay is "${text}": it should be a duration such as 2s or 500ms.`);
+  throw usageError(`${flag} is "${text}": it should be a duration such as 2s or 500ms.`);
 }

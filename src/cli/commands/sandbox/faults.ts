@@ -1,6 +1,6 @@
 /** `sandbox faults`: which faults are ordered, and how often each has hit. */
 import { type Command, isSet, option } from '../../command.ts';
-import { describeOrder, withSandbox } from './fault-orders.ts';
+import { describeHits, describeOrder, withSandbox } from './fault-orders.ts';
 import { dirOf, dirOption } from './shared.ts';
 
 export const sandboxFaults: Command = {
@@ -18,7 +18,7 @@ export const sandboxFaults: Command = {
     }
     const faults = await withSandbox(dirOf(values), ({ listFaults }, dir) => listFaults(dir));
     if (faults.length === 0) context.print('No fault is ordered.');
-    for (const fault of faults) context.print(`${describeOrder(fault)} So far ${fault.seen} matched, ${fault.hits} of them hit.`);
+    for (const fault of faults) context.print(`${describeOrder(fault)} ${describeHits(fault)}`);
     return { faults };
   },
 };

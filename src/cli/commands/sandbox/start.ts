@@ -4,6 +4,7 @@ import { usageError } from '../../../errors.ts';
 import type { SandboxOptions } from '../../../sandbox/index.ts';
 import type { Quotas } from '../../../sandbox/quotas.ts';
 import type { SandboxInfo } from '../../../sandbox/run-file.ts';
+import { parseDuration } from '../../../settings/duration.ts';
 import { type Command, type Values, isSet, listOf, listOption, option, textOf } from '../../command.ts';
 import type { Context } from '../../context.ts';
 import { dirOf, dirOption, numberOf, plainly } from './shared.ts';
@@ -12,6 +13,7 @@ type Control = typeof import('../../../sandbox/control.ts');
 
 const DEFAULT_PORT = '4566';
 const MOST = 999_999_999;
+const LONGEST_LAG_MS = 60_000;
 
 export const sandboxStart: Command = {
   name: 'start',
@@ -22,10 +24,11 @@ export const sandboxStart: Command = {
     option('--detach', 'return when it answers'),
     option('--speed <factor>', 'divide every duration of AWS by this (default: 1)'),
     option('--account <id>', 'account, 12 digits (default: 000000000000)'),
-    option('--seed <number>', 'make the choice of target group repeatable'),
+    option('--seed <number>', 'make what happens by chance repeatable'),
     option('--page-size <items>', 'give no more items in a page than this'),
     listOption('--quota <name=n>', 'change a quota of the account, such as target-groups=5; repeatable'),
     option('--throttle', "throttle calls at AWS's rates"),
+    option('--lag <duration>', 'how far reads may lag behind writes, such as 2s (default: not at all)'),
     option('--runner <runner>', 'what tasks run in: process (default: process)'),
   ],
   examples: [
@@ -70,7 +73,15 @@ function startOptions(values: Values, control: Control): SandboxOptions {
     pageSize: whole('pageSize', '--page-size', 1),
     quotas: quotasOf(listOf(values, 'quota') ?? [], control),
     throttle: isSet(values, 'throttle'),
+    lagMs: lagOf(textOf(values, 'lag')),
   };
+}
+
+function lagOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const ms = parseDuration(text);
+  if (ms !== undefined && ms <= LONGEST_LAG_MS) return ms;
+  throw usageError(`--lag is "${text}": it should be a duration such as 2s, of a minute at most.`);
 }
 
 /** @param parts each `name=n`. */
@@ -85,9 +96,9 @@ function quotasOf(parts: readonly string[], { isQuotaName, quotaNames }: Control
 }
 
 /** The command line that starts the same sandbox in the foreground. */
-function foregroundArgs({ quotas = {}, throttle, ...options }: SandboxOptions): string[] {
+function foregroundArgs({ quotas = {}, throttle, lagMs, ...options }: SandboxOptions): string[] {
   const { port, dir, speed, account, seed, pageSize } = options;
-  const flags = Object.entries({ port, dir, speed, account, seed, 'page-size': pageSize });
+  const flags = Object.entries({ port, dir, speed, account, seed, 'page-size': pageSize, lag: lagMs === undefined ? undefined : `${lagMs}ms` });
   const given = flags.flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, String(value)]));
   const switches = throttle ? ['--throttle'] : [];
   return ['sandbox', 'start', ...given, ...switches, ...Object.entries(quotas).flatMap(([name, n]) => ['--quota', `${name}=${n}`])];

@@ -55,12 +55,12 @@ export function operationOf({ headers, body }: ApiRequest): string {
 
 /**
  * Never rejects: whatever goes wrong is an answer.
- * @param regions gives the running region of a name.
+ * @param regions gives the running region of a call.
  * @param before runs once the call is understood, before it takes effect; what it throws is the answer.
  */
 export async function answerRequest(
   request: ApiRequest,
-  regions: (name: string) => Promise<Region>,
+  regions: (call: UnderstoodCall) => Promise<Region>,
   before: (call: UnderstoodCall) => Promise<void>,
 ): Promise<ApiAnswer> {
   const protocol = protocolOf(request);
@@ -74,8 +74,9 @@ export async function answerRequest(
     if (service?.protocol !== protocol) throw protocol.unknownOperation(operation, service?.version ?? '');
     const { model, run } = findOperation(service, operation);
     const input = protocol.readInput(model, request.body);
-    await before({ service: scope.service, region: scope.region, operation, protocol });
-    const output = await run(input, await regions(scope.region), { accessKeyId: scope.accessKeyId });
+    const understood = { service: scope.service, region: scope.region, operation, protocol };
+    await before(understood);
+    const output = await run(input, await regions(understood), { accessKeyId: scope.accessKeyId });
     const body = protocol.writeOutput(model, output, { requestId: request.requestId, xmlNamespace: service.xmlNamespace });
     return { ...call, status: 200, body, code: null };
   } catch (thrown) {

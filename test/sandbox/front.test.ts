@@ -1,0 +1,73 @@
+/** The front before a container: where nothing is ordered for a request, both ends see each other as they are. */
+import http from 'node:http';
+import net from 'node:net';
+import { once } from 'node:events';
+import { startFront, type Front, type Treatment } from '../../src/sandbox/dataplane/front.ts';
+import { ask, freePort, listen } from './load-balancing.ts';
+
+const PASS: Treatment = { delayMs: 0 };
+let target: http.Server;
+let front: Front;
+
+async function open(answer: http.RequestListener, treat: () => Treatment = () => PASS): Promise<string> {
+  target = http.createServer({ keepAliveTimeout: 65_000 }, answer);
+  front = await startFront(await listen(target), treat);
+  return `http://127.0.0.1:${front.port}`;
+}
+
+afterEach(() => {
+  front.close();
+  target.close();
+  target.closeAllConnections();
+});
+
+test('request and answer pass as they are, with their bodies', async () => {
+  const url = await open((request, response) => {
+    response.writeHead(201, 'Made', { 'X-Host': request.headers.host, 'x-way': `${request.method} ${request.url}` });
+    request.pipe(response);
+  });
+  const { status, headers, body } = await ask(`${url}/a?b=c`, { method: 'PUT', body: 'text', headers: { Host: '10.0.0.1:8080' } });
+  expect([status, headers['x-host'], headers['x-way'], body]).toEqual([201, '10.0.0.1:8080', 'PUT /a?b=c', 'text']);
+});
+
+test('a container that closes an idle connection closes it for the balancer', async () => {
+  const url = await open((_request, response) => response.end());
+  const agent = new http.Agent({ keepAlive: true });
+  const request = http.get(url, { agent });
+  const [socket] = await once(request, 'socket');
+  const [response] = await once(request, 'response');
+  response.resume();
+  await once(response, 'end');
+  target.closeIdleConnections();
+  await once(socket, 'close');
+  agent.destroy();
+});
+
+test('a container that answers half ends the answer there, and one that resets has none', async () => {
+  const url = await open((request, response) => {
+    if (request.url === '/none') request.socket.destroy();
+    else response.writeHead(200, { 'content-length': '10' }).write('half', () => request.socket.destroy());
+  });
+  await expect(ask(`${url}/half`)).rejects.toThrow('aborted');
+  await expect(ask(`${url}/none`)).rejects.toThrow('socket hang up');
+});
+
+test('nobody behind it: no answer', async () => {
+  target = http.createServer();
+  front = await startFront(await freePort(), () => PASS);
+  await expect(ask(`http://127.0.0.1:${front.port}`)).rejects.toThrow('socket hang up');
+});
+
+test('who asks for another protocol gets it from the container', async () => {
+  const url = await open(() => undefined);
+  target.on('upgrade', (request: http.IncomingMessage, socket: net.Socket) => {
+    socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: ${request.headers.upgrade}\r\nConnection: Upgrade\r\n\r\n`);
+    socket.pipe(socket);
+  });
+  const request = http.get(url, { headers: { Connection: 'Upgrade', Upgrade: 'echo' } });
+  const [{ headers }, socket] = await once(request, 'upgrade');
+  expect(headers.upgrade).toBe('echo');
+  socket.write('hello');
+  expect(String((await once(socket, 'data'))[0])).toBe('hello');
+  socket.destroy();
+});
