@@ -1,6 +1,7 @@
 /** CloudFormation: stacks, and what happened to their resources. */
 import type { Stack as SdkStack } from '@aws-sdk/client-cloudformation';
 import { allPages, type Caller, clientOptions, explaining, isAws, once } from './connect.ts';
+import { needed } from './needed.ts';
 
 export interface Stack {
   readonly id: string;
@@ -82,13 +83,13 @@ export function stacks(caller: Caller, { hurried = false }: { hurried?: boolean 
     async template(name) {
       const { sdk, client } = await connect();
       const answer = await client.send(new sdk.GetTemplateCommand({ StackName: name, TemplateStage: 'Original' }));
-      return answer.TemplateBody ?? '';
+      return needed(answer.TemplateBody, 'GetTemplate', 'the template');
     },
 
     async create(request, operation) {
       const { sdk, client } = await connect();
       const answer = await client.send(new sdk.CreateStackCommand({ ...inputOf(request), ClientRequestToken: operation }));
-      return answer.StackId ?? '';
+      return needed(answer.StackId, 'CreateStack', 'the id of the stack');
     },
 
     async update(request, operation) {
@@ -152,9 +153,9 @@ function isMissing(error: unknown): boolean {
 
 function toStack(stack: SdkStack): Stack {
   return {
-    id: stack.StackId ?? '',
-    name: stack.StackName ?? '',
-    status: stack.StackStatus ?? '',
+    id: needed(stack.StackId, 'DescribeStacks', 'the id of a stack'),
+    name: needed(stack.StackName, 'DescribeStacks', 'the name of a stack'),
+    status: needed(stack.StackStatus, 'DescribeStacks', 'the status of a stack'),
     statusReason: stack.StackStatusReason,
     parameters: Object.fromEntries(
       (stack.Parameters ?? []).map(({ ParameterKey = '', ParameterValue = '' }) => [ParameterKey, ParameterValue]),

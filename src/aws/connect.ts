@@ -48,8 +48,11 @@ export function explaining<Input extends object, Output extends object, Client>(
     (next, context) => async (args) => {
       const action = `${service}:${(context.commandName ?? '').replace(/Command$/, '')}`;
       try {
-        return await inCall(action, () => next(args));
+        const result = await inCall(action, () => next(args));
+        (await import('./answer.ts')).requireShape(action, context, result.output);
+        return result;
       } catch (error) {
+        if (isUnreadable(error)) throw (await import('./answer.ts')).unreadable(action, error);
         throw explain(action, error);
       }
     },
@@ -147,6 +150,11 @@ function explain(action: string, error: unknown): unknown {
     });
   }
   return error;
+}
+
+/** The SDK could not make anything of what came. */
+function isUnreadable(error: unknown): boolean {
+  return error instanceof Error && HINT.test(error.message) && !isNoNetwork(error);
 }
 
 function isNoNetwork(error: Error): boolean {

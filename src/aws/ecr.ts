@@ -1,6 +1,7 @@
 /** Image repositories: versions by tag and digest, and the way in for a push. */
 import type { ImageDetail } from '@aws-sdk/client-ecr';
 import { allPages, type Caller, clientOptions, explaining, isAws, once } from './connect.ts';
+import { needed } from './needed.ts';
 
 export interface Image {
   /** `sha256:…` */
@@ -65,8 +66,12 @@ export function registry(caller: Caller): Registry {
     async signIn() {
       const { sdk, client } = await connect();
       const answer = await client.send(new sdk.GetAuthorizationTokenCommand({}));
-      const { proxyEndpoint = '', authorizationToken = '' } = answer.authorizationData?.[0] ?? {};
-      return { endpoint: proxyEndpoint, authorization: `Basic ${authorizationToken}` };
+      const { proxyEndpoint, authorizationToken } = answer.authorizationData?.[0] ?? {};
+      const endpoint = proxyEndpoint !== undefined && URL.canParse(proxyEndpoint) ? proxyEndpoint : undefined;
+      return {
+        endpoint: needed(endpoint, 'GetAuthorizationToken', 'the address of the registry'),
+        authorization: `Basic ${needed(authorizationToken, 'GetAuthorizationToken', 'a token')}`,
+      };
     },
 
     async countImages(repository) {
@@ -98,6 +103,6 @@ export function registry(caller: Caller): Registry {
   }
 }
 
-function toImage({ imageDigest = '', imageTags = [], imagePushedAt }: ImageDetail): Image {
-  return { digest: imageDigest, tags: imageTags, pushedAt: imagePushedAt?.getTime() ?? 0 };
+function toImage({ imageDigest, imageTags = [], imagePushedAt }: ImageDetail): Image {
+  return { digest: needed(imageDigest, 'DescribeImages', 'the digest of an image'), tags: imageTags, pushedAt: imagePushedAt?.getTime() ?? 0 };
 }

@@ -2,6 +2,7 @@
 import type { Deployment, RegisterTaskDefinitionCommandInput, Service, Task } from '@aws-sdk/client-ecs';
 import { messageOf } from '../errors.ts';
 import { allPages, type Caller, clientOptions, explaining, isAws, once } from './connect.ts';
+import { needed } from './needed.ts';
 import { registrable } from './registrable.ts';
 
 export interface EcsService {
@@ -123,7 +124,7 @@ export function containers(caller: Caller): Containers {
         const services = names.slice(start, start + SERVICES_AT_ONCE);
         try {
           const answer = await client.send(new sdk.DescribeServicesCommand({ cluster, services, include: ['TAGS'] }), options);
-          found.push(...(answer.services ?? []).filter(({ status }) => status !== 'INACTIVE').map(toService));
+          found.push(...(answer.services ?? []).filter(({ status }) => status !== 'INACTIVE').map((service) => toService(service, 'DescribeServices')));
         } catch (error) {
           if (!isAws(error, 'ClusterNotFoundException')) throw error;
         }
@@ -177,7 +178,7 @@ export function containers(caller: Caller): Containers {
           tags: Object.entries(service.tags).map(([key, value]) => ({ key, value })),
         }),
       );
-      return toService(answer.service ?? {});
+      return toService(needed(answer.service, 'CreateService', 'the service'), 'CreateService');
     },
 
     async updateService(cluster, name, { taskDefinition, desired, gracePeriod }) {
@@ -192,7 +193,7 @@ export function containers(caller: Caller): Containers {
           ...(taskDefinition && { deploymentConfiguration: DEPLOYMENT }),
         }),
       );
-      return toService(answer.service ?? {});
+      return toService(needed(answer.service, 'UpdateService', 'the service'), 'UpdateService');
     },
 
     async deleteService(cluster, name) {
@@ -231,7 +232,7 @@ export function containers(caller: Caller): Containers {
         const answer = await client.send(
           new sdk.DescribeTaskDefinitionCommand({ taskDefinition: arn, include: ['TAGS'] }),
         );
-        const definition = { family: '', containerDefinitions: [], ...registrable(answer.taskDefinition ?? {}) };
+        const definition = { family: '', containerDefinitions: [], ...registrable(needed(answer.taskDefinition, 'DescribeTaskDefinition', 'the task definition')) };
         return { definition, tags: toRecord(answer.tags) };
       } catch (error) {
         if (isAws(error, 'ClientException')) return undefined;
@@ -242,7 +243,7 @@ export function containers(caller: Caller): Containers {
     async registerTaskDefinition(definition) {
       const { sdk, client } = await connect();
       const answer = await client.send(new sdk.RegisterTaskDefinitionCommand(definition));
-      return answer.taskDefinition?.taskDefinitionArn ?? '';
+      return needed(answer.taskDefinition?.taskDefinitionArn, 'RegisterTaskDefinition', 'the ARN of the revision');
     },
   };
 }
@@ -257,27 +258,29 @@ const DEPLOYMENT = {
   maximumPercent: 200,
 };
 
-function toService(service: Service): EcsService {
+/** @param call what was answered with it. */
+function toService(service: Service, call: string): EcsService {
   return {
-    name: service.serviceName ?? '',
-    status: service.status ?? '',
+    name: needed(service.serviceName, call, 'the name of a service'),
+    status: needed(service.status, call, 'the status of a service'),
     controller: service.deploymentController?.type ?? 'ECS',
     strategy: service.deploymentConfiguration?.strategy ?? 'ROLLING',
+    // A service that is steered by CODE_DEPLOY or EXTERNAL has none of its own.
     taskDefinition: service.taskDefinition ?? '',
-    desired: service.desiredCount ?? 0,
-    running: service.runningCount ?? 0,
-    pending: service.pendingCount ?? 0,
+    desired: needed(service.desiredCount, call, 'the desired count of a service'),
+    running: needed(service.runningCount, call, 'the running count of a service'),
+    pending: needed(service.pendingCount, call, 'the pending count of a service'),
     targetGroupArns: (service.loadBalancers ?? []).flatMap(({ targetGroupArn }) => targetGroupArn ?? []),
-    deployment: service.deployments?.filter(({ status }) => status === 'PRIMARY').map(toDeployment)[0],
+    deployment: service.deployments?.filter(({ status }) => status === 'PRIMARY').map((deployment) => toDeployment(deployment, call))[0],
     events: (service.events ?? []).flatMap(({ message }) => message ?? []),
     tags: toRecord(service.tags),
   };
 }
 
-function toDeployment(deployment: Deployment): EcsDeployment {
+function toDeployment(deployment: Deployment, call: string): EcsDeployment {
   return {
-    id: deployment.id ?? '',
-    createdAt: deployment.createdAt?.getTime() ?? 0,
+    id: needed(deployment.id, call, 'the id of a deployment'),
+    createdAt: needed(deployment.createdAt, call, 'the time of a deployment').getTime(),
     rolloutState: deployment.rolloutState ?? 'IN_PROGRESS',
     rolloutStateReason: deployment.rolloutStateReason,
   };
@@ -285,8 +288,8 @@ function toDeployment(deployment: Deployment): EcsDeployment {
 
 function toTask(task: Task): EcsTask {
   return {
-    id: lastPart(task.taskArn ?? ''),
-    lastStatus: task.lastStatus ?? '',
+    id: lastPart(needed(task.taskArn, 'DescribeTasks', 'the ARN of a task')),
+    lastStatus: needed(task.lastStatus, 'DescribeTasks', 'the status of a task'),
     deploymentId: task.startedBy,
     stopCode: task.stopCode,
     stoppedReason: task.stoppedReason,

@@ -7,6 +7,7 @@ import type {
 } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { allPages, type Caller, clientOptions, explaining, isAws, once } from './connect.ts';
 import { forwardOf, stickinessOf, withStickiness, withWeights } from './forward-action.ts';
+import { needed } from './needed.ts';
 import type { UnknownMembers, WholeRule } from './unknown-members.ts';
 
 export interface WeightedGroup {
@@ -146,7 +147,7 @@ export function loadBalancing(caller: Caller): LoadBalancing {
       try {
         const answer = await client.send(new sdk.DescribeTargetHealthCommand({ TargetGroupArn: targetGroupArn }));
         return (answer.TargetHealthDescriptions ?? []).map(({ Target: target, TargetHealth: health }) => ({
-          id: target?.Id ?? '',
+          id: needed(target?.Id, 'DescribeTargetHealth', 'the id of a target'),
           port: target?.Port ?? 0,
           zone: target?.AvailabilityZone ?? '',
           state: health?.State ?? 'unavailable',
@@ -236,7 +237,7 @@ async function orOneByOne<T>(arns: readonly string[], notFound: string, describe
 
 function toTargetGroup({ TargetGroupArn, LoadBalancerArns, Protocol, ProtocolVersion, Port, VpcId }: TargetGroupDescription): TargetGroup {
   return {
-    arn: TargetGroupArn ?? '',
+    arn: needed(TargetGroupArn, 'DescribeTargetGroups', 'the ARN of a target group'),
     loadBalancerArns: LoadBalancerArns ?? [],
     protocol: [Protocol, ProtocolVersion].filter(Boolean).join('/'),
     port: Port ?? 0,
@@ -246,7 +247,7 @@ function toTargetGroup({ TargetGroupArn, LoadBalancerArns, Protocol, ProtocolVer
 
 function toRule(rule: WholeRule): ListenerRule {
   const actions = rule.Actions ?? [];
-  const arn = rule.RuleArn ?? '';
+  const arn = needed(rule.RuleArn, 'DescribeRules', 'the ARN of a rule');
   return {
     arn,
     listenerArn: listenerOf(arn),

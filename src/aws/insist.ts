@@ -21,5 +21,5 @@ export async function insistently<T>({ clock, signal, pollInterval }: Wait, atte
 /** Whether AWS did not answer as it does when all is well: not reached, denied, or an error that nobody expected. */
 export function isTrouble(thrown: unknown): boolean {
   const error = unexpected(thrown);
-  return error instanceof CanaryError && ['aws-error', 'access-denied', 'no-network'].includes(error.code);
+  return error instanceof CanaryError && ['aws-error', 'access-denied', 'no-network', 'bad-answer'].includes(error.code);
 }

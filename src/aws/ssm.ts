@@ -1,5 +1,6 @@
 /** Parameters of the parameter store, where the release log lives. */
 import { allPages, type Caller, clientOptions, explaining, isAws, once } from './connect.ts';
+import { needed } from './needed.ts';
 
 export interface Parameter {
   /** The whole path. */
@@ -40,13 +41,13 @@ export function parameters(caller: Caller, { hurried = false }: { hurried?: bool
       const { sdk, client } = await connect();
       return allPages(async (NextToken) => {
         const answer = await client.send(new sdk.GetParametersByPathCommand({ Path: path, NextToken }));
-        return [parametersIn(answer), answer.NextToken];
+        return [parametersIn(answer, 'GetParametersByPath'), answer.NextToken];
       });
     },
 
     async get(names) {
       const { sdk, client } = await connect();
-      return parametersIn(await client.send(new sdk.GetParametersCommand({ Names: [...names] })));
+      return parametersIn(await client.send(new sdk.GetParametersCommand({ Names: [...names] })), 'GetParameters');
     },
 
     async create(name, value, description) {
@@ -70,6 +71,9 @@ export function parameters(caller: Caller, { hurried = false }: { hurried?: bool
   };
 }
 
-function parametersIn({ Parameters = [] }: { Parameters?: { Name?: string; Value?: string }[] }): Parameter[] {
-  return Parameters.map(({ Name = '', Value = '' }) => ({ name: Name, value: Value }));
+function parametersIn({ Parameters = [] }: { Parameters?: { Name?: string; Value?: string }[] }, call: string): Parameter[] {
+  return Parameters.map(({ Name, Value }) => ({
+    name: needed(Name, call, 'the name of a parameter'),
+    value: needed(Value, call, 'the value of a parameter'),
+  }));
 }

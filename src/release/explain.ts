@@ -1,6 +1,7 @@
 /** Completes an error with what only AWS knows right then: which version has how much of the traffic. */
 import { unexpected } from '../aws/connect.ts';
 import { CanaryError, ExitCode } from '../errors.ts';
+import type { LogWriter } from './log.ts';
 import { type Pair, weightOf } from './model.ts';
 import { observeHard, observeTraffic } from './observe.ts';
 import type { Release, Session } from './operations.ts';
@@ -24,7 +25,7 @@ interface Whereabouts {
  * @param moves whether the operation was to move weights.
  */
 export async function explained(thrown: unknown, release: Release, { moves }: { moves: boolean }): Promise<unknown> {
-  return complete(thrown, release, moves, async () => {
+  const look = async () => {
     const state = await observeHard(release.aws, release.place);
     const roles = rolesOf(state);
     return {
@@ -33,7 +34,21 @@ export async function explained(thrown: unknown, release: Release, { moves }: { 
       back: roles.phase === 'nothing' || roles.phase === 'primary' ? undefined : 'ecs-canary rollback',
       more: 'ecs-canary status',
     };
-  });
+  };
+  return complete(thrown, release, moves, () => look().catch((error: unknown) => remembered(release.log) ?? Promise.reject(error)));
+}
+
+/** What a run knows of its own last change where AWS does not answer any more, such as for want of fresh credentials. */
+function remembered(log: LogWriter | undefined): Whereabouts | undefined {
+  const { other, percent, reached } = log?.own() ?? {};
+  if (other?.role !== 'canary' || !reached || percent === undefined) return undefined;
+  const version = other.version ?? 'the canary';
+  return {
+    usersAre: `on ${version} with ${percent}% of the traffic, and on the version before with the rest, when AWS last answered.`,
+    canary: percent,
+    back: 'ecs-canary rollback',
+    more: 'ecs-canary status',
+  };
 }
 
 /** The same for two target groups given by ARN. */
@@ -59,9 +74,14 @@ const UNKNOWN: Whereabouts = {
   more: undefined,
 };
 
+/** Credentials that are gone in the middle of an operation are no wrong usage: something was tried. */
+function midway(error: unknown): unknown {
+  return error instanceof CanaryError && error.code === 'no-credentials' ? error.with({ exitCode: ExitCode.failed }) : error;
+}
+
 /** One that would only say "failed" or "timed out" becomes "paused" (exit 4) while a canary has weight, or may have. */
 async function complete(thrown: unknown, { author }: Session, moves: boolean, look: () => Promise<Whereabouts>): Promise<unknown> {
-  const error = unexpected(thrown);
+  const error = midway(unexpected(thrown));
   if (!(error instanceof CanaryError) || error.exitCode === ExitCode.usage) return error;
   const found = await look().catch(() => UNKNOWN);
   const usersAre = KNOW_BETTER.includes(error.exitCode) && error.usersAre ? error.usersAre : found.usersAre;

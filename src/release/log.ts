@@ -32,6 +32,8 @@ export interface LogWriter {
    * reckons with the weights from before, too.
    */
   reached(): Promise<void>;
+  /** This run's newest entry, as long as it wants the pair: what it did last is known there, also when AWS says nothing any more. */
+  own(): LogEntry | undefined;
   /** Whether a `takeOver` went ahead of a run that may still be at work, or could not tell. */
   overtook(): boolean;
   /** Gives the pair back, as far as this run still has it. Never throws: a run that falls silent loses the pair anyway. */
@@ -233,6 +235,8 @@ export function logWriter(parameters: Parameters, pair: Pair, author: Author, ne
         goOnWithout(error);
       }
     },
+
+    own: () => held,
 
     overtook: () => overtook,
 

@@ -189,7 +189,7 @@ function prepared<Result>(release: Release, plan: Plan, log: LogWriter, work: (r
       try {
         return await work(serviceRun(release, log));
       } catch (error) {
-        throw await explained(error, release, { moves: plan.steps.some((step) => step.do === 'set-weights') });
+        throw await explained(error, { ...release, log }, { moves: plan.steps.some((step) => step.do === 'set-weights') });
       } finally {
         // A run of several operations gives the pair back at its own end.
         if (log !== release.log) await log.release();

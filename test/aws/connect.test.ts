@@ -4,7 +4,7 @@ import http from 'node:http';
 import { connectAws } from '../../src/aws/aws.ts';
 import { allPages, isAws, once, unexpected } from '../../src/aws/connect.ts';
 import { CanaryError, ExitCode } from '../../src/errors.ts';
-import { ALL_ATTEMPTS, faultyEndpoint, type FaultyEndpoint } from '../faulty-endpoint.ts';
+import { ALL_ATTEMPTS, type Answer, faultyEndpoint, type FaultyEndpoint } from '../faulty-endpoint.ts';
 import { start } from '../sandbox/running.ts';
 
 const GROUP = 'arn:aws:elasticloadbalancing:eu-central-1:000000000000:targetgroup/one/0123456789abcdef';
@@ -51,6 +51,30 @@ describe('an error of AWS', () => {
     });
     // Nothing that waiting would change.
     expect(endpoint.calls).toHaveLength(1);
+  });
+
+  test.each([
+    ['of another shape', (was: Answer) => ({ ...was, status: 200, body: '{"serviceArns":7}' }), /^AWS answered ecs:ListServices unlike itself: serviceArns is no list\.$/],
+    ['of another shape deeper down', (was: Answer) => ({ ...was, status: 200, body: '{"serviceArns":["a/b",{}]}' }), /^AWS answered ecs:ListServices unlike itself: serviceArns\[1\] is no text\.$/],
+    ['that is cut short', (was: Answer) => ({ ...was, status: 200, body: '{"serviceArns":["a/b"' }), /^The answer to ecs:ListServices cannot be read; it may not come from AWS\.$/],
+    ['that is a sign-in page', () => ({ status: 200, type: 'text/html', body: '<html>Sign in</html>' }), /^The answer to ecs:ListServices cannot be read/],
+  ])('an answer %s names the call', async (_what, change, message) => {
+    endpoint.order('ListServices', { change });
+    await expect(connect(endpoint.url).containers.listServices('c')).rejects.toMatchObject({ code: 'bad-answer', exitCode: ExitCode.failed, message: expect.stringMatching(message) });
+  });
+
+  test('a service without a number of tasks is no service with none', async () => {
+    const service = { serviceName: 'server-blue', status: 'ACTIVE', runningCount: 2, pendingCount: 0 };
+    endpoint.order('DescribeServices', { change: () => ({ status: 200, type: 'application/json', body: JSON.stringify({ services: [service] }) }) });
+    await expect(connect(endpoint.url).containers.describeServices('c', ['server-blue'])).rejects.toMatchObject({ code: 'bad-answer', message: 'AWS answered DescribeServices without the desired count of a service.' });
+  });
+
+  test('members that are null are not there, and those that nobody knows do no harm', async () => {
+    const service = { serviceName: 'server-blue', status: 'NAPPING', desiredCount: 2, runningCount: 2, pendingCount: 0, deployments: null, events: [null], brandNew: [{}], deploymentController: { type: 'TELEPATHY' } };
+    endpoint.order('DescribeServices', { change: () => ({ status: 200, type: 'application/json', body: JSON.stringify({ services: [service, null], brandNew: 1 }) }) });
+    expect(await connect(endpoint.url).containers.describeServices('c', ['server-blue'])).toEqual([
+      expect.objectContaining({ name: 'server-blue', status: 'NAPPING', controller: 'TELEPATHY', deployment: undefined, events: [] }),
+    ]);
   });
 
   test('that only the caller can judge stays AWS’s own', async () => {

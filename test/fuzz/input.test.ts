@@ -86,8 +86,8 @@ const withVariables = ([args, given]: [string[], Record<string, string>]): Input
 const withDefinition = ([args, text]: [string[], string]): Input => ({ args: [...args, '--task-definition', written({ content: Buffer.from(text) })], env: good() });
 const rollouts: fc.Arbitrary<string[]> = fc.constantFrom(['rollout', '--tag', '1.0'], ['update', '--tag', '1.0']);
 
-test('800 command lines', () => tryAll(800, commandLine, (args) => ({ args, env: good() })), SLOW_MACHINE);
-test('350 settings files', () => tryAll(350, fc.tuple(anyCommand, settingsFile, fc.boolean()), withFile), SLOW_MACHINE);
+test('850 command lines', () => tryAll(850, commandLine, (args) => ({ args, env: good() })), SLOW_MACHINE);
+test('400 settings files', () => tryAll(400, fc.tuple(anyCommand, settingsFile, fc.boolean()), withFile), SLOW_MACHINE);
 test('250 sets of variables', () => tryAll(250, fc.tuple(anyCommand, variables), withVariables), SLOW_MACHINE);
 test('200 task definitions', () => tryAll(200, fc.tuple(rollouts, taskDefinition), withDefinition), SLOW_MACHINE);
 

@@ -45,6 +45,31 @@ test('interrupted during a hold, and told to go back, it takes everybody to the 
     });
   }));
 
+test('credentials that expire during a hold end it at once: exit 4, with what it last knew, and the same command carries on', () =>
+  withProject(async (project) => {
+    const endpoint = await faultyEndpoint(project.sandbox.url);
+    try {
+      const release = await openRelease(project, (event) => {
+        if (event.type === 'pause' && event.text.startsWith('Holding at 50%')) endpoint.order('*', { error: 'ExpiredTokenException' }, { times: Infinity });
+      });
+      await update(release, await push(release, '0.9'), OPTIONS);
+      const next = await push(release, '1.0');
+      // A process that is gone by the time of the second run.
+      const author = { ...release.author, pid: 2 ** 22 + 1 };
+      const through = { ...release, author, aws: connectAws({ region: REGION, endpointUrl: endpoint.url }) };
+      await expect(update(through, next, { ...OPTIONS, hold: 60_000 })).rejects.toMatchObject({
+        code: 'bad-credentials',
+        exitCode: ExitCode.paused,
+        usersAre: 'on 1.0 with 50% of the traffic, and on the version before with the rest, when AWS last answered.',
+        next: expect.stringMatching(/^renew the credentials .* then run the same command again$/),
+      });
+      endpoint.forget();
+      expect(await update(release, next, OPTIONS)).toMatchObject({ outcome: 'promoted' });
+    } finally {
+      await endpoint.close();
+    }
+  }));
+
 test('a stop that reaches AWS only after a rollback took the pair is taken back: nobody is left on tasks that end', () =>
   withProject(async (project) => {
     const release = await openRelease(project, () => undefined);
