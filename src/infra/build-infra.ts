@@ -53,6 +53,8 @@ const UNTOUCHED = 'where they were before; no listener rule was changed.';
 /** Returns whether something was changed. */
 async function apply(step: InfraStep, session: InfraSession, wait: Wait): Promise<boolean> {
   const { stacks, loadBalancing } = session.aws;
+  // Whoever was interrupted begins nothing more.
+  wait.signal.throwIfAborted();
   const text = describeStep(step);
   session.progress({ type: 'waiting', text: text.charAt(0).toUpperCase() + text.slice(1) });
   const operation = `ecs-canary-${randomUUID()}`;
