@@ -1,5 +1,6 @@
 /** What load balancers report to CloudWatch. */
 import type { Dimension, MetricDataQuery, MetricDataResult } from '@aws-sdk/client-cloudwatch';
+import { CanaryError } from '../errors.ts';
 import type { Connection } from '../settings/connection.ts';
 import { allPages, clientOptions, explaining, once } from './connect.ts';
 
@@ -31,7 +32,7 @@ export interface Minute {
 const PERIOD = 60;
 /** ms. CloudWatch looks at whole seconds, and refuses a range that is empty then. */
 const SHORTEST_RANGE = 1_000;
-/** Metrics only inform: a network that does not lead to CloudWatch must not hold up a release for long. */
+/** Metrics inform, or are asked for again soon: a network that does not lead to CloudWatch must not hold up a release for long. */
 const ATTEMPTS = 2;
 
 export function metrics(connection: Connection): Metrics {
@@ -48,7 +49,11 @@ export function metrics(connection: Connection): Metrics {
       const answer = await client.send(
         new sdk.GetMetricDataCommand({ MetricDataQueries: [...queries], StartTime: since, EndTime: until, NextToken }),
       );
-      return [answer.MetricDataResults ?? [], answer.NextToken];
+      const results = answer.MetricDataResults ?? [];
+      const failed = results.find(({ StatusCode }) => StatusCode === 'InternalError' || StatusCode === 'Forbidden');
+      // One metric without its values would read as one without errors.
+      if (failed) throw new CanaryError({ code: 'aws-error', message: `CloudWatch answered ${failed.StatusCode} about ${failed.Label ?? failed.Id}.` });
+      return [results, answer.NextToken];
     });
   }
 
