@@ -1,4 +1,6 @@
 /** What the program makes of a load balancer's metrics, over the wire. */
+import { once } from 'node:events';
+import { createServer } from 'node:http';
 import { connectAws } from '../../src/aws/aws.ts';
 import { ask, eventually, groupOf, type Lab, openLab, tally, until } from '../sandbox/load-balancing.ts';
 
@@ -41,4 +43,26 @@ test('how a group answered, minute by minute: its 5xx and the connections that i
   const slowest = Math.max(...(await read()).map(({ latency = 0 }) => latency));
   expect(slowest).toBeGreaterThan(0.01);
   expect(slowest).toBeLessThan(10_000);
+});
+
+test('an answer without one of the metrics is none: it would read as one without errors', async () => {
+  const now = new Date();
+  const known = { Id: 'requests', Label: 'RequestCount', StatusCode: 'Complete', Timestamps: [now.getTime() / 1_000], Values: [100] };
+  const MetricDataResults = [known, { Id: 'answered', Label: 'HTTPCode_Target_5XX_Count', StatusCode: 'InternalError', Timestamps: [], Values: [] }];
+  const server = createServer((_request, response) => {
+    response.setHeader('content-type', 'application/x-amz-json-1.0').end(JSON.stringify({ MetricDataResults }));
+  }).listen(0, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+    const address = server.address();
+    const port = typeof address === 'object' ? address?.port : undefined;
+    const aws = connectAws({ region: 'eu-central-1', endpointUrl: `http://127.0.0.1:${port}` });
+    const arn = 'arn:aws:elasticloadbalancing:eu-central-1:000000000000:x/1';
+    await expect(aws.metrics.minutes(arn, arn, 'p99', new Date(now.getTime() - 60_000), now)).rejects.toThrow(
+      'CloudWatch answered InternalError about HTTPCode_Target_5XX_Count.',
+    );
+  } finally {
+    server.close();
+    server.closeAllConnections();
+  }
 });
