@@ -23,7 +23,10 @@ export interface Aws {
 }
 
 export interface Calling {
-  /** Has the parameter store answer or fail within seconds, and repeats sooner what AWS throttles: for the way back. */
+  /**
+   * Has the parameter store, STS and CloudFormation answer or fail within seconds, and repeats sooner what AWS throttles: for the
+   * way back, which can do without them.
+   */
   readonly hurried?: boolean;
   /** ms that a call is repeated for while AWS throttles it; 15 minutes if not given. */
   readonly timeout?: number;
@@ -42,13 +45,13 @@ export function connectAws(connection: Connection, calling: Calling = {}): Aws {
   setMaxListeners(0, signal);
   const caller = { ...connection, patience: { timeout, signal, urgent: hurried, onPause: oncePerSpell(onThrottled) } };
   return {
-    identity: identity(caller),
+    identity: identity(caller, { hurried }),
     loadBalancing: loadBalancing(caller),
     containers: containers(caller),
     registry: registry(caller),
     parameters: parameters(caller, { hurried }),
     logs: logs(caller),
     metrics: metrics(caller),
-    stacks: stacks(caller),
+    stacks: stacks(caller, { hurried }),
   };
 }

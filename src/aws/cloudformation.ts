@@ -53,10 +53,11 @@ export interface Stacks {
   lastEvents(nameOrId: string): Promise<StackEvent[]>;
 }
 
-export function stacks(caller: Caller): Stacks {
+/** @param hurried answers or fails within seconds, whatever the network does. */
+export function stacks(caller: Caller, { hurried = false }: { hurried?: boolean } = {}): Stacks {
   const connect = once(async () => {
     const sdk = await import('./sdk/cloudformation.ts');
-    return { sdk, client: explaining('cloudformation', new sdk.CloudFormationClient(await clientOptions(caller))) };
+    return { sdk, client: explaining('cloudformation', new sdk.CloudFormationClient(await clientOptions(caller, { hurried }))) };
   });
 
   return {

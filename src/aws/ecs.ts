@@ -1,5 +1,6 @@
 /** ECS: services, their deployments and tasks, task definitions. */
 import type { Deployment, RegisterTaskDefinitionCommandInput, Service, Task } from '@aws-sdk/client-ecs';
+import { messageOf } from '../errors.ts';
 import { allPages, type Caller, clientOptions, explaining, isAws, once } from './connect.ts';
 import { needed } from './needed.ts';
 import { registrable } from './registrable.ts';
@@ -73,20 +74,34 @@ export interface ServiceChange {
 }
 
 export interface Containers {
-  /** Services that exist among the named ones; INACTIVE ones do not count. */
-  describeServices(cluster: string, names: readonly string[]): Promise<EcsService[]>;
+  /**
+   * Services that exist among the named ones; INACTIVE ones do not count.
+   * @param patience ms after which it fails; by default it tries for as long as makes sense.
+   */
+  describeServices(cluster: string, names: readonly string[], patience?: number): Promise<EcsService[]>;
   /** Names of the active services of a cluster; empty when there is no such cluster. */
   listServices(cluster: string): Promise<string[]>;
   createService(service: NewService): Promise<EcsService>;
   updateService(cluster: string, name: string, change: ServiceChange): Promise<EcsService>;
   /** Its targets drain and its tasks stop; until then it reads as `DRAINING`. */
   deleteService(cluster: string, name: string): Promise<void>;
-  /** @param status what ECS wants of them: RUNNING (also those on their way there) or STOPPED (for about an hour). */
+  /**
+   * None for a service that AWS does not read back (yet).
+   * @param status what ECS wants of them: RUNNING (also those on their way there) or STOPPED (for about an hour).
+   */
   tasks(cluster: string, service: string, status: 'RUNNING' | 'STOPPED'): Promise<EcsTask[]>;
   /** A revision, ready to be registered again, with its tags; undefined when it does not exist. */
   taskDefinition(arn: string): Promise<{ definition: TaskDefinition; tags: Record<string, string> } | undefined>;
   /** Returns the ARN of the new revision. */
   registerTaskDefinition(definition: TaskDefinition): Promise<string>;
+}
+
+/**
+ * Whether ECS refused something because it can't use its own role in this account yet: the account's first cluster has that
+ * service-linked role made, and a new role is refused for some seconds. Also for what CloudFormation says of it.
+ */
+export function isRoleTooNew(error: unknown): boolean {
+  return messageOf(error).includes('Unable to assume the service linked role');
 }
 
 /** DescribeServices takes no more names than this. */
@@ -101,13 +116,14 @@ export function containers(caller: Caller): Containers {
   });
 
   return {
-    async describeServices(cluster, names) {
+    async describeServices(cluster, names, patience) {
       const { sdk, client } = await connect();
+      const options = patience === undefined ? {} : { abortSignal: AbortSignal.timeout(patience) };
       const found: EcsService[] = [];
       for (let start = 0; start < names.length; start += SERVICES_AT_ONCE) {
         const services = names.slice(start, start + SERVICES_AT_ONCE);
         try {
-          const answer = await client.send(new sdk.DescribeServicesCommand({ cluster, services, include: ['TAGS'] }));
+          const answer = await client.send(new sdk.DescribeServicesCommand({ cluster, services, include: ['TAGS'] }), options);
           found.push(...(answer.services ?? []).filter(({ status }) => status !== 'INACTIVE').map((service) => toService(service, 'DescribeServices')));
         } catch (error) {
           if (!isAws(error, 'ClusterNotFoundException')) throw error;
@@ -194,7 +210,10 @@ export function containers(caller: Caller): Containers {
       const arns = await allPages(async (nextToken) => {
         const answer = await client.send(
           new sdk.ListTasksCommand({ cluster, serviceName: service, desiredStatus, nextToken }),
-        );
+        ).catch((error: unknown) => {
+          if (isAws(error, 'ServiceNotFoundException')) return { taskArns: [], nextToken: undefined };
+          throw error;
+        });
         return [answer.taskArns ?? [], answer.nextToken];
       });
       const tasks: EcsTask[] = [];

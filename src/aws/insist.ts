@@ -18,7 +18,8 @@ export async function insistently<T>({ clock, signal, pollInterval }: Wait, atte
   }
 }
 
-function isTrouble(thrown: unknown): boolean {
+/** Whether AWS did not answer as it does when all is well: not reached, denied, throttled, or something that nobody expected. */
+export function isTrouble(thrown: unknown): boolean {
   const error = unexpected(thrown);
   return error instanceof CanaryError && ['aws-error', 'access-denied', 'no-network', 'bad-answer'].includes(error.code);
 }

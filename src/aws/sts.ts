@@ -6,10 +6,11 @@ export interface Identity {
   account(): Promise<string>;
 }
 
-export function identity(caller: Caller): Identity {
+/** @param hurried answers or fails within seconds, whatever the network does. */
+export function identity(caller: Caller, { hurried = false }: { hurried?: boolean } = {}): Identity {
   const connect = once(async () => {
     const sdk = await import('./sdk/sts.ts');
-    return { sdk, client: explaining('sts', new sdk.STSClient(await clientOptions(caller))) };
+    return { sdk, client: explaining('sts', new sdk.STSClient(await clientOptions(caller, { hurried }))) };
   });
   return {
     async account() {

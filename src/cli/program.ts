@@ -150,11 +150,15 @@ Next: the same command again   (carries on)
       ecs-canary status   (shows where users are)
 `;
 
-/** Spinners and colours only where somebody watches: standard output is a terminal, and nobody asked for less. */
+/**
+ * Spinners and colours only where somebody watches: standard output is a terminal, and nobody asked for less. One that says it has
+ * no columns is none to draw on: a spinner would not come to an end of wiping it.
+ */
 async function makeProgress(terminal: Terminal, values: Values) {
   const json = isSet(values, 'json');
   const quiet = isSet(values, 'quiet');
-  const watched = terminal.stdout.isTTY === true && !json && !quiet && terminal.env['TERM'] !== 'dumb' && !terminal.env['CI'];
+  const { isTTY, columns } = terminal.stdout;
+  const watched = isTTY === true && columns !== 0 && !json && !quiet && terminal.env['TERM'] !== 'dumb' && !terminal.env['CI'];
   if (watched) {
     const [{ terminalProgress }, { colours }] = await Promise.all([import('../progress/terminal.ts'), import('./colours.ts')]);
     return terminalProgress({ out: terminal.stdout, err: terminal.stderr }, colours(terminal, values));

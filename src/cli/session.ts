@@ -1,7 +1,9 @@
 /** Connects a command to AWS: settings first, then the account, then what build-infra made. */
-import { CanaryError, ExitCode, UNCHANGED } from '../errors.ts';
+import { CanaryError, ExitCode, UNCHANGED, messageOf } from '../errors.ts';
 import type { Aws } from '../aws/aws.ts';
-import { insistently } from '../aws/insist.ts';
+import { unexpected } from '../aws/connect.ts';
+import { insistently, isTrouble } from '../aws/insist.ts';
+import type { Place } from '../release/model.ts';
 import type { Release, Session } from '../release/operations.ts';
 import type { Connection, Settings } from '../settings/settings.ts';
 import { systemClock } from '../time.ts';
@@ -35,7 +37,10 @@ export async function openProject(context: Context, { insist }: Manner = {}): Pr
   const { readSettings } = await import('../settings/settings.ts');
   const settings = readSettings(context.variables());
   const session = await openSession(context, settings, settings.pollInterval, { insist });
-  const account = await answerTo(() => session.aws.identity.account(), session, { insist });
+  const asked = answerTo(() => session.aws.identity.account(), session, { insist });
+  const account = await (insist ? asked.catch(failedUnlessOurs) : asked);
+  // The ARNs of what is to be changed tell it then.
+  if (account === undefined) return { ...session, settings };
   if (account === '') {
     throw new CanaryError({
       code: 'not-aws',
@@ -43,16 +48,18 @@ export async function openProject(context: Context, { insist }: Manner = {}): Pr
       next: 'check AWS_ENDPOINT_URL, and whether the network wants a sign-in first',
     });
   }
-  if (account !== settings.account) {
-    throw new CanaryError({
-      code: 'wrong-account',
-      message: `The credentials belong to account ${account}, and AWS_ACCOUNT_ID is ${settings.account}.`,
-      exitCode: ExitCode.usage,
-      usersAre: UNCHANGED,
-      next: 'give --profile, or correct AWS_ACCOUNT_ID',
-    });
-  }
+  if (account !== settings.account) throw wrongAccount(account, settings);
   return { ...session, settings };
+}
+
+function wrongAccount(account: string, settings: Settings): CanaryError {
+  return new CanaryError({
+    code: 'wrong-account',
+    message: `The credentials belong to account ${account}, and AWS_ACCOUNT_ID is ${settings.account}.`,
+    exitCode: ExitCode.usage,
+    usersAre: UNCHANGED,
+    next: 'give --profile, or correct AWS_ACCOUNT_ID',
+  });
 }
 
 /** A session for the service that the command is about; a command that writes first says where. */
@@ -60,9 +67,25 @@ export async function openRelease(context: Context, { writes, insist }: { writes
   const project = await openProject(context, { insist });
   const { settings } = project;
   if (writes) announce(context, settings);
-  const { describePlace } = await import('../infra/describe-infra.ts');
-  const place = await answerTo(() => describePlace(project.aws, settings, settings.service.name), project, { insist });
+  const place = await findPlace(project, { insist });
+  const [account = ''] = Object.values(place.targetGroups).map((arn) => arn.split(':')[4]);
+  if (account !== settings.account) throw wrongAccount(account, settings);
   return { ...project, place };
+}
+
+/** What build-infra made; the way back finds what it needs of it without CloudFormation, too. */
+async function findPlace(project: ProjectSession, { insist }: Manner): Promise<Place> {
+  const { aws, settings, progress } = project;
+  const service = settings.service.name;
+  const { describePlace, describePlaceByServices } = await import('../infra/describe-infra.ts');
+  try {
+    return await answerTo(() => describePlace(aws, settings, service), project, { insist });
+  } catch (error) {
+    const place = insist && isTrouble(error) ? await describePlaceByServices(aws, settings, service).catch(() => undefined) : undefined;
+    if (!place) throw insist && isTrouble(error) ? lost(error) : error;
+    progress({ type: 'hazard', text: `The stacks could not be read, so the target groups are those of the ECS services: ${messageOf(error)}` });
+    return place;
+  }
 }
 
 /** One line on stderr: where the command is about to change something. */
@@ -73,6 +96,20 @@ export function announce(context: Context, settings: Settings): void {
 /** Where AWS is, if not where it usually is: the origin alone, because a URL can carry a password. */
 export function endpointOf({ endpointUrl }: Connection): string {
   return endpointUrl ? `, endpoint ${new URL(endpointUrl).origin}` : '';
+}
+
+/** Whatever AWS is missing: another way may lead around it. What says that the user has to do something is thrown. */
+function failedUnlessOurs(error: unknown): undefined {
+  if (!isTrouble(error)) throw error;
+  return undefined;
+}
+
+/** The last way that is left: by ARN it takes the load balancer and nothing else. */
+function lost(error: unknown): unknown {
+  const explanation = unexpected(error);
+  if (!(explanation instanceof CanaryError)) return error;
+  const arns = '--primary-target-group <ARN> --canary-target-group <ARN>';
+  return explanation.with({ next: `the same command again, or ecs-canary route --canary 0 ${arns}   (asks the load balancer only)` });
 }
 
 /** The answer to a question, asked once more where the manner is to insist. */

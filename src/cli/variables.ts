@@ -43,6 +43,8 @@ function flagOf(args: readonly string[], flag: string): string | undefined {
 function readEnvFile(file: string): Record<string, string | undefined> | CanaryError {
   try {
     const text = readFileSync(file, 'utf8');
+    // Variables end at a NUL: half of a value would count as the whole.
+    if (text.includes('\0')) return usageError(`The settings file ${file} holds a NUL character: it should be plain text in UTF-8.`);
     // A file from Windows may begin with a byte order mark and end its lines with CRLF.
     return parseEnv(text.replace(/^\uFEFF/, '').replaceAll('\r\n', '\n'));
   } catch (error) {

@@ -1,5 +1,6 @@
 /** `build-infra`: stacks, then the listener rules that the CLI makes itself. */
 import { randomUUID } from 'node:crypto';
+import { isRoleTooNew } from '../aws/ecs.ts';
 import type { Wait } from '../time.ts';
 import { endpointsOf, type Endpoints } from './describe-infra.ts';
 import { observeInfra } from './observe-infra.ts';
@@ -27,20 +28,33 @@ export async function buildInfra(session: InfraSession): Promise<Built> {
   // What AWS does not read back to the letter, or at once, must not be done a second time.
   const taken = new Set<string>();
   let changed = false;
+  let roleDeadline: number | undefined;
   for (;;) {
     const state = await observeInfra(session);
     const step = plan(state, session.settings).find((next) => !taken.has(describeStep(next)));
     if (!step) return { ...endpointsOf(state.base), changed };
     if (step.do === 'update-stack' || step.do === 'create-rule') taken.add(describeStep(step));
-    if (await apply(step, session, wait)) changed = true;
+    try {
+      if (await apply(step, session, wait)) changed = true;
+    } catch (error) {
+      if (!isRoleTooNew(error)) throw error;
+      roleDeadline ??= wait.clock.now() + NEW_ROLE;
+      if (wait.clock.now() > roleDeadline) throw error;
+      session.progress({ type: 'warning', text: 'ECS can not use its role in this account yet, which was just made: the stack is made once more.' });
+    }
   }
 }
+
+/** ms from the first refusal of ECS's role, which an account's first cluster brings, until there must be another reason. */
+const NEW_ROLE = 60_000;
 
 const UNTOUCHED = 'where they were before; no listener rule was changed.';
 
 /** Returns whether something was changed. */
 async function apply(step: InfraStep, session: InfraSession, wait: Wait): Promise<boolean> {
   const { stacks, loadBalancing } = session.aws;
+  // Whoever was interrupted begins nothing more.
+  wait.signal.throwIfAborted();
   const text = describeStep(step);
   session.progress({ type: 'waiting', text: text.charAt(0).toUpperCase() + text.slice(1) });
   const operation = `ecs-canary-${randomUUID()}`;

@@ -33,6 +33,8 @@ export async function destroyInfra(session: InfraSession): Promise<boolean> {
 
 async function apply(step: DestroyStep, session: InfraSession, wait: Wait): Promise<void> {
   const { aws, progress } = session;
+  // Whoever was interrupted begins nothing more.
+  wait.signal.throwIfAborted();
   const text = describeDestroyStep(step);
   progress({ type: 'waiting', text: text.charAt(0).toUpperCase() + text.slice(1) });
   switch (step.do) {

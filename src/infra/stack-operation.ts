@@ -69,8 +69,14 @@ function untilSettled({ stack, operation, mayBeGone }: Awaited, { aws, progress 
       const { resource, kind, status, reason } = event;
       progress({ type: 'resource', stack: found.name, resource, kind, status, reason });
     }
-    return found.status.endsWith('_IN_PROGRESS') ? undefined : { status: found.status, events };
+    const status = (operation === undefined ? undefined : lastOwnStatus(events, found.name)) ?? found.status;
+    return status.endsWith('_IN_PROGRESS') ? undefined : { status, events };
   });
+}
+
+/** The stack's status by the operation's own events: another read may be older than they are. */
+function lastOwnStatus(events: readonly StackEvent[], name: string): string | undefined {
+  return events.findLast(({ resource, kind }) => resource === name && kind === 'AWS::CloudFormation::Stack')?.status;
 }
 
 const SUCCESS: ReadonlySet<string> = new Set(['CREATE_COMPLETE', 'UPDATE_COMPLETE', 'DELETE_COMPLETE']);

@@ -19,6 +19,9 @@ import { setWeights } from './weights.ts';
 /** ms that a version which did not start gets to go away. */
 const CLEAN_UP = 5 * 60_000;
 
+/** ms for a last look at ECS on the way back, which goes on with what it knew a moment ago. */
+const GLANCE = 3_000;
+
 /** What every step may use. */
 export interface Run {
   readonly aws: Aws;
@@ -146,7 +149,7 @@ async function requireReceiver({ pair, percent, force }: SetWeights, { aws, plac
   const emergency = percent === 0;
   const receiver = COLOURS.filter((colour) => place.targetGroups[colour] === (emergency ? pair.primary : pair.canary));
   const names = receiver.map((colour) => serviceName(place, colour));
-  const reason = await aws.containers.describeServices(place.cluster, names).then(
+  const reason = await aws.containers.describeServices(place.cluster, names, emergency ? GLANCE : undefined).then(
     ([service]) => whyNotReceive(service),
     (error: unknown) => {
       // The emergency exit goes on with what it knew a moment ago.

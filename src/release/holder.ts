@@ -68,6 +68,11 @@ export function isOnMachineOf(here: Process | undefined, other: Process | undefi
   return here !== undefined && here.host === other?.host;
 }
 
+/** Whether the process that asks knows that the run has died: it was on this machine, and is there no more. */
+export function isGone({ newest: { holder } }: LastRun, here: Process | undefined): boolean {
+  return isOnMachineOf(here, holder) && !isRunning(holder);
+}
+
 /** Commands of earlier versions of this program named no process: each of their entries counts as a run. */
 export function isSameRun(one: LogEntry, other: LogEntry): boolean {
   if (one === other) return true;

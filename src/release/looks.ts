@@ -1,11 +1,9 @@
 /** Looking before a plan is made: the way back does without what cannot be read, and nothing goes forward on a stale read. */
 import { insistently } from '../aws/insist.ts';
-import { CanaryError } from '../errors.ts';
 import { explained } from './explain.ts';
-import { type State, type Traffic, pairAt } from './model.ts';
+import type { State, Traffic } from './model.ts';
 import { observe, observeHard } from './observe.ts';
 import type { Release, Session } from './operations.ts';
-import { routeBack } from './refusals.ts';
 import { drift } from './roles.ts';
 
 /** A read may be older than the last write; AWS catches up within seconds. */
@@ -50,13 +48,6 @@ export async function observeBefore(release: Release, { emergency }: { emergency
   try {
     return await lookWell(release, () => (emergency ? observeHard : observe)(release.aws, release.place), { emergency });
   } catch (error) {
-    const explanation = await explained(error, release, { moves: emergency });
-    throw emergency && explanation instanceof CanaryError ? explanation.with({ next: withoutEcs(release) }) : explanation;
+    throw await explained(error, release, { moves: emergency });
   }
-}
-
-/** The way back that asks nothing but the load balancer. */
-function withoutEcs({ place }: Release): string {
-  const back = routeBack(pairAt(place));
-  return `the same command again, or ${back}   (asks the load balancer only; the groups the other way round where green had production)`;
 }

@@ -31,16 +31,20 @@ export async function observe(aws: Aws, place: Place): Promise<State> {
 export async function observeHard(aws: Aws, place: Place): Promise<State> {
   const [traffic, services] = await Promise.all([
     observeTraffic(aws, pairAt(place)),
-    describeServices(aws, place).catch((error: unknown) => ({ error })),
+    describeServices(aws, place, PATIENCE).catch((error: unknown) => ({ error })),
   ]);
   const unnamed = (service: EcsService) => versionOf(aws, service, place.service).catch(() => undefined);
   if (!('error' in services)) return withServices(aws, place, traffic, services, unnamed);
   const tasksUnknown = `the ECS services could not be read: ${messageOf(services.error)}`;
-  return { ...(await withServices(aws, place, traffic, [], unnamed)), tasksUnknown };
+  const unseen = (colour: Colour): ColourState => ({ colour, targetGroup: place.targetGroups[colour], service: undefined, version: undefined, strangers: [] });
+  return { ...traffic, place, colours: { blue: unseen('blue'), green: unseen('green') }, tasksUnknown };
 }
 
-function describeServices(aws: Aws, place: Place): Promise<EcsService[]> {
-  return aws.containers.describeServices(place.cluster, COLOURS.map((colour) => serviceName(place, colour)));
+/** ms that ECS gets for an answer while users wait to be taken back. */
+const PATIENCE = 10_000;
+
+function describeServices(aws: Aws, place: Place, patience?: number): Promise<EcsService[]> {
+  return aws.containers.describeServices(place.cluster, COLOURS.map((colour) => serviceName(place, colour)), patience);
 }
 
 async function withServices(

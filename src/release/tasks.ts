@@ -4,6 +4,7 @@ import { isAws } from '../aws/connect.ts';
 import { CanaryError, ExitCode, messageOf } from '../errors.ts';
 import { poll } from '../time.ts';
 import type { ServiceRun } from './apply.ts';
+import { createService } from './create-service.ts';
 import { failureReport } from './failure-report.ts';
 import { isLocked } from './log.ts';
 import { type Colour, serviceName } from './model.ts';
@@ -37,7 +38,7 @@ export async function startVersion({ colour, version, tasks }: Start, run: Servi
       const change = { taskDefinition, desired: tasks, gracePeriod: run.gracePeriod };
       return deploymentOf(await aws.containers.updateService(place.cluster, name, change));
     }
-    const service = await aws.containers.createService({
+    const service = await createService({
       cluster: place.cluster,
       name,
       taskDefinition,
@@ -49,7 +50,7 @@ export async function startVersion({ colour, version, tasks }: Start, run: Servi
       securityGroups: place.securityGroups,
       gracePeriod: run.gracePeriod,
       tags: { ...labels, 'ecs-canary:colour': colour },
-    });
+    }, run);
     return deploymentOf(service);
   } catch (error) {
     if (!isAws(error, 'ClientException', 'InvalidParameterException', 'PlatformUnknownException')) throw error;

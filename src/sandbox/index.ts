@@ -39,6 +39,8 @@ export interface SandboxOptions {
   readonly throttle?: boolean;
   /** AWS ms that reads may lag behind writes (default 0: never). */
   readonly lagMs?: number;
+  /** Nobody has used ECS in the account before (default: somebody has). */
+  readonly freshAccount?: boolean;
 }
 
 export interface Sandbox {
@@ -60,13 +62,13 @@ export interface Sandbox {
  *   state can't be read.
  */
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
-  const { port = 0, speed = 1, account = '000000000000', seed, pageSize, quotas, throttle = false, lagMs = 0 } = options;
+  const { port = 0, speed = 1, account = '000000000000', seed, pageSize, quotas, throttle = false, lagMs = 0, freshAccount = false } = options;
   const dir = resolve(options.dir);
   prepareFolder(dir);
   await refuseIfRunning(dir);
   const closers: Closer[] = [];
   try {
-    const server = await listen(port, (bound) => startParts({ account, port: bound, dir, speed, seed, pageSize, quotas, throttle, lagMs }, closers));
+    const server = await listen(port, (bound) => startParts({ account, port: bound, dir, speed, seed, pageSize, quotas, throttle, lagMs, freshAccount }, closers));
     closers.push(server.close);
     const { info, faults, region } = server.parts;
     closers.push(faults.stop);

@@ -27,6 +27,8 @@ export interface SandboxConfig {
   readonly throttle: boolean;
   /** AWS ms that reads may lag behind writes. */
   readonly lagMs: number;
+  /** Nobody has used ECS in this account before: its service-linked role is not there. */
+  readonly freshAccount: boolean;
 }
 
 export interface Region {

@@ -31,6 +31,7 @@ const INSIDE = { accessKeyId: 'sandbox' };
  */
 export async function startRegion(name: string, config: SandboxConfig, clock: Clock, faults: VersionFaults): Promise<RunningRegion> {
   const { state, changed, close } = openState(config.dir, name);
+  if (config.freshAccount && Object.keys(state.ecs.clusters).length === 0) state.ecs.serviceRole ??= 'missing';
   // The parts know each other only through the region, so it has to be there before them.
   const region: Region = {
     name,

@@ -46,8 +46,12 @@ mkdir "$PROJECT/.env"
 settings 2 'PROJECT_NAME|\.env|director|folder' 'a .env that is a folder'
 rmdir "$PROJECT/.env"
 cp "$WORK/good.env" "$PROJECT/.env"
-nonsense 2 'v4\.1|director|folder' '--env-file with a folder' rollout --tag 4.1 --env-file v4.1
-nonsense 2 'missing\.env' '--env-file that is not there' rollout --tag 4.1 --env-file missing.env
+# By its variable: Node 20 takes --env-file for itself, and ends with 9 before the program begins where it cannot read it.
+CLI_ENV=(ECS_CANARY_ENV_FILE=v4.1)
+nonsense 2 'v4\.1|director|folder' 'ECS_CANARY_ENV_FILE with a folder' rollout --tag 4.1
+CLI_ENV=(ECS_CANARY_ENV_FILE=missing.env)
+nonsense 2 'missing\.env' 'ECS_CANARY_ENV_FILE that is not there' rollout --tag 4.1
+CLI_ENV=()
 wrote_nothing 'settings'
 
 for setting in DESIRED_COUNT=-3 DESIRED_COUNT=2.5 LISTENER_PORT=0 HEALTH_CHECK_INTERVAL=0 SETTLE=-1s CPU=banana; do

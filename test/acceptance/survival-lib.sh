@@ -37,7 +37,7 @@ request_loop() { exec node "$WORK/load.js" "$1" "$WORK/requests.stop"; } # URL
 # --- the ferry -------------------------------------------------------------------------------------------------------
 
 # BEHAVIOUR: good; leaky (one task after the other ends with 42, a while after it has got passengers); aground (its health check fails a while after
-# its first passenger); choppy (answers every fourth passenger with 500); becalmed (takes three seconds for every fourth).
+# its first passenger); choppy (answers every fourth passenger with 500); becalmed (takes two seconds for every tenth).
 make_ferry() { # DIR VERSION [BEHAVIOUR]
   make_app "$1" "$2" # for its Dockerfile
   cat >"$PROJECT/$1/app.js" <<END
@@ -66,7 +66,7 @@ const server = require('node:http').createServer((request, response) => {
   if (passengers === 1 && behaviour === 'aground') setTimeout(() => { aground = true; }, 1500);
   const welcome = () => response.end(`Ferry: welcome aboard (Version ${version}, process ${process.pid})\n`);
   if (passengers % 4 === 0 && behaviour === 'choppy') return response.writeHead(500).end('no landing\n');
-  if (passengers % 4 === 0 && behaviour === 'becalmed') return setTimeout(welcome, 3000);
+  if (passengers % 10 === 0 && behaviour === 'becalmed') return setTimeout(welcome, 2000);
   welcome();
 });
 server.keepAliveTimeout = 75_000;

@@ -85,11 +85,13 @@ must rollout --tag 4.2
 take_pair
 add_rule 471
 add_rule 472
-under_way() { [[ $(weights) != 0 ]] || cli_ended; } # the first of the rules is written
+modified() { grep -Ec '"operation": ?"ModifyRule"' "$SANDBOX_DIR/requests.ndjson"; }
+under_way() { (($(modified) > $1)) || cli_ended; } # BEFORE: the first of the rules is written
 text='issue 4: SIGTERM between the writes of a route'
-fault ModifyRule --nth 2 --delay 3s
+fault ModifyRule --nth 2 --delay 6s
+before=$(modified)
 cli_in_background route --canary 30
-wait_until 20 under_way || not_ok "preparing: $text" 'a first write' "$(weights)"
+wait_until 20 under_way "$before" || not_ok "preparing: $text" 'a first write' "$(weights)"
 signalled TERM
 expect_exit 130 "$text"
 agree() { [[ $(weights) =~ ^(0|30)$ ]]; }
@@ -104,8 +106,9 @@ expect_no_errors 'issue 4: through all signals' 100
 
 # The second one does not wait for anything: here for a write that takes longer than this test has patience.
 fault ModifyRule --nth 2 --delay 100s
+before=$(modified)
 cli_in_background route --canary 40
-wait_until 20 under_way || not_ok 'preparing: a route between its writes' 'a first write' "$(weights)"
+wait_until 20 under_way "$before" || not_ok 'preparing: a route between its writes' 'a first write' "$(weights)"
 kill -INT "$CLI_PID" 2>/dev/null
 heard() { [[ $(cat "$OUT" "$ERR" | wc -c) -gt $1 ]] || cli_ended; } # it may say so
 wait_until 3 heard "$(cat "$OUT" "$ERR" | wc -c)" || true

@@ -57,6 +57,15 @@ test('a file that was asked for and cannot be read is wrong usage, for whoever n
   expect(loadVariables(['--env-file', '/nowhere/.env'], {})).toEqual(expect.objectContaining({ exitCode: ExitCode.usage, message: expect.stringMatching(/^The settings file \/nowhere\/\.env cannot be read/) }));
 });
 
+test('a file with a NUL is wrong usage: half of a value must not count as the whole', () =>
+  withFolder({ settings: 'PROJECT_NAME=har\0bour\n' }, (dir) => {
+    const variables = {};
+    const problem = loadVariables(['status', '--env-file', join(dir, 'settings')], variables);
+    expect(problem).toMatchObject({ exitCode: ExitCode.usage, message: expect.stringMatching(/settings holds a NUL character/) });
+    expect(variables).not.toHaveProperty('PROJECT_NAME');
+    return Promise.resolve();
+  }));
+
 test('the SDK reads its variables where these are laid', async () => {
   const env: NodeJS.ProcessEnv = {};
   await withFolder({ settings: 'AWS_PROFILE=harbour' }, (dir) => Promise.resolve(loadVariables(['--env-file', join(dir, 'settings')], env)));

@@ -59,11 +59,33 @@ test('a stack that is not read back yet is not taken for one that is done', () =
     expect(await aws.stacks.lastEvents('not-there-yet')).toEqual([]);
   }));
 
+test('an operation ends by its own events, whatever an older read of the stack says', () =>
+  withProject(async ({ session, aws }) => {
+    const { session: own, settings } = session();
+    await buildInfra(own);
+    const before = await aws.stacks.describe('fleet');
+    const lagging = { ...own, aws: { ...aws, stacks: { ...aws.stacks, describe: () => Promise.resolve(before) } } };
+    await aws.stacks.update({ ...baseRequest(settings, before), tags: { changed: 'yes' } }, 'mine');
+    await followStack({ stack: 'fleet', operation: 'mine', verb: 'updated', usersAre: '', next: '' }, lagging, own.wait());
+    expect((await aws.stacks.describe('fleet'))?.status).toBe('UPDATE_COMPLETE');
+  }));
+
 test('reads that lag behind what was just asked for are waited for', () =>
   withProject(async ({ session }) => {
     expect((await buildInfra(session().session)).changed).toBe(true);
     expect((await buildInfra(session().session)).changed).toBe(false);
   }, { lagMs: 10_000, seed: 3 }));
+
+test('the first cluster of an account is made although ECS has no role there yet', () =>
+  withProject(async ({ session, aws }) => {
+    const { session: own, events } = session();
+    expect((await buildInfra(own)).changed).toBe(true);
+    expect((await aws.stacks.describe('fleet'))?.status).toBe('CREATE_COMPLETE');
+    const told = events.flatMap((event) => (event.type === 'resource' && event.status === 'CREATE_FAILED' ? [event.resource] : []));
+    expect(told).toContain('Cluster');
+    expect(events).toContainEqual({ type: 'warning', text: expect.stringContaining('ECS can not use its role in this account yet') });
+    expect((await buildInfra(session().session)).changed).toBe(false);
+  }, { freshAccount: true }));
 
 test('a changed setting updates what is there, and moves no traffic', () =>
   withProject(async ({ session, aws, sandbox }) => {

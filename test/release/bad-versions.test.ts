@@ -8,8 +8,8 @@ import { observe } from '../../src/release/observe.ts';
 import { type Release, prepareRollout, prepareRoute } from '../../src/release/operations.ts';
 import { statusOf } from '../../src/release/status.ts';
 import { update } from '../../src/release/update.ts';
-import { cli } from '../cli/spawn.ts';
 import { systemClock } from '../../src/time.ts';
+import { cli } from '../cli/spawn.ts';
 import { fakeClock } from '../fake-clock.ts';
 import { withFolder } from '../folder.ts';
 import { type Project, withProject } from '../infra/project.ts';
@@ -92,12 +92,22 @@ async function underLoad<T>(project: Project, action: () => Promise<T>): Promise
   }
 }
 
-test('one that loses its health', () =>
+test.each([
+  ['a hold', { settle: 0, hold: HOLD }],
+  ['SETTLE', { settle: HOLD, hold: 0 }],
+])('one that loses its health during %s', (_when, { settle, hold }) =>
   withPrimary({}, async (lab) => {
     const sick = join(lab.dir, 'sick');
     lab.at.set(50, () => writeFileSync(sick, ''));
     const bad = await push(lab.release, '1.0', sickOnce(sick));
-    const error = await failureOf(update(lab.release, bad, { ...OPTIONS, hold: HOLD }));
+    // The way back settles, too, and that is not waited for here.
+    const back = () => lab.events.some((event) => event.type === 'warning' && event.text.endsWith('Going back.'));
+    const release: Release = {
+      ...lab.release,
+      settings: { ...lab.release.settings, settle },
+      wait: () => ({ ...lab.release.wait(), ...(back() && { clock: fakeClock(), deadline: PATIENCE, pollInterval: 15_000 }) }),
+    };
+    const error = await failureOf(update(release, bad, { ...OPTIONS, hold }));
     expect(error.code).toBe('canary-unhealthy');
     expect(error.message).toMatch(/^The canary lost its health: 50% needs 1 healthy target, and there are 0\.\nUnhealthy targets:\n {2}Health checks failed with these codes: \[500\]\n/);
     await expectTakenBack(lab, error);
@@ -155,7 +165,18 @@ test('one that answers some requests with a 5xx', () =>
     await expectTakenBack(lab, error);
   }, METRICS_SPEED), PATIENCE);
 
-test('the same as a user types it: the flag beats the settings, and --json names the reason', () =>
+test('one that does so only once it has all the traffic: the bound is checked there too, anew', () =>
+  withPrimary(STURDY, async (lab) => {
+    const full = join(lab.dir, 'full');
+    lab.at.set(100, () => writeFileSync(full, ''));
+    const bad = await push(lab.release, '1.0', `if (existsSync(${JSON.stringify(full)})) { ${SOME_5XX} }`);
+    const error = await underLoad(lab.project, () => failureOf(update(lab.release, bad, { ...OPTIONS, bounds: MANY_5XX })));
+    expect(error.code).toBe('too-many-5xx');
+    expect(lab.events).toContainEqual({ type: 'flow', text: expect.stringMatching(/^1\.0 keeps to its bounds at 50%: 0% of \d+ requests/) });
+    await expectTakenBack(lab, error);
+  }, METRICS_SPEED), PATIENCE);
+
+test('as a user types it: the flag beats the settings, and --json names the reason', () =>
   withPrimary(STURDY, async ({ project }) => {
     const env = {
       ...project.variables(STURDY),
@@ -166,6 +187,11 @@ test('the same as a user types it: the flag beats the settings, and --json names
       MAX_5XX: '60%',
       SERVER_MAX_5XX: '50%',
     };
+    const planned = (...bounds: string[]) => cli(['update', '--tag', '1.0', '--dry-run', ...bounds], { env });
+    const untilTold = 'hold for 15s, watching its health, and until metrics tell whether it keeps to its bounds';
+    expect((await planned()).stdout.split(untilTold)).toHaveLength(3);
+    expect((await planned('--max-5xx', 'none')).stdout).not.toContain('bounds');
+
     const { code, stdout } = await withFolder(filesOf('1.0', SOME_5XX), (dir) =>
       underLoad(project, () => cli(['update', dir, '--tag', '1.0', '--max-5xx', '1%', '--json'], { env })),
     );

@@ -16,8 +16,15 @@ export interface RunFacts {
   readonly tasks: number;
   /** Target groups that have been seen with all of the traffic: a run may take users back there. */
   readonly owners: ReadonlySet<string>;
-  /** Entries of the release log that this run has made durable, oldest first. */
-  readonly entries: string[];
+  /** Entries of the release log that this run has made durable, oldest first, each as often as it was renewed. */
+  readonly entries: LogEntry[];
+  /** Rules that were written under an entry: from then on they are not what the entry remembers. */
+  readonly written: Set<string>;
+}
+
+export interface LogEntry {
+  readonly name: string;
+  readonly value: string;
 }
 
 export interface Write {
@@ -89,24 +96,23 @@ function weights(arn: string, before: View, after: View, facts: RunFacts): strin
 }
 
 /** A rollback needs what was there before, and it has to be durable by then. */
-function recorded(arn: string, was: RuleView, { entries, alone }: RunFacts): string[] {
+function recorded(arn: string, was: RuleView, { entries, alone, written }: RunFacts): string[] {
   const newest = entries.at(-1);
   if (newest === undefined) return [`${arn} was written before this run had an entry in the release log`];
   const rule = arn.slice(arn.lastIndexOf('/') + 1);
-  const entry: LoggedWeights = JSON.parse(newest);
+  const entry: LoggedWeights = JSON.parse(newest.value);
   const kept = Object.values(entry.before).flatMap((rules) => rules[rule] ?? []);
   const [primary = Number.NaN, other = Number.NaN] = kept;
   if (kept.length !== 2) return [`${arn} was written, and the newest entry does not say what it was before`];
-  // An entry that resumes says what was found then; this run itself may have written the rule since, to undo it.
+  const first = !written.has(`${newest.name} ${arn}`);
+  written.add(`${newest.name} ${arn}`);
   const share = primary + other === 0 ? 0 : (100 * primary) / (primary + other);
   const found = shareOf(was, entry.primary);
-  const undone = entries.length > 1;
-  return alone && !undone && entry.reached === undefined && Math.abs(share - found) > 0.01 ? [`${arn} had ${found}% on the primary, and the entry says ${share}%`] : [];
+  return alone && first && Math.abs(share - found) > 0.01 ? [`${arn} had ${found}% on the primary, and the entry says ${share}%`] : [];
 }
 
 interface LoggedWeights {
   readonly primary: string;
-  readonly reached?: boolean;
   readonly before: Readonly<Record<string, Readonly<Record<string, readonly number[]>>>>;
 }
 
@@ -166,8 +172,11 @@ export function pairRules(view: View): { readonly arn: string; readonly rule: Ru
   return [...view.rules].filter(([, { weights: all }]) => pair.length === 2 && pair.every((group) => all.has(group))).map(([arn, rule]) => ({ arn, rule }));
 }
 
-/** What is left over or out of step once all runs have ended and everything came to rest; empty when nothing is. */
-export function judgeRest(world: World): string[] {
+/**
+ * What is left over or out of step once all runs have ended and everything came to rest; empty when nothing is.
+ * @param killed process numbers: what such a run held is free, though nobody could write that down.
+ */
+export function judgeRest(world: World, killed: ReadonlySet<number> = new Set()): string[] {
   const found: string[] = [];
   const rules = pairRules(world);
   const [first] = rules;
@@ -200,8 +209,14 @@ export function judgeRest(world: World): string[] {
   const log = [...world.parameters].filter(([name]) => /^\/ecs-canary\/[0-9a-f]{32}\/\d+$/.test(name));
   if (log.length > 20) found.push(`the release log has ${log.length} entries`);
   const newest = log.toSorted(([a], [b]) => numberOf(a) - numberOf(b)).at(-1);
-  if (newest && !/"ended":"/.test(newest[1])) found.push(`the pair is still held: ${newest[1]}`);
+  if (newest && !isFree(newest[1], killed)) found.push(`the pair is still held: ${newest[1]}`);
   return found;
+}
+
+/** Whether the run that made an entry of the release log has ended it, or was killed. */
+function isFree(text: string, killed: ReadonlySet<number>): boolean {
+  const { ended, holder }: { ended?: string; holder?: { pid: number } } = JSON.parse(text);
+  return ended !== undefined || (holder !== undefined && killed.has(holder.pid));
 }
 
 function numberOf(name: string): number {

@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Sandbox, startSandbox } from '../../src/sandbox/index.ts';
-import { concernsUsers, judge, pairOf, pairRules, type RunFacts } from './checker.ts';
+import { concernsUsers, judge, type LogEntry, pairOf, pairRules, type RunFacts } from './checker.ts';
 import { type Call, openTap, type Order, type Tap } from './tap.ts';
 import { CLUSTER, look, REGION, shareOf, type View } from './view.ts';
 
@@ -55,6 +55,8 @@ export interface Lane {
   runBeside(args: readonly string[], options: RunOptions, onCall: (number: number) => void): Promise<Ended>;
   /** Target groups that have been seen with all of the traffic since the state was put back. */
   readonly owners: Set<string>;
+  /** Process numbers of the runs that were killed since then. */
+  readonly killed: Set<number>;
   /** Keeps what there is under a name. */
   save(name: string): Promise<void>;
   has(name: string): boolean;
@@ -75,6 +77,7 @@ export async function openLane(root: string): Promise<Lane> {
   const [dir, kept, app] = [join(folder, 'sandbox'), join(folder, 'states'), join(folder, 'app')];
   const saved = new Set<string>();
   const owners = new Set<string>();
+  const killed = new Set<number>();
   const running = new Set<ChildProcess>();
   const ports = [await freePort(), await freePort()] as const;
   let sandbox = await startSandbox({ dir, speed: SPEED });
@@ -99,7 +102,7 @@ export async function openLane(root: string): Promise<Lane> {
     const [home, cwd] = [join(folder, `home-${copies}`), join(folder, `app-${copies}`)];
     await Promise.all([mkdir(home), cp(app, cwd, { recursive: true })]);
     await writeFile(join(cwd, 'version.js'), versionText(version));
-    const facts: RunFacts = { ...factsOf(args), alone, tasks: TASKS, owners, entries: [] };
+    const facts: RunFacts = { ...factsOf(args), alone, tasks: TASKS, owners, entries: [], written: new Set() };
     const violations: string[] = [];
     const [program, ...rest] = [...(elsewhere ? ELSEWHERE : []), process.execPath, join(root, 'bin', 'ecs-canary.js'), ...args];
     const child = spawn(program ?? '', rest, {
@@ -116,6 +119,7 @@ export async function openLane(root: string): Promise<Lane> {
     tap.begin({
       async kill() {
         child.kill('SIGKILL');
+        if (child.pid !== undefined) killed.add(child.pid);
         await gone;
       },
       async around(call, pass) {
@@ -123,7 +127,7 @@ export async function openLane(root: string): Promise<Lane> {
         if (!concernsUsers(call.operation)) {
           const status = await pass();
           const value = status === 200 ? entryOf(call) : undefined;
-          if (value !== undefined) facts.entries.push(value);
+          if (value) facts.entries.push(value);
           return;
         }
         await inTurn(async () => {
@@ -153,6 +157,7 @@ export async function openLane(root: string): Promise<Lane> {
     },
     port: ports[0],
     owners,
+    killed,
     run: (args, options = {}) => run(taps[0], args, options),
     runBeside: (args, options, onCall) => run(taps[1], args, { alone: false, ...options }, onCall),
     async save(name) {
@@ -168,6 +173,7 @@ export async function openLane(root: string): Promise<Lane> {
       await cp(join(kept, name), dir, { recursive: true });
       sandbox = await startSandbox({ dir, port, speed: SPEED });
       owners.clear();
+      killed.clear();
       noteOwners(await look(sandbox), owners);
     },
     async end() {
@@ -185,10 +191,10 @@ function factsOf(args: readonly string[]): Pick<RunFacts, 'emergency' | 'infra'>
 }
 
 /** The release log's entry that a call makes durable; renewals of one count as the same. */
-function entryOf({ operation, body }: Call): string | undefined {
+function entryOf({ operation, body }: Call): LogEntry | undefined {
   if (operation !== 'PutParameter') return undefined;
-  const { Value }: { Value?: string } = JSON.parse(body);
-  return Value;
+  const { Name = '', Value = '' }: { Name?: string; Value?: string } = JSON.parse(body);
+  return { name: Name, value: Value };
 }
 
 function noteOwners(view: View, owners: Set<string>): void {

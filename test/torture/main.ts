@@ -84,8 +84,7 @@ function crashJobs(results: CrashResult[], add: (job: Job) => void): Job[] {
   const one = (tried: CrashCase): Job => async (lane) => {
     const result = await crash(lane, tried);
     results.push(result);
-    if (result.found.length > 0) failures.push(howToRepeat(result));
-    progress(result);
+    note(result);
     // The number of looks in a wait varies: the end is where a run ends before it comes to the call.
     const { order } = tried;
     if (order && result.operation !== undefined && values.call === undefined && !values.sample && order.call >= (last.get(tried.scenario) ?? 0)) {
@@ -97,8 +96,7 @@ function crashJobs(results: CrashResult[], add: (job: Job) => void): Job[] {
   const every = (scenario: Scenario): Job => async (lane) => {
     const clean = await crash(lane, { scenario });
     results.push(clean);
-    if (clean.found.length > 0) failures.push(howToRepeat(clean));
-    progress(clean);
+    note(clean);
     last.set(scenario, clean.calls);
     for (const order of orders(clean.calls, moments, below)) add(one({ scenario, order, elsewhere: values.elsewhere }));
     // The other machine has to wait for 45 s until it may carry on, so that one call of each command has to do.
@@ -121,13 +119,16 @@ function raceJobs(results: RaceResult[]): Job[] {
   return Array.from({ length: count }, (_, index): Job => async (lane) => {
     const result = await race(lane, seed + index);
     results.push(result);
-    if (result.found.length > 0) failures.push(howToRepeat(result));
-    progress(result);
+    note(result);
   });
 }
 
-function progress(result: CrashResult | RaceResult): void {
+function note(result: CrashResult | RaceResult): void {
   console.log(`${result.found.length === 0 ? 'ok     ' : 'FAILED '} ${nameOf(result)}`);
+  if (result.found.length === 0) return;
+  const all = howToRepeat(result);
+  failures.push(all);
+  console.log(all);
 }
 
 function nameOf(result: CrashResult | RaceResult): string {

@@ -26,7 +26,7 @@ const LOCK = 'the pair is still held';
 export async function comeToRest(lane: Lane, { held = false } = {}): Promise<string[]> {
   const deadline = Date.now() + LONGEST;
   for (;;) {
-    const found = judgeRest(await lookAtAll(lane.sandbox)).filter((text) => !held || !text.startsWith(LOCK));
+    const found = judgeRest(await lookAtAll(lane.sandbox), lane.killed).filter((text) => !held || !text.startsWith(LOCK));
     if (found.length === 0 || Date.now() > deadline) return found;
     await sleep(POLL);
   }
@@ -51,7 +51,8 @@ export async function askStatus(lane: Lane, wanted: Rest): Promise<string[]> {
     other: other?.version,
     otherWeight: other?.weight,
     weight: status.primary?.weight,
-    holder: status.holder,
+    // Only a run that makes an entry itself ends one that a killed run has left.
+    holder: lane.killed.size > 0 ? null : status.holder,
     contradiction: status.contradiction,
     leftovers: status.leftovers,
   };

@@ -13,11 +13,12 @@ const CRASHING = ['node', '-e', "console.error('Error: this version crashes, as 
 /** One order at work on one container. */
 interface Affliction {
   readonly order: CountedVersionOrder;
-  /** When it was taken up, in AWS time. */
-  readonly since: number;
-  /** Requests since then. */
+  /** Its time has come. */
+  isRipe: boolean;
+  /** Since it was taken up. */
   requests: number;
-  readonly cancel: () => void;
+  /** Waits for its time no longer. */
+  cancel: () => void;
 }
 
 interface TrackedContainer {
@@ -45,33 +46,32 @@ export function makeFaultyTasks(region: Region, faults: VersionFaults): FaultyTa
     let hasEnded = false;
     let isKilled = false;
 
-    const isDue = ({ order, since, requests }: Affliction) =>
-      requests >= order.afterRequests && region.clock.awsNow() - since >= order.afterMs;
-
-    function crash({ order }: Affliction): void {
-      if (hasEnded || isKilled) return;
+    function crashIfDue(): boolean {
+      const crashing = afflictions.find((affliction) => affliction.order.fault === 'crash' && isDue(affliction));
+      if (!crashing || hasEnded || isKilled) return isKilled;
       isKilled = true;
-      order.hits += 1;
+      crashing.order.hits += 1;
       container.kill();
+      return true;
     }
 
     function take(order: CountedVersionOrder): Affliction {
       order.seen += 1;
-      // The timer must not be a hair too early for the comparison of times.
-      const cancel = order.fault === 'crash' ? region.clock.after(order.afterMs + 1, () => isDue(affliction) && crash(affliction)) : () => undefined;
-      const affliction: Affliction = { order, since: region.clock.awsNow(), requests: 0, cancel };
+      const affliction: Affliction = { order, isRipe: order.afterMs === 0, requests: 0, cancel: () => undefined };
+      if (!affliction.isRipe) {
+        affliction.cancel = region.clock.after(order.afterMs, () => {
+          affliction.isRipe = true;
+          crashIfDue();
+        });
+      }
       return affliction;
     }
 
     function treat(request: IncomingMessage): Treatment {
       const isCheck = request.headers['user-agent']?.startsWith('ELB-HealthChecker/') === true;
       if (!isCheck) for (const affliction of afflictions) affliction.requests += 1;
+      if (crashIfDue()) return 'cut';
       const due = afflictions.filter(isDue);
-      const crashing = due.find(({ order }) => order.fault === 'crash');
-      if (crashing) {
-        crash(crashing);
-        return 'cut';
-      }
       return isCheck ? treatCheck(due) : treatRequest(due);
     }
 
@@ -96,6 +96,7 @@ export function makeFaultyTasks(region: Region, faults: VersionFaults): FaultyTa
         for (const port of ports) entrances.delete(port);
         return;
       }
+      crashIfDue();
       fronts ??= Promise.all(ports.map((port) => startFront(port, treat)));
       const opened = await fronts;
       if (afflictions.length > 0) ports.forEach((port, index) => entrances.set(port, opened[index]?.port ?? port));
@@ -141,6 +142,10 @@ export function makeFaultyTasks(region: Region, faults: VersionFaults): FaultyTa
     entrance: (port) => entrances.get(port) ?? port,
     stop: unwatch,
   };
+}
+
+function isDue({ order, isRipe, requests }: Affliction): boolean {
+  return isRipe && requests >= order.afterRequests;
 }
 
 function treatCheck(due: readonly Affliction[]): Treatment {

@@ -29,6 +29,7 @@ export const sandboxStart: Command = {
     listOption('--quota <name=n>', 'change a quota of the account, such as target-groups=5; repeatable'),
     option('--throttle', "throttle calls at AWS's rates"),
     option('--lag <duration>', 'how far reads may lag behind writes, such as 2s (default: not at all)'),
+    option('--fresh-account', 'as in an account where nobody has used ECS yet'),
     option('--runner <runner>', 'what tasks run in: process (default: process)'),
   ],
   examples: [
@@ -74,6 +75,7 @@ function startOptions(values: Values, control: Control): SandboxOptions {
     quotas: quotasOf(listOf(values, 'quota') ?? [], control),
     throttle: isSet(values, 'throttle'),
     lagMs: lagOf(textOf(values, 'lag')),
+    freshAccount: isSet(values, 'freshAccount'),
   };
 }
 
@@ -96,11 +98,11 @@ function quotasOf(parts: readonly string[], { isQuotaName, quotaNames }: Control
 }
 
 /** The command line that starts the same sandbox in the foreground. */
-function foregroundArgs({ quotas = {}, throttle, lagMs, ...options }: SandboxOptions): string[] {
+function foregroundArgs({ quotas = {}, throttle, lagMs, freshAccount, ...options }: SandboxOptions): string[] {
   const { port, dir, speed, account, seed, pageSize } = options;
   const flags = Object.entries({ port, dir, speed, account, seed, 'page-size': pageSize, lag: lagMs === undefined ? undefined : `${lagMs}ms` });
   const given = flags.flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, String(value)]));
-  const switches = throttle ? ['--throttle'] : [];
+  const switches = [...(throttle ? ['--throttle'] : []), ...(freshAccount ? ['--fresh-account'] : [])];
   return ['sandbox', 'start', ...given, ...switches, ...Object.entries(quotas).flatMap(([name, n]) => ['--quota', `${name}=${n}`])];
 }
 

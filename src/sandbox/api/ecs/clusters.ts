@@ -7,6 +7,7 @@ import { AwsError } from '../../errors.ts';
 import type { Region } from '../../parts.ts';
 import type { StoredCluster } from '../../world/ecs-state.ts';
 import { isPending, isRunning } from '../../world/ecs/queries.ts';
+import { makeServiceRole, requireServiceRole } from '../../world/ecs/service-role.ts';
 import type { Operations } from '../service.ts';
 import { invalidParameter } from './errors.ts';
 import { clusterArnOf, findCluster, requireCluster } from './lookup.ts';
@@ -22,6 +23,10 @@ export const clusterOperations = {
     const existing = findCluster(region, clusterName);
     if (existing?.status === 'ACTIVE') {
       return { cluster: describe(region, existing, ['TAGS', 'SETTINGS', 'CONFIGURATIONS']) };
+    }
+    makeServiceRole(region);
+    if (input.capacityProviders?.length) {
+      requireServiceRole(region);
     }
     const cluster: StoredCluster = {
       clusterArn: region.arn('ecs', `cluster/${clusterName}`),

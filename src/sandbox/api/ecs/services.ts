@@ -9,6 +9,7 @@ import type { Region } from '../../parts.ts';
 import type { ServiceRecord, StoredCluster, StoredService } from '../../world/ecs-state.ts';
 import { beginDeployment } from '../../world/ecs/deployments.ts';
 import { definitionOf, isOnFargate } from '../../world/ecs/queries.ts';
+import { requireServiceRole } from '../../world/ecs/service-role.ts';
 import type { Operations } from '../service.ts';
 import { callerArn } from '../sts.ts';
 import { invalidParameter } from './errors.ts';
@@ -25,6 +26,7 @@ export const serviceOperations = {
     }
     const service = newService(region, cluster, input);
     await checkService(region, { ...service, definition: definitionOf(region, service.taskDefinition) });
+    requireServiceRole(region);
     const existing = findService(region, cluster, service.serviceName);
     if (existing?.service.status === 'DRAINING') {
       throw invalidParameter('Unable to Start a service that is still Draining.');
