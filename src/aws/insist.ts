@@ -12,7 +12,7 @@ export async function insistently<T>({ clock, signal, pollInterval }: Wait, atte
     try {
       return await attempt();
     } catch (error) {
-      if (tries === TRIES || !isTrouble(error)) throw error;
+      if (tries === TRIES || !isTrouble(error) || isThrottled(error)) throw error;
       await clock.sleep(pollInterval, signal);
     }
   }
@@ -21,5 +21,10 @@ export async function insistently<T>({ clock, signal, pollInterval }: Wait, atte
 /** Whether AWS did not answer as it does when all is well: not reached, denied, throttled, or something that nobody expected. */
 export function isTrouble(thrown: unknown): boolean {
   const error = unexpected(thrown);
-  return error instanceof CanaryError && ['aws-error', 'access-denied', 'no-network', 'bad-answer'].includes(error.code);
+  return error instanceof CanaryError && ['aws-error', 'access-denied', 'no-network', 'bad-answer', 'throttled'].includes(error.code);
+}
+
+/** Such a call was repeated for as long as makes sense. */
+function isThrottled(error: unknown): boolean {
+  return error instanceof CanaryError && error.code === 'throttled';
 }

@@ -14,10 +14,9 @@ export interface Reporting {
 export function reportError(thrown: unknown, terminal: Terminal, { json, verbose, commandLine }: Reporting): number {
   const error = asCanaryError(thrown);
   if (error.exitCode === ExitCode.done) return error.exitCode;
-  const { code, usersAre } = error;
-  const message = readable(error.message);
+  const { code, message, usersAre } = error;
   const next = error.next === undefined ? undefined : withWhere(error.next, commandLine);
-  const lines = [`Error: ${message}`];
+  const lines = [`Error: ${readable(message)}`];
   if (usersAre) lines.push(`Users are ${usersAre}`);
   if (next) lines.push(`Next: ${next}`);
   terminal.stderr.write(`${printable(lines.join('\n'))}\n`);

@@ -1,5 +1,6 @@
 /** AWS throttles: calls are repeated for as long as the command may wait, and no longer; a user who waits is told so once. */
 import { type Calling, connectAws } from '../../src/aws/aws.ts';
+import { insistently, isTrouble } from '../../src/aws/insist.ts';
 import { oncePerSpell } from '../../src/aws/throttling.ts';
 import { CanaryError, ExitCode } from '../../src/errors.ts';
 import { poll, systemClock } from '../../src/time.ts';
@@ -58,6 +59,16 @@ test('the parameter store of somebody in a hurry is not waited for that long', a
   await expect(connect({ hurried: true }).parameters.list('/a')).rejects.toMatchObject({ code: 'throttled' });
 });
 
+test('whoever insists goes around what was throttled for too long, and does not begin again', async () => {
+  endpoint.order('GetCallerIdentity', THROTTLED, ALWAYS);
+  let tries = 0;
+  const error: unknown = await insistently(wait, () => {
+    tries += 1;
+    return connect({ timeout: 50 }).identity.account();
+  }).catch((thrown: unknown) => thrown);
+  expect([tries, isTrouble(error)]).toEqual([1, true]);
+});
+
 test('Ctrl-C ends the wait at once, and what is called afterwards is repeated all the same', async () => {
   const interrupted = new CanaryError({ code: 'interrupted', message: 'Interrupted.', exitCode: ExitCode.interrupted });
   const controller = new AbortController();
@@ -99,10 +110,13 @@ describe('what is told', () => {
 
   test('comes from the calls themselves', async () => {
     endpoint.order('GetCallerIdentity', THROTTLED, ALWAYS);
-    const told = await new Promise<string>((resolve) => {
-      void connect({ timeout: 20_000, onThrottled: resolve }).identity.account().catch(() => resolve('nothing'));
-    });
-    endpoint.forget();
-    expect(told).toBe('sts:GetCallerIdentity');
+    const controller = new AbortController();
+    const told: string[] = [];
+    const onThrottled = (action: string) => {
+      told.push(action);
+      controller.abort(new Error('seen'));
+    };
+    await expect(connect({ timeout: 20_000, signal: controller.signal, onThrottled }).identity.account()).rejects.toThrow('seen');
+    expect(told).toEqual(['sts:GetCallerIdentity']);
   });
 });

@@ -1,7 +1,7 @@
 /**
  * Twenty updates of twenty services at once, in an account that throttles as AWS does: each ends right, and none of them fails
  * because of it. The sandbox's time, and with it AWS's buckets, goes SPEED times faster, and so do the program's waits and polls: the calls
- * of a minute are to the buckets what they are on AWS.
+ * of a minute are to the buckets what they are on AWS. The commands run in this process, which is what two cores can do in time.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,10 +13,12 @@ import { describePlace } from '../../src/infra/describe-infra.ts';
 import { prepareRollout } from '../../src/release/operations.ts';
 import { versionOf } from '../../src/release/versions.ts';
 import { connectAws } from '../../src/aws/aws.ts';
+import { freePort } from '../../src/sandbox/dataplane/free-port.ts';
 import { startSandbox } from '../../src/sandbox/index.ts';
 import { readSettings } from '../../src/settings/settings.ts';
 import { systemClock } from '../../src/time.ts';
-import { cli, type Ended } from '../cli/spawn.ts';
+import { cli } from '../cli/spawn.ts';
+import { runHere } from '../fuzz/outcome.ts';
 import { withFolder } from '../folder.ts';
 
 const FLEET = 20;
@@ -25,7 +27,7 @@ const SPEED = 4;
 const SLOW_MACHINE = 400_000;
 
 const REGION = 'eu-central-1';
-const PORT = '18920';
+let port: number;
 const names = Array.from({ length: FLEET }, (_, index) => `s${String(index + 1).padStart(2, '0')}`);
 
 const SERVER = `
@@ -40,38 +42,38 @@ const app = (version: string) => ({
   'version.json': JSON.stringify(version),
 });
 
+beforeAll(async () => {
+  // Each of them listens for signals.
+  process.setMaxListeners(0);
+  port = await freePort();
+});
+
 test('twenty updates at once end right, and no throttling error reaches a user', () => inFolder(async (dir) => {
   const variables = variablesAt(SPEED);
   // Setting up is no part of the test: it is done without throttling, in a hurry.
   const quick = await startSandbox({ dir, speed: 200 });
   try {
-    const t0 = Date.now();
     await firstVersions({ ...variables, AWS_ENDPOINT_URL: quick.url, POLL_INTERVAL: '0.1', SETTLE: '0' });
-    process.stderr.write(`setup ${Date.now() - t0} ms\n`);
   } finally {
     await quick.stop();
   }
   const before = requestsIn(dir).length;
-  const sandbox = await startSandbox({ dir, speed: SPEED, throttle: true });
+  const started = await cli(['sandbox', 'start', '--detach', '--throttle', '--port', '0', '--dir', dir, '--speed', String(SPEED), '--json']);
   try {
-    const env = { ...variables, AWS_ENDPOINT_URL: sandbox.url, AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' };
-    const began = Date.now();
-    const ended = await withFolder(app('1.1'), (folder) => Promise.all(names.map((name) => cli(['update', folder, '--tag', '1.1', '--service', name], { env }))));
-    const seconds = (Date.now() - began) / 1_000;
+    const env = { ...variables, AWS_ENDPOINT_URL: JSON.parse(started.stdout).url };
+    const ended = await withFolder(app('1.1'), (folder) => Promise.all(names.map((name) => runHere({ args: ['update', folder, '--tag', '1.1', '--service', name], env }))));
     const calls = requestsIn(dir).slice(before);
-    report(seconds, calls, ended);
-
     expect(ended.map(({ code, stderr }) => ({ code, stderr: stderr.replace(/^Account .*\n/, '') }))).toEqual(names.map(() => ({ code: 0, stderr: '' })));
     for (const { stdout } of ended) {
-      expect(stdout.match(/^AWS is throttling/gm)?.length ?? 0).toBeLessThan(5);
+      expect(stdout.match(/^AWS is throttling/gm)?.length ?? 0).toBeLessThan(3);
       expect(stdout).toMatch(/^1\.1 is the primary now\.$/m);
     }
-    // Without throttling this would have shown nothing.
+    // Else this would have shown nothing.
     expect(calls.filter(throttled).length).toBeGreaterThan(0);
-    const answers = await Promise.all(names.map(async (name) => (await fetch(`http://127.0.0.1:${PORT}/${name}/`)).text()));
+    const answers = await Promise.all(names.map(async (name) => (await fetch(`http://127.0.0.1:${port}/${name}/`)).text()));
     expect(answers).toEqual(names.map(() => 'Version 1.1'));
   } finally {
-    await sandbox.stop();
+    await cli(['sandbox', 'stop', '--dir', dir]);
   }
 }), SLOW_MACHINE);
 
@@ -106,10 +108,14 @@ function variablesAt(speed: number): Record<string, string> {
     AWS_DEFAULT_REGION: REGION,
     AWS_ACCOUNT_ID: '000000000000',
     SERVICES: names.join(','),
-    LISTENER_PORT: PORT,
+    LISTENER_PORT: String(port),
     DESIRED_COUNT: '1',
     // Processes start no faster with the sandbox's clock.
     HEALTH_CHECK_GRACE_PERIOD: '2000',
+    // Nor do they answer sooner, on a machine that has twenty of them to start.
+    HEALTH_CHECK_INTERVAL: '20',
+    HEALTH_CHECK_TIMEOUT: '19',
+    UNHEALTHY_THRESHOLD: '10',
     ...Object.fromEntries(own),
     POLL_INTERVAL: String(2 / speed),
     SETTLE: `${15 / speed}s`,
@@ -137,9 +143,4 @@ async function inFolder(work: (dir: string) => Promise<void>): Promise<void> {
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
-}
-function report(seconds: number, calls: Request[], ended: Ended[]) {
-  const by = new Map<string, [number, number]>();
-  for (const call of calls) { const [n, t] = by.get(call.operation) ?? [0, 0]; by.set(call.operation, [n + 1, t + (throttled(call) ? 1 : 0)]); }
-  process.stderr.write(`${seconds}s, ${calls.length} calls, ${calls.filter(throttled).length} throttled\n${[...by].toSorted((a, b) => b[1][0] - a[1][0]).map(([o, [n, t]]) => `${o} ${n} ${t}`).join('\n')}\n${ended.filter(({ code }) => code !== 0).map((e) => JSON.stringify(e)).join('\n')}\n${ended[0]?.stdout}`);
 }

@@ -21,6 +21,8 @@ const LINES: [ProgressEvent, string][] = [
   [{ type: 'old-replaced', service: 'server', version: '0.9' }, 'The Server 0.9 can now be safely destroyed.'],
   [{ type: 'warning', text: 'The log could not be written.' }, 'warning: The log could not be written.'],
   [{ type: 'waiting', text: 'Destroying 0.9' }, 'Destroying 0.9...'],
+  [{ type: 'throttled', action: 'ecs:ListTasks' }, 'AWS is throttling ecs:ListTasks: waiting for our turn...'],
+  [{ type: 'warning', text: 'A tag says \u001b[2J\u202e.' }, 'warning: A tag says \\x1b[2J\\u202e.'],
   [RESOURCE, 'echo: Cluster CREATE_FAILED (no quota)'],
   [{ ...RESOURCE, status: 'CREATE_COMPLETE', reason: undefined }, 'echo: Cluster CREATE_COMPLETE'],
 ];
@@ -91,7 +93,7 @@ describe('on a terminal', () => {
     end();
     const all = written();
     for (const [event, line] of LINES) {
-      if (!['resource', 'waiting'].includes(event.type)) expect(all).toContain(line);
+      if (!['resource', 'waiting', 'throttled'].includes(event.type)) expect(all).toContain(line);
     }
   });
 
