@@ -21,9 +21,15 @@ interface Torture extends Options, Dice {
   readonly note: (result: CrashResult | RaceResult) => void;
 }
 
-/** @returns the exit code. */
+/** @returns the exit code: 0 when everything held, 1 when not, 2 for a wrong use. */
 export async function main(root: string): Promise<number> {
-  const options = readOptions();
+  let options: Options;
+  try {
+    options = readOptions();
+  } catch (error) {
+    console.error(messageOf(error));
+    return 2;
+  }
   console.log(`Seed ${options.seed}.`);
   const stopped = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopped.abort());
