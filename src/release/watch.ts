@@ -2,6 +2,7 @@
 import { CanaryError } from '../errors.ts';
 import type { Bounds } from '../settings/bounds.ts';
 import { formatDuration } from '../settings/duration.ts';
+import { pauseAfter } from '../time.ts';
 import { watchBounds } from './bounds-watch.ts';
 import { failureReport } from './failure-report.ts';
 import type { LogWriter } from './log.ts';
@@ -37,7 +38,7 @@ export interface Watch extends Look {
 type Updating = Release & { readonly log: LogWriter };
 type WithCanary = Extract<Roles, { phase: 'primary+canary' }>;
 
-/** Health is read at every look. Tasks and metrics change more slowly, and all runs of an account share AWS's quotas. */
+/** In poll intervals. Health is read at every look; tasks and metrics change more slowly, and all runs of an account share AWS's quotas. */
 const TASKS_EVERY = 5;
 const METRICS_EVERY = 10;
 
@@ -53,7 +54,7 @@ export async function watchCanary(release: Updating, state: State, roles: WithCa
   const kept = await watchBounds({ version, loadBalancer: rule ? loadBalancerOf(rule) : '', targetGroup, bounds }, release);
   let [known, tasks] = [state, fullCount(state, roles.primary)];
   let percent = weightOf(state, targetGroup);
-  let looks = 0;
+  let [tasksSeen, metricsSeen] = [-Infinity, release.wait().clock.now()];
 
   function at(now: number): void {
     if (now === percent) return;
@@ -67,9 +68,15 @@ export async function watchCanary(release: Updating, state: State, roles: WithCa
     const targets = new Map([[targetGroup, await release.aws.loadBalancing.targetHealth(targetGroup)]]);
     const sick = whyNotKeep({ ...known, targets }, targetGroup, percent, tasks);
     if (sick) throw new CanaryError({ code: 'canary-unhealthy', message: `The canary lost its health: ${sick}.` });
-    if (looks % TASKS_EVERY === 0) await requireNoLoop();
-    if (looks % METRICS_EVERY === METRICS_EVERY - 1) await kept.look();
-    looks += 1;
+    const { clock, pollInterval } = release.wait();
+    if (clock.now() - tasksSeen >= TASKS_EVERY * pollInterval) {
+      await requireNoLoop();
+      tasksSeen = clock.now();
+    }
+    if (clock.now() - metricsSeen >= METRICS_EVERY * pollInterval) {
+      await kept.look();
+      metricsSeen = clock.now();
+    }
   }
 
   async function requireNoLoop(): Promise<void> {
@@ -92,7 +99,8 @@ export async function watchCanary(release: Updating, state: State, roles: WithCa
     while (clock.now() < (kept.isOpen() ? last : end)) {
       const left = end - clock.now();
       tell(left);
-      await clock.sleep(left > 0 ? Math.min(pollInterval, left) : pollInterval, signal);
+      const pause = pauseAfter(clock.now() - begun, pollInterval);
+      await clock.sleep(left > 0 ? Math.min(pause, left) : pause, signal);
       await release.log.ensureNewest();
       await look();
       await requireUnchanged(set, { ...release, wait: release.wait() });
