@@ -36,7 +36,7 @@ interface Lab {
 }
 
 /** With 0.9 as the primary. */
-function withPrimary(variables: Record<string, string>, action: (lab: Lab) => Promise<void>, speed?: number): Promise<void> {
+function withPrimary(variables: Record<string, string>, action: (lab: Lab) => Promise<void>, speed = 200): Promise<void> {
   return withFolder({}, (dir) =>
     withProject(async (project) => {
       const events: ProgressEvent[] = [];
