@@ -3,7 +3,7 @@ import { ElasticLoadBalancingV2 } from '@aws-sdk/client-elastic-load-balancing-v
 import { SSM } from '@aws-sdk/client-ssm';
 import { pairOf } from './checker.ts';
 import { type Lane, OLD } from './lane.ts';
-import { comeToRest, type Rest } from './rest.ts';
+import { comeToRest, HELD, type Rest } from './rest.ts';
 import { HOSTS } from './users.ts';
 import { look, REGION } from './view.ts';
 
@@ -70,7 +70,7 @@ export async function putInto(lane: Lane, state: State): Promise<void> {
 
 /** Waits until what was started again with the sandbox is there again. */
 async function requireRest(lane: Lane, state: State | undefined): Promise<void> {
-  const found = await comeToRest(lane, { held: state === 'held' });
+  const found = await comeToRest(lane, state === 'held' ? [HELD] : []);
   if (found.length > 0) throw new Error(`${state} does not come to rest: ${found.join('; ')}`);
 }
 

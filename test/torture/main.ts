@@ -50,8 +50,7 @@ export async function main(root: string): Promise<number> {
       console.log(howToRepeat(result));
     },
   };
-  jobs.push(...crashJobs(torture));
-  raceJobs(torture).forEach(torture.add);
+  for (const job of [...crashJobs(torture), ...raceJobs(torture)]) torture.add(job);
 
   const began = Date.now();
   const limits = { lanes: options.lanes, signal: AbortSignal.any([stopped.signal, timer]) };
@@ -86,10 +85,16 @@ function crashJobs(torture: Torture): Job[] {
     crashes.push(undisturbed);
     note(undisturbed);
     const { calls } = undisturbed;
-    if (!sample) last.set(scenario, calls);
-    for (const order of orders(calls, torture)) add(one({ scenario, order, elsewhere }));
+    const cut = orders(calls, torture).map((order) => one({ scenario, order, elsewhere }));
+    if (sample) {
+      // At once: the time of a sample may be over before all of it was tried.
+      for (const job of cut) await job(lane);
+      return;
+    }
+    last.set(scenario, calls);
+    cut.forEach(add);
     // Another machine has to wait for 45 s until it may carry on, so that one call of each command has to do.
-    if (!sample && !elsewhere && canBeElsewhere()) add(one({ scenario, order: { call: 1 + below(calls), when: 'after' }, elsewhere: true }));
+    if (!elsewhere && canBeElsewhere()) add(one({ scenario, order: { call: 1 + below(calls), when: 'after' }, elsewhere: true }));
   });
 }
 

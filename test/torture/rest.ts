@@ -16,17 +16,19 @@ export interface Rest {
 /** Real ms in which targets have drained and tasks have ended, also on a busy machine. */
 const LONGEST = 40_000;
 const POLL = 100;
-const LOCK = 'the pair is still held';
+/** How what `judgeRest` finds begins, where that may be so for once. */
+export const HELD = 'the pair is still held';
+export const DISAGREEING = 'the rules disagree';
 
 /**
  * Waits until nothing is left to be done by itself.
- * @param held whether somebody may still hold the pair.
+ * @param tolerated how findings begin that do not count here.
  * @returns what is wrong, once it stays so.
  */
-export async function comeToRest(lane: Lane, { held = false } = {}): Promise<string[]> {
+export async function comeToRest(lane: Lane, tolerated: readonly string[] = []): Promise<string[]> {
   const deadline = Date.now() + LONGEST;
   for (;;) {
-    const found = judgeRest(await lookAtAll(lane.sandbox), lane.killed).filter((text) => !held || !text.startsWith(LOCK));
+    const found = judgeRest(await lookAtAll(lane.sandbox), lane.killed).filter((text) => !tolerated.some((begin) => text.startsWith(begin)));
     if (found.length === 0 || Date.now() > deadline) return found;
     await sleep(POLL);
   }
