@@ -60,6 +60,19 @@ test('the canary’s service is deleted while it has half of the traffic: the we
     expect(endpoint.calls.filter(({ operation }) => operation.endsWith('Service'))).toEqual([]);
   }), SLOW_MACHINE);
 
+test('an old version that is not healthy in time leaves everybody where they were, and both ways on are named', () =>
+  withFleet('promoted', async ({ release, scale, green }) => {
+    await scale('blue', 0);
+    const impatient: Release = { ...release, wait: () => ({ ...release.wait(), deadline: release.wait().clock.now() }) };
+    expect(await failure(back(impatient))).toMatchObject({
+      code: 'timeout',
+      exitCode: ExitCode.paused,
+      usersAre: 'on 0.9 with 0% of the traffic and on 1.0 with 100% of the traffic.',
+      next: expect.stringMatching(/^ecs-canary rollback .*\n.*ecs-canary rollback --force /),
+    });
+    expect(await green()).toEqual([100]);
+  }), SLOW_MACHINE);
+
 test('a rollback that ended while the old version started goes on with the same command, also when another one began meanwhile', () =>
   withFleet('promoted', async ({ release, scale, green, answers }) => {
     await scale('blue', 0);
