@@ -2,6 +2,7 @@
 import { CanaryError } from '../errors.ts';
 import type { Bounds } from '../settings/bounds.ts';
 import { formatDuration } from '../settings/duration.ts';
+import { pauseAfter } from '../time.ts';
 import { watchBounds } from './bounds-watch.ts';
 import { failureReport } from './failure-report.ts';
 import type { LogWriter } from './log.ts';
@@ -40,6 +41,9 @@ type WithCanary = Extract<Roles, { phase: 'primary+canary' }>;
 /** Health is read at every look. Tasks and metrics change more slowly, and all runs of an account share AWS's quotas. */
 const TASKS_EVERY = 5;
 const METRICS_EVERY = 10;
+
+/** ms. Twenty services that hold at once stay within the ten calls a second that a load balancer's API takes. */
+const LONGEST_PAUSE = 5_000;
 
 /** ms. The first whole minute may take one to begin and one to pass, and arrives up to three later; a look has to find it then. */
 const METRICS_COME = 6 * 60_000;
@@ -92,7 +96,8 @@ export async function watchCanary(release: Updating, state: State, roles: WithCa
     while (clock.now() < (kept.isOpen() ? last : end)) {
       const left = end - clock.now();
       tell(left);
-      await clock.sleep(left > 0 ? Math.min(pollInterval, left) : pollInterval, signal);
+      const pause = pauseAfter(clock.now() - begun, pollInterval, LONGEST_PAUSE);
+      await clock.sleep(left > 0 ? Math.min(pause, left) : pause, signal);
       await release.log.ensureNewest();
       await look();
       await requireUnchanged(set, { ...release, wait: release.wait() });
