@@ -1,5 +1,6 @@
 /** What load balancers report to CloudWatch. */
 import type { Dimension, MetricDataQuery, MetricDataResult } from '@aws-sdk/client-cloudwatch';
+import { CanaryError } from '../errors.ts';
 import { allPages, type Caller, clientOptions, explaining, once } from './connect.ts';
 
 export interface Metrics {
@@ -34,7 +35,7 @@ const SHORTEST_RANGE = 1_000;
 export function metrics(caller: Caller): Metrics {
   const connect = once(async () => {
     const sdk = await import('./sdk/cloudwatch.ts');
-    // Metrics only inform: a network that does not lead to CloudWatch must not hold up a release for long.
+    // Metrics inform, or are asked for again soon: a network that does not lead to CloudWatch must not hold up a release for long.
     return { sdk, client: explaining('cloudwatch', new sdk.CloudWatchClient(await clientOptions(caller, { hurried: true }))) };
   });
 
@@ -45,7 +46,11 @@ export function metrics(caller: Caller): Metrics {
       const answer = await client.send(
         new sdk.GetMetricDataCommand({ MetricDataQueries: [...queries], StartTime: since, EndTime: until, NextToken }),
       );
-      return [answer.MetricDataResults ?? [], answer.NextToken];
+      const results = answer.MetricDataResults ?? [];
+      const failed = results.find(({ StatusCode }) => StatusCode === 'InternalError' || StatusCode === 'Forbidden');
+      // One metric without its values would read as one without errors.
+      if (failed) throw new CanaryError({ code: 'aws-error', message: `CloudWatch answered ${failed.StatusCode} about ${failed.Label ?? failed.Id}.` });
+      return [results, answer.NextToken];
     });
   }
 

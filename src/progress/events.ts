@@ -13,7 +13,7 @@ export type ProgressEvent =
   | { type: 'route-updated'; percent: number }
   /** Rules whose weights were really changed, by what an operator knows them by, with percent of the canary. */
   | { type: 'rules-modified'; changes: readonly { rule: string; before: number; after: number }[] }
-  /** What share of the traffic really flowed. */
+  /** What share of the traffic really flowed, and how the canary answered it. */
   | { type: 'flow'; text: string }
   /** The old version has no traffic any more and may go. */
   | { type: 'old-replaced'; service: string; version: string }

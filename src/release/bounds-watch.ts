@@ -12,7 +12,7 @@ export interface BoundsWatch {
    * @throws CanaryError `too-many-5xx` or `too-slow` when the canary has left a bound.
    */
   look(): Promise<void>;
-  /** Whether the metrics say nothing yet about one of the bounds. */
+  /** Whether the metrics have not told enough yet about each of the bounds. */
   isOpen(): boolean;
   /**
    * Says what was found.
@@ -38,6 +38,7 @@ export async function watchBounds(watched: Watched, { aws, author, progress }: S
   const statistic = bounds.maxLatency ? inCloudWatch(bounds.maxLatency.statistic) : 'Average';
   let since = new Date();
   let verdicts = verdictsOn([], bounds);
+  let told = 0;
   let trouble: string | undefined;
   const minutesSince = (start: Date) => aws.metrics.minutes(loadBalancer, targetGroup, statistic, start, new Date());
 
@@ -51,6 +52,7 @@ export async function watchBounds(watched: Watched, { aws, author, progress }: S
     begin() {
       since = new Date();
       verdicts = verdictsOn([], bounds);
+      told = 0;
     },
 
     async look() {
@@ -64,9 +66,10 @@ export async function watchBounds(watched: Watched, { aws, author, progress }: S
       }
       const left = verdicts.find((verdict) => verdict.is === 'left');
       if (left) throw new CanaryError({ code: left.code, message: `The canary left its bounds: ${left.seen}.` });
+      told = verdicts.some(isUnknown) ? 0 : told + 1;
     },
 
-    isOpen: () => verdicts.some(isUnknown),
+    isOpen: () => verdicts.length > 0 && told < TELLINGS,
 
     conclude(percent) {
       if (verdicts.length === 0) return;
@@ -77,13 +80,16 @@ export async function watchBounds(watched: Watched, { aws, author, progress }: S
       }
       throw new CanaryError({
         code: 'bounds-unchecked',
-        message: `Whether ${version} keeps to its bounds at ${percent}% could not be told: ${trouble ?? seenIn(unknown)}.`,
+        message: `Whether ${version} keeps to its bounds at ${percent}% could not be told: ${(trouble ?? seenIn(unknown)).replace(/\.$/, '')}.`,
         exitCode: ExitCode.paused,
         next: `ecs-canary rollback, or ecs-canary ${author.command}   (with a longer --hold, or none as the bound)`,
       });
     },
   };
 }
+
+/** The newest minute may still grow: errors that come after the requests that they belong to are found at a second look. */
+const TELLINGS = 2;
 
 /** ms */
 const MINUTE = 60_000;

@@ -1,6 +1,7 @@
 /** What a user can ask of a release: each operation observes, plans, and hands out the plan with the way to apply it. */
 import type { Aws } from '../aws/aws.ts';
 import type { TaskDefinition } from '../aws/ecs.ts';
+import { CanaryError } from '../errors.ts';
 import type { Progress } from '../progress/events.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { Wait } from '../time.ts';
@@ -107,6 +108,7 @@ export async function prepareRollback(release: Release, options: RollbackOptions
   return prepareMove(release, goAhead(release), {
     percent: 0,
     plan: (state) => planRollback(state, { ...options, settle: release.settings.settle }),
+    insteadOfWaiting: 'ecs-canary rollback   (waits again)\n      or ecs-canary rollback --force   (goes back all the same)',
     afterwards: (plan, state) => refuseLeftBehind(plan, state, release),
   });
 }
@@ -148,11 +150,13 @@ export async function prepareRouteGroups(session: Session, pair: Pair, options: 
 
 interface MoveOf extends Pick<Shift, 'percent' | 'scope'> {
   readonly plan: (state: State) => Plan;
+  /** The commands for a user who has waited in vain for tasks. */
+  readonly insteadOfWaiting?: string;
   /** Looks at what the plan could not see to, once it is done. */
   readonly afterwards?: (plan: Plan, state: State) => Promise<void>;
 }
 
-async function prepareMove(release: Release, log: LogWriter, { plan: planFor, afterwards, ...asked }: MoveOf): Promise<Prepared<RouteResult>> {
+async function prepareMove(release: Release, log: LogWriter, { plan: planFor, insteadOfWaiting, afterwards, ...asked }: MoveOf): Promise<Prepared<RouteResult>> {
   const state = await observeBefore(release, { emergency: asked.percent === 0 });
   if (asked.percent > 0) await requireTurn(release, log);
   const plan = planFor(state);
@@ -161,11 +165,15 @@ async function prepareMove(release: Release, log: LogWriter, { plan: planFor, af
   tell(release, [...unknowns(state), roles.phase === 'nothing' ? undefined : roles.contradiction]);
   warn(release, state, plan);
   return prepared(release, plan, log, async (run) => {
-    const modified = await apply(plan.steps, run);
+    const modified = await apply(plan.steps, run).catch((error: unknown) => {
+      throw error instanceof CanaryError && WAITED_IN_VAIN.includes(error.code) ? error.with({ next: error.next ?? insteadOfWaiting }) : error;
+    });
     await afterwards?.(plan, state);
     return routed(plan, release, state, asked, modified);
   });
 }
+
+const WAITED_IN_VAIN = ['not-started', 'timeout'];
 
 function warn(session: Session, state: State, { steps }: Plan): void {
   tell(session, [...hazardsOf(state, steps), ...(steps.length > 0 ? strangersOf(state) : [])]);

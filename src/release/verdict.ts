@@ -18,7 +18,7 @@ const ENOUGH_FOR_AVERAGE = 100;
 
 /** Stopped by the version's own fault, and not because somebody deployed, changed the count, or took the machine away. */
 export function isCrash({ stopCode = '', stoppedReason = '' }: EcsTask): boolean {
-  return ['EssentialContainerExited', 'TaskFailedToStart'].includes(stopCode) || /failed .*health checks/i.test(stoppedReason);
+  return ['EssentialContainerExited', 'TaskFailedToStart'].includes(stopCode) || /failed .*health check|health checks? failed/i.test(stoppedReason);
 }
 
 /** The stopped tasks that speak against a deployment. */

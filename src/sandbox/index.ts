@@ -62,13 +62,15 @@ export interface Sandbox {
  *   state can't be read.
  */
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
-  const { port = 0, speed = 1, account = '000000000000', seed, pageSize, quotas, throttle = false, lagMs = 0, freshAccount = false } = options;
+  const { port = 0, speed = 1, account = '000000000000', seed, pageSize, quotas } = options;
+  const { throttle = false, lagMs = 0, freshAccount = false } = options;
   const dir = resolve(options.dir);
+  const config = { account, dir, speed, seed, pageSize, quotas, throttle, lagMs, freshAccount };
   prepareFolder(dir);
   await refuseIfRunning(dir);
   const closers: Closer[] = [];
   try {
-    const server = await listen(port, (bound) => startParts({ account, port: bound, dir, speed, seed, pageSize, quotas, throttle, lagMs, freshAccount }, closers));
+    const server = await listen(port, (bound) => startParts({ ...config, port: bound }, closers));
     closers.push(server.close);
     const { info, faults, region } = server.parts;
     closers.push(faults.stop);

@@ -122,6 +122,16 @@ test('entries that are damaged, of another kind or of a later schema are passed 
   expect((await readLog(parameters, pair)).map(({ number }) => number)).toEqual([1, 7]);
 });
 
+test('an entry about other target groups says nothing of these, as the newest one neither', async () => {
+  const log = writer(0);
+  await log.append(entry(5));
+  const deleted = { ...entry(50), primary: `${pair.primary}-deleted`, other: { targetGroup: `${pair.canary}-deleted`, role: 'canary' as const } };
+  await log.append(deleted);
+  await expect(readLog(parameters, pair)).rejects.toMatchObject({ code: 'log-damaged', message: expect.stringContaining('about other target groups') });
+  expect(await writer(0, 'emergency@there').takeOver(entry(0))).toEqual({ takenFrom: expect.objectContaining({ number: 2 }) });
+  expect((await readLog(parameters, pair)).map(({ number }) => number)).toEqual([1, 3]);
+});
+
 test('a parameter that is none of ours takes part in nothing', async () => {
   await parameters.create(`${logPath(pair)}/99999999999999999999`, 'rubbish', '');
   await parameters.create(`${logPath(pair)}/notes`, 'rubbish', '');

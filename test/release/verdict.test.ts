@@ -24,6 +24,7 @@ describe('stopped tasks', () => {
     ['a container that exited', 'EssentialContainerExited', 'Essential container in task exited'],
     ['a task that could not start', 'TaskFailedToStart', 'CannotPullContainerError: …'],
     ['failed checks of the load balancer', 'ServiceSchedulerInitiated', 'Task failed ELB health checks in (target-group arn:…)'],
+    ['failed checks in the words of events', 'ServiceSchedulerInitiated', '(port 8080) is unhealthy in (target-group arn:…) due to (reason Health checks failed with these codes: [503])'],
     ['failed checks of its own', 'ServiceSchedulerInitiated', 'Task failed container health checks'],
   ])('%s speak against the version', (_what, stopCode, reason) => {
     expect(crashesOf([task(stopCode, reason)], 'ours')).toHaveLength(1);

@@ -47,6 +47,12 @@ const ruleGiven = fc.record({
   swapped: fc.boolean(),
 });
 
+/** Each rule with weights of its own, as a change leaves them that was cut off, or all with the same. */
+const rulesGiven = fc.oneof(
+  { weight: 3, arbitrary: fc.array(ruleGiven, { maxLength: 4 }) },
+  { weight: 2, arbitrary: fc.tuple(fc.constantFrom(...PLAIN.slice(0, 3)), fc.array(ruleGiven, { minLength: 1, maxLength: 3 })).map(([weights, rules]) => rules.map((rule) => ({ ...rule, weights }))) },
+);
+
 const ROLES = ['canary', 'canary', 'replaced', 'replaced', 'rolled-back', undefined] as const;
 
 const entryGiven = fc.record({
@@ -73,7 +79,7 @@ export const anyWorld: fc.Arbitrary<World> = fc
   .record({
     blue: colourGiven,
     green: colourGiven,
-    rules: fc.array(ruleGiven, { maxLength: 4 }),
+    rules: rulesGiven,
     log: fc.oneof(
       { weight: 8, arbitrary: fc.array(entryGiven, { minLength: 1, maxLength: 3 }) },
       // Nobody ever wrote one, or it went with a project whose target groups had other ARNs.

@@ -98,6 +98,11 @@ describe('over the wire', () => {
     await ecr.createRepository({ repositoryName: 'a/b' });
     await expect(ecr.describeRepositories({ repositoryNames: ['a/b'] })).rejects.toMatchObject({ name: 'RepositoryNotFoundException' });
 
+    // What is given out meanwhile is known to the registry, which does not lag.
+    const { authorizationData } = await ecr.getAuthorizationToken({});
+    const authorization = `Basic ${authorizationData?.[0]?.authorizationToken}`;
+    expect((await fetch(`${sandbox.url}/v2/a/b/tags/list`, { headers: { authorization } })).status).toBe(200);
+
     const Resources = { P: { Type: 'AWS::SSM::Parameter', Properties: { Name: '/q', Type: 'String', Value: '1' } } };
     await cloudFormation.createStack({ StackName: 'a', TemplateBody: JSON.stringify({ Resources }) });
     await expect(cloudFormation.describeStacks({ StackName: 'a' })).rejects.toMatchObject({ name: 'ValidationError' });

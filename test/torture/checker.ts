@@ -38,7 +38,7 @@ const READS = /^(Describe|List|Get|BatchGet|BatchCheck|HEAD |GET )/;
 /** An image that is pushed changes nothing for users. */
 const PUSHES = /^(POST|PATCH|PUT) \/v2\//;
 
-export function isWrite(operation: string): boolean {
+function isWrite(operation: string): boolean {
   return !READS.test(operation);
 }
 

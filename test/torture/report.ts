@@ -27,13 +27,16 @@ export function raceSummary(results: readonly RaceResult[]): string {
 
 /** Everything about a failed case, and how to have exactly that one again. */
 export function howToRepeat(result: CrashResult | RaceResult): string {
-  const heading = 'seed' in result ? `race ${result.seed}: ${result.story}` : crashHeading(result);
   const again = 'seed' in result ? `--race 1 --seed ${result.seed}` : crashFlags(result);
-  return [heading, ...result.found.slice(0, 20).map((text) => `  - ${text}`), result.output, `Again: npm run torture -- ${again}`].join('\n');
+  return [headingOf(result), ...result.found.slice(0, 20).map((text) => `  - ${text}`), result.output, `Again: npm run torture -- ${again}`].join('\n');
 }
 
-function crashHeading({ case: { scenario, order }, operation }: CrashResult): string {
-  return order ? `${scenario.name}, call ${order.call} (${operation ?? 'not reached'}), ${order.when}` : `${scenario.name}, undisturbed`;
+/** A case in one line. */
+export function headingOf(result: CrashResult | RaceResult): string {
+  if ('seed' in result) return `race ${result.seed}: ${result.story}`;
+  const { scenario, order, elsewhere } = result.case;
+  if (!order) return `${scenario.name}: ${result.calls} calls, undisturbed`;
+  return `${scenario.name}, call ${order.call} (${result.operation ?? 'ended before'}), ${order.when}${elsewhere ? ', then on another machine' : ''}`;
 }
 
 function crashFlags({ case: { scenario, order, elsewhere } }: CrashResult): string {

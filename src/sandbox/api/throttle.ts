@@ -26,12 +26,14 @@ interface Bucket {
   readonly perSecond: number;
 }
 
+const CLUSTER_WRITES = ['CreateCluster', 'DeleteCluster', 'PutClusterCapacityProviders', 'UpdateCluster', 'UpdateClusterSettings'];
+
 const buckets: readonly Bucket[] = [
   { service: 'elasticloadbalancing', burst: 40, perSecond: 10 },
   { service: 'elasticloadbalancing', of: isWrite, burst: 20, perSecond: 3 },
   { service: 'elasticloadbalancing', of: ['CreateLoadBalancer'], burst: 10, perSecond: 0.2 },
 
-  { service: 'ecs', of: ['CreateCluster', 'DeleteCluster', 'PutClusterCapacityProviders', 'UpdateCluster', 'UpdateClusterSettings'], burst: 20, perSecond: 1 },
+  { service: 'ecs', of: CLUSTER_WRITES, burst: 20, perSecond: 1 },
   { service: 'ecs', of: ['DescribeClusters', 'ListClusters'], burst: 50, perSecond: 20 },
   { service: 'ecs', of: ['DeregisterTaskDefinition', 'RegisterTaskDefinition'], burst: 20, perSecond: 1 },
   { service: 'ecs', of: ['DescribeTaskDefinition', 'ListTaskDefinitions', 'ListTaskDefinitionFamilies'], burst: 50, perSecond: 20 },

@@ -52,7 +52,7 @@ export function startFront(target: number, treat: (request: IncomingMessage) => 
 
 function answer(request: IncomingMessage, response: ServerResponse, status: number): void {
   request.resume();
-  response.writeHead(status, { 'content-type': 'text/plain' }).end(status === 204 || status === 304 ? '' : `${status}, as ordered from the sandbox\n`);
+  response.writeHead(status, { 'content-type': 'text/plain' }).end(`${status}, as ordered from the sandbox\n`);
 }
 
 function passOn(request: IncomingMessage, response: ServerResponse, port: number, agent: Agent | undefined): void {

@@ -100,7 +100,8 @@ function quotasOf(parts: readonly string[], { isQuotaName, quotaNames }: Control
 /** The command line that starts the same sandbox in the foreground. */
 function foregroundArgs({ quotas = {}, throttle, lagMs, freshAccount, ...options }: SandboxOptions): string[] {
   const { port, dir, speed, account, seed, pageSize } = options;
-  const flags = Object.entries({ port, dir, speed, account, seed, 'page-size': pageSize, lag: lagMs === undefined ? undefined : `${lagMs}ms` });
+  const lag = lagMs === undefined ? undefined : `${lagMs}ms`;
+  const flags = Object.entries({ port, dir, speed, account, seed, 'page-size': pageSize, lag });
   const given = flags.flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, String(value)]));
   const switches = [...(throttle ? ['--throttle'] : []), ...(freshAccount ? ['--fresh-account'] : [])];
   return ['sandbox', 'start', ...given, ...switches, ...Object.entries(quotas).flatMap(([name, n]) => ['--quota', `${name}=${n}`])];
