@@ -40,9 +40,10 @@ const LONGEST_PAUSE = 10_000;
  * ms until the next look of a wait: the poll interval at first, more the longer it lasts, and spread by up to a fifth, because
  * all runs of an account share AWS's request quotas.
  * @param waited ms since the wait began.
+ * @param longest ms, for a wait that something may go wrong in.
  */
-export function pauseAfter(waited: number, pollInterval: number): number {
-  return Math.max(pollInterval, Math.min(waited * PATIENCE, LONGEST_PAUSE)) * (0.8 + 0.4 * Math.random());
+export function pauseAfter(waited: number, pollInterval: number, longest = LONGEST_PAUSE): number {
+  return Math.max(pollInterval, Math.min(waited * PATIENCE, longest)) * (0.8 + 0.4 * Math.random());
 }
 
 /**

@@ -42,6 +42,9 @@ type WithCanary = Extract<Roles, { phase: 'primary+canary' }>;
 const TASKS_EVERY = 5;
 const METRICS_EVERY = 10;
 
+/** ms. Twenty services that hold at once stay within the ten calls a second that a load balancer's API takes. */
+const LONGEST_PAUSE = 5_000;
+
 /** ms. The first whole minute may take one to begin and one to pass, and arrives up to three later; a look has to find it then. */
 const METRICS_COME = 6 * 60_000;
 
@@ -99,7 +102,7 @@ export async function watchCanary(release: Updating, state: State, roles: WithCa
     while (clock.now() < (kept.isOpen() ? last : end)) {
       const left = end - clock.now();
       tell(left);
-      const pause = pauseAfter(clock.now() - begun, pollInterval);
+      const pause = pauseAfter(clock.now() - begun, pollInterval, LONGEST_PAUSE);
       await clock.sleep(left > 0 ? Math.min(pause, left) : pause, signal);
       await release.log.ensureNewest();
       await look();

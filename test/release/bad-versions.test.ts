@@ -48,7 +48,7 @@ function withPrimary(variables: Record<string, string>, action: (lab: Lab) => Pr
       const release = { ...opened, wait: () => ({ ...opened.wait(), deadline: systemClock.now() + PATIENCE }) };
       await update(release, await push(release, '0.9'), OPTIONS);
       await action({ dir, project, release, events, at });
-    }, { speed }),
+    }, speed === undefined ? {} : { speed }),
   );
 }
 
