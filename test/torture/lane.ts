@@ -70,7 +70,7 @@ export function canBeElsewhere(): boolean {
 }
 
 /** What runs in it sees no process but its own, as on another machine. */
-const ELSEWHERE = ['unshare', '--pid', '--fork', '--mount-proc'] as const;
+const ELSEWHERE = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc'] as const;
 
 export async function openLane(root: string): Promise<Lane> {
   const folder = await mkdtemp(join(tmpdir(), 'torture-'));
@@ -109,6 +109,8 @@ export async function openLane(root: string): Promise<Lane> {
       cwd,
       env: { PATH: process.env['PATH'], HOME: home, AWS_EC2_METADATA_DISABLED: 'true', AWS_ENDPOINT_URL: tap.url, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
+      // Ctrl-C is meant for the torture, which lets its runs end.
+      detached: true,
     });
     running.add(child);
     const gone = new Promise<number | null>((resolve, reject) => child.on('error', reject).on('close', (code) => resolve(code)));
