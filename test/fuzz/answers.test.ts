@@ -111,9 +111,9 @@ async function openTrial(project: Project, endpoint: FaultyEndpoint, app: string
   const variables = {
     PROJECT_NAME: 'fleet', AWS_DEFAULT_REGION: REGION, AWS_ACCOUNT_ID: '000000000000', AWS_ENDPOINT_URL: endpoint.url, AWS_EC2_METADATA_DISABLED: 'true',
     LISTENER_PORT: String(project.ports[0]), INTERNAL_LISTENER_PORT: String(project.ports[1]),
-    POLL_INTERVAL: '0.1', SETTLE: '0', HOLD: '0', DESIRED_COUNT: '1', HEALTH_CHECK_GRACE_PERIOD: '2000', ECS_CANARY_TIMEOUT: '20s',
+    POLL_INTERVAL: '0.1', SETTLE: '0', HOLD: '0', DESIRED_COUNT: '1', HEALTH_CHECK_GRACE_PERIOD: '2000',
   };
-  const run = (args: readonly string[], env: Record<string, string> = {}) => runHere({ args: args.map((arg) => (arg === 'APP' ? app : arg)), env: { ...variables, ...env } });
+  const run = (args: readonly string[]) => runHere({ args: args.map((arg) => (arg === 'APP' ? app : arg)), env: variables });
   for (const args of [['build-infra'], ['update', 'APP', '--tag', '1.0'], ['push', 'APP', '--tag', '1.1'], ['rollout', '--tag', '1.1']]) {
     expect(await run(args)).toMatchObject({ code: 0 });
   }
@@ -126,7 +126,7 @@ async function openTrial(project: Project, endpoint: FaultyEndpoint, app: string
     endpoint.forget();
     endpoint.calls.length = 0;
     endpoint.order('*', { change: (answer) => made.apply(answer, made.at) }, { ...which, repetitions: true });
-    const outcome = await run(command, { ECS_CANARY_TIMEOUT: '2s' });
+    const outcome = await run([...command, '--timeout', '2s']);
     const writes = endpoint.calls.filter(({ operation }) => !/^(Describe|Get|List|Batch(Get|Check))/.test(operation));
     const problem = whatIsWrong({ args: command, env: {} }, outcome, CODES) ?? (outcome.code === 2 && writes.length > 0 ? 'wrote before wrong usage' : undefined);
     return problem && `${problem}: ${command.join(' ')}, call ${which.from} (${endpoint.calls[which.from - 1]?.operation}): ${made.name} at ${made.at}\n${JSON.stringify(outcome)}`;
