@@ -174,6 +174,13 @@ test('IAM wants to be acknowledged, a name is taken once, and what does not exis
   await expect(clientIn('us-east-1').send(new DescribeStacksCommand({ StackName: 'iam' }))).rejects.toMatchObject({ name: 'ValidationError' });
 });
 
+test('a request that is repeated under its token, because its answer was lost, does nothing more', async () => {
+  const role = 'Resources: {R: {Type: "AWS::IAM::Role", Properties: {AssumeRolePolicyDocument: {}}}}';
+  const made = await create('again', role, { Capabilities: ['CAPABILITY_IAM'], ClientRequestToken: 'made' });
+  expect(await create('again', role, { Capabilities: ['CAPABILITY_IAM'], ClientRequestToken: 'made' })).toEqual(made);
+  await expect(create('again', role, { Capabilities: ['CAPABILITY_IAM'], ClientRequestToken: 'other' })).rejects.toMatchObject({ name: 'AlreadyExistsException' });
+});
+
 test('a failure rolls everything back, and the stack can only be deleted then', async () => {
   await region.call('ecs', 'CreateCluster', { clusterName: 'other' });
   const failing = `${GROUPS.split('Outputs:')[0]}

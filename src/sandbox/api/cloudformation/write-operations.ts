@@ -24,7 +24,9 @@ export const writeOperations = {
       region,
     );
     // After the last wait for anything: between this check and the entry nobody else gets in.
-    if (findStack(region, name)) throw new AwsError('AlreadyExistsException', `Stack [${name}] already exists`);
+    const existing = findStack(region, name);
+    if (existing && isRepeated(existing, input)) return { StackId: existing.id };
+    if (existing) throw new AwsError('AlreadyExistsException', `Stack [${name}] already exists`);
     const id = region.arn('cloudformation', `stack/${name}/${randomUUID()}`);
     drawBlueprint(definition, { id, name }, region);
     const stack: StoredStack = {
@@ -56,6 +58,7 @@ export const writeOperations = {
       region,
     );
     const stack = getStack(region, name, missing);
+    if (isRepeated(stack, input)) return { StackId: stack.id };
     if (!UPDATABLE.has(stack.status)) {
       throw invalid(`Stack:${stack.id} is in ${stack.status} state and can not be updated.`);
     }
@@ -87,6 +90,11 @@ export const writeOperations = {
     return {};
   },
 };
+
+/** By its token CloudFormation knows a request whose answer was lost: it is told that it did its work, and does no more. */
+function isRepeated({ token }: StoredStack, { ClientRequestToken }: CreateStackInput | UpdateStackInput): boolean {
+  return ClientRequestToken !== undefined && ClientRequestToken === token;
+}
 
 const UPDATABLE: ReadonlySet<string> = new Set(['CREATE_COMPLETE', 'UPDATE_COMPLETE', 'UPDATE_ROLLBACK_COMPLETE']);
 
