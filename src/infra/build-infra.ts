@@ -1,10 +1,14 @@
 /** `build-infra`: stacks, then the listener rules that the CLI makes itself. */
 import { randomUUID } from 'node:crypto';
+import { isAws } from '../aws/connect.ts';
 import { isRoleTooNew } from '../aws/ecs.ts';
+import type { NewRule } from '../aws/elbv2.ts';
+import { holdsExactly } from '../release/observe.ts';
 import type { Wait } from '../time.ts';
 import { endpointsOf, type Endpoints } from './describe-infra.ts';
 import { observeInfra } from './observe-infra.ts';
 import { describeStep, type InfraStep, planInfra as plan } from './plan-infra.ts';
+import { sameConditions } from './rules.ts';
 import type { InfraSession } from './session.ts';
 import { awaitStack, type Followed, followStack } from './stack-operation.ts';
 
@@ -76,7 +80,23 @@ async function apply(step: InfraStep, session: InfraSession, wait: Wait): Promis
       await awaitStack(step.stack, session, wait);
       return false;
     case 'create-rule':
-      await loadBalancing.createRule(step.rule);
+      try {
+        await loadBalancing.createRule(step.rule);
+      } catch (error) {
+        // The SDK repeats a call whose answer was lost, and its own rule stands in the way then.
+        if (!isAws(error, 'PriorityInUseException') || !(await isMade(step.rule, session))) throw error;
+      }
       return true;
   }
+}
+
+async function isMade({ listenerArn, priority, conditions, groups }: NewRule, { aws }: InfraSession): Promise<boolean> {
+  const [blue, green] = groups;
+  const rules = await aws.loadBalancing.rules([listenerArn]);
+  return rules.some(
+    (rule) =>
+      rule.priority === String(priority) &&
+      sameConditions(rule.conditions, conditions) &&
+      holdsExactly(rule, { primary: blue?.arn ?? '', canary: green?.arn ?? '' }),
+  );
 }

@@ -79,7 +79,7 @@ function conditionsOf({ pathPattern, hostHeader }: ServiceSettings): RuleMatch[]
   return hostHeader === undefined ? [path] : [{ field: 'host-header', values: [hostHeader] }, path];
 }
 
-function sameConditions(one: readonly RuleMatch[], other: readonly RuleMatch[]): boolean {
+export function sameConditions(one: readonly RuleMatch[], other: readonly RuleMatch[]): boolean {
   return keyOf(one) === keyOf(other);
 }
 

@@ -56,9 +56,12 @@ const MAKING: Readonly<Record<State, { readonly from?: State; readonly make: (la
   held: { from: 'half', make: killOnceHeld },
 };
 
+/** ms. A lock that was not renewed for ten minutes is none any more: the state of a pair that is held does not keep. */
+const HELD_FOR = 5 * 60_000;
+
 /** Puts the lane into a state; the first time by getting there, later from what was kept. */
 export async function putInto(lane: Lane, state: State): Promise<void> {
-  if (!lane.has(state)) {
+  if (!lane.has(state, state === 'held' ? HELD_FOR : undefined)) {
     const { from, make } = MAKING[state];
     if (from) await putInto(lane, from);
     await make(lane);

@@ -59,7 +59,8 @@ export interface Lane {
   readonly killed: Set<number>;
   /** Keeps what there is under a name. */
   save(name: string): Promise<void>;
-  has(name: string): boolean;
+  /** @param within ms that it was kept for at most. */
+  has(name: string, within?: number): boolean;
   restore(name: string): Promise<void>;
   end(): Promise<void>;
 }
@@ -75,7 +76,7 @@ const ELSEWHERE = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc']
 export async function openLane(root: string): Promise<Lane> {
   const folder = await mkdtemp(join(tmpdir(), 'torture-'));
   const [dir, kept, app] = [join(folder, 'sandbox'), join(folder, 'states'), join(folder, 'app')];
-  const saved = new Set<string>();
+  const saved = new Map<string, number>();
   const owners = new Set<string>();
   const killed = new Set<number>();
   const running = new Set<ChildProcess>();
@@ -164,11 +165,12 @@ export async function openLane(root: string): Promise<Lane> {
     runBeside: (args, options, onCall) => run(taps[1], args, { alone: false, ...options }, onCall),
     async save(name) {
       await sandbox.stop();
+      await rm(join(kept, name), { recursive: true, force: true });
       await cp(dir, join(kept, name), { recursive: true });
       sandbox = await startSandbox({ dir, port, speed: SPEED });
-      saved.add(name);
+      saved.set(name, Date.now());
     },
-    has: (name) => saved.has(name),
+    has: (name, within = Infinity) => Date.now() - (saved.get(name) ?? -Infinity) < within,
     async restore(name) {
       await sandbox.stop();
       await rm(dir, { recursive: true, force: true });

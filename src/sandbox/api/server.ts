@@ -28,8 +28,8 @@ export interface ApiServer<Parts> {
 /** Where the sandbox tells about itself. AWS has no such path; `sandbox status`, `stop` and `start --detach` ask it. */
 export const STATUS_PATH = '/_ecs-canary/status';
 
-/** Longer than any client keeps an idle connection that it may use again. */
-const KEEP_ALIVE_MS = 65_000;
+/** Longer than clients keep an idle connection: one that closes just as it is used again would look like a call that AWS lost. */
+const KEEP_ALIVE_MS = 600_000;
 
 /**
  * Listens on 127.0.0.1 and resolves once the sandbox is ready to answer.
