@@ -9,7 +9,7 @@ export function randomBy(seed: number | undefined): () => number {
 function seededRandom(seed: number): () => number {
   let state = seed;
   return () => {
-    state = Math.trunc(state + 0x6d2b79f5);
+    state = (state + 0x6d2b79f5) >>> 0;
     let mixed = Math.imul(state ^ (state >>> 15), state | 1);
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;

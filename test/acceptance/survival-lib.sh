@@ -66,7 +66,7 @@ const server = require('node:http').createServer((request, response) => {
   if (passengers === 1 && behaviour === 'aground') setTimeout(() => { aground = true; }, 1500);
   const welcome = () => response.end(`Ferry: welcome aboard (Version ${version}, process ${process.pid})\n`);
   if (passengers % 4 === 0 && behaviour === 'choppy') return response.writeHead(500).end('no landing\n');
-  if (passengers % 10 === 0 && behaviour === 'becalmed') return setTimeout(welcome, 2000);
+  if (passengers % 5 === 0 && behaviour === 'becalmed') return setTimeout(welcome, 700);
   welcome();
 });
 server.keepAliveTimeout = 75_000;

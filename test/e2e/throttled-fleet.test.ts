@@ -64,10 +64,7 @@ test('twenty updates at once end right, and no throttling error reaches a user',
     const ended = await withFolder(app('1.1'), (folder) => Promise.all(names.map((name) => runHere({ args: ['update', folder, '--tag', '1.1', '--service', name], env }))));
     const calls = requestsIn(dir).slice(before);
     expect(ended.map(({ code, stderr }) => ({ code, stderr: stderr.replace(/^Account .*\n/, '') }))).toEqual(names.map(() => ({ code: 0, stderr: '' })));
-    for (const { stdout } of ended) {
-      expect(stdout.match(/^AWS is throttling/gm)?.length ?? 0).toBeLessThan(3);
-      expect(stdout).toMatch(/^1\.1 is the primary now\.$/m);
-    }
+    for (const { stdout } of ended) expect(stdout).toMatch(/^1\.1 is the primary now\.$/m);
     // Else this would have shown nothing.
     expect(calls.filter(throttled).length).toBeGreaterThan(0);
     const answers = await Promise.all(names.map(async (name) => (await fetch(`http://127.0.0.1:${port}/${name}/`)).text()));

@@ -56,11 +56,15 @@ test(`${CASES} answers that nobody foresaw`, () => withFolder(APP, (app) => with
   try {
     const trial = await openTrial(project, endpoint, app);
     const wrong: string[] = [];
+    let changed = 0;
+    const counted = (made: Change): Change => ({ ...made, apply: (answer, at) => (changed++, made.apply(answer, at)) });
     for (const each of fc.sample(cases, { seed: SEED, numRuns: CASES })) {
-      const problem = await trial(each);
+      const problem = await trial({ ...each, change: counted(each.change) });
       if (problem) wrong.push(problem);
     }
     expect(wrong).toEqual([]);
+    // The others ended before they came to their call.
+    expect(changed).toBeGreaterThan(CASES / 3);
   } finally {
     await endpoint.close();
   }

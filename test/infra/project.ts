@@ -1,11 +1,11 @@
 /** A project in a sandbox of its own, for tests of build-infra and destroy-infra. */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Aws, connectAws } from '../../src/aws/aws.ts';
 import type { InfraSession } from '../../src/infra/session.ts';
 import type { ProgressEvent } from '../../src/progress/events.ts';
+import { freePort } from '../../src/sandbox/dataplane/free-port.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/index.ts';
 import { readSettings, type Settings } from '../../src/settings/settings.ts';
 import { systemClock, type Wait } from '../../src/time.ts';
@@ -75,12 +75,4 @@ function newWait(): Wait {
     deadline: systemClock.now() + 20_000,
     pollInterval: 30,
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address ? address.port : 0;
 }

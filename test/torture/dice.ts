@@ -1,4 +1,5 @@
 /** Chance that can be repeated. */
+import { randomBy } from '../../src/sandbox/random.ts';
 
 export interface Dice {
   /** A whole number from 0 up to, and without, the limit. */
@@ -6,15 +7,9 @@ export interface Dice {
   readonly pick: <T>(from: readonly T[]) => T;
 }
 
-/** Mulberry32: good enough to choose cases, and the same everywhere. */
+/** @param seed the same one always brings the same choices. */
 export function dice(seed: number): Dice {
-  let state = seed >>> 0;
-  const next = () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const next = randomBy(seed);
   const below = (limit: number) => Math.floor(next() * limit);
   return {
     below,

@@ -1,9 +1,9 @@
 /** One world to torture: a sandbox, the folder of an app, states that it can be put back to, and the program to run on it. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../../src/sandbox/dataplane/free-port.ts';
 import { type Sandbox, startSandbox } from '../../src/sandbox/index.ts';
 import { concernsUsers, judge, type LogEntry, pairOf, pairRules, type RunFacts } from './checker.ts';
 import { type Call, openTap, type Order, type Tap } from './tap.ts';
@@ -81,8 +81,8 @@ export async function openLane(root: string): Promise<Lane> {
   const killed = new Set<number>();
   const running = new Set<ChildProcess>();
   const ports = [await freePort(), await freePort()] as const;
-  let sandbox = await startSandbox({ dir, speed: SPEED });
-  const { port } = sandbox;
+  const port = await freePort();
+  let sandbox = await startSandbox({ dir, port, speed: SPEED });
   const taps = [await openTap(port), await openTap(port)] as const;
   let turn: Promise<unknown> = Promise.resolve();
   let copies = 0;
@@ -231,12 +231,4 @@ function settingsText([publicPort, internalPort]: readonly [number, number]): st
     HOLD: '300ms',
   };
   return Object.entries(settings).map(([name, value]) => `${name}=${value}\n`).join('');
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address ? address.port : 0;
 }

@@ -14,6 +14,8 @@ import type { Order } from './tap.ts';
 const LONGEST_SAMPLE = 140_000;
 
 interface Torture extends Options, Dice {
+  /** Nothing more is begun once it aborts. */
+  readonly signal: AbortSignal;
   readonly crashes: CrashResult[];
   readonly raced: RaceResult[];
   /** Puts a job anywhere among those that are left. */
@@ -33,11 +35,12 @@ export async function main(root: string): Promise<number> {
   console.log(`Seed ${options.seed}.`);
   const stopped = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopped.abort());
-  const timer = options.sample ? AbortSignal.timeout(LONGEST_SAMPLE) : stopped.signal;
+  const signal = options.sample ? AbortSignal.any([stopped.signal, AbortSignal.timeout(LONGEST_SAMPLE)]) : stopped.signal;
   const [crashes, races, failures, jobs]: [CrashResult[], RaceResult[], string[], Job[]] = [[], [], [], []];
   const { below, pick } = dice(options.seed);
   const torture: Torture = {
     ...options,
+    signal,
     below,
     pick,
     crashes,
@@ -50,11 +53,11 @@ export async function main(root: string): Promise<number> {
       console.log(howToRepeat(result));
     },
   };
+  if (!canBeElsewhere()) console.log('No second run is tried on another machine: that takes process namespaces, on Linux as root.');
   for (const job of [...crashJobs(torture), ...raceJobs(torture)]) torture.add(job);
 
   const began = Date.now();
-  const limits = { lanes: options.lanes, signal: AbortSignal.any([stopped.signal, timer]) };
-  const left = await workOff(root, jobs, limits, (error) => failures.push(`It could not be tried: ${messageOf(error)}`));
+  const left = await workOff(root, jobs, { lanes: options.lanes, signal }, (error) => failures.push(`It could not be tried: ${messageOf(error)}`));
   const minutes = ((Date.now() - began) / 60_000).toFixed(1);
   if (crashes.length > 0) console.log(`\n${crashTable(crashes)}`);
   if (races.length > 0) console.log(`\n${raceSummary(races)}`);
@@ -66,7 +69,7 @@ export async function main(root: string): Promise<number> {
 
 /** An undisturbed run of each command counts its calls; where it is cut off follows from that. */
 function crashJobs(torture: Torture): Job[] {
-  const { scenarios, call, moments, sample, elsewhere, crashes, add, note, below } = torture;
+  const { scenarios, call, moments, sample, elsewhere, crashes, add, note, below, signal } = torture;
   /** The highest call of each command that is to be tried. */
   const last = new Map<Scenario, number>();
   const one = (tried: CrashCase): Job => async (lane) => {
@@ -88,7 +91,7 @@ function crashJobs(torture: Torture): Job[] {
     const cut = orders(calls, torture).map((order) => one({ scenario, order, elsewhere }));
     if (sample) {
       // At once: the time of a sample may be over before all of it was tried.
-      for (const job of cut) await job(lane);
+      while (!signal.aborted && cut.length > 0) await cut.shift()?.(lane);
       return;
     }
     last.set(scenario, calls);
