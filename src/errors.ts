@@ -59,6 +59,11 @@ export class CanaryError extends Error {
   }
 }
 
+/** Whether somebody ended the work, and nothing was wrong with it. */
+export function isInterruption(error: unknown): error is CanaryError {
+  return error instanceof CanaryError && error.exitCode === ExitCode.interrupted;
+}
+
 /** What a thrown value says: anything can be thrown. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);

@@ -49,6 +49,22 @@ const QUOTAS = ['LimitExceededException'];
 
 const calls = new AsyncLocalStorage<Call>();
 
+/** ms that calls are repeated for at most, and that nothing ends before, where the caller would rather look again. */
+const limits = new AsyncLocalStorage<number>();
+
+/**
+ * Does work whose calls are not repeated for longer than so many ms while AWS throttles them; no signal ends them before.
+ * For a write that must not come late, and for the way back, which a signal may have begun.
+ */
+export function briefly<T>(ms: number, work: () => Promise<T>): Promise<T> {
+  return limits.run(ms, work);
+}
+
+/** Whether AWS did nothing, because it throttled a call for too long. */
+export function isThrottled(error: unknown): boolean {
+  return error instanceof CanaryError && error.code === 'throttled';
+}
+
 /**
  * Makes one call, which the strategy below may repeat.
  * @param action the call as IAM names it.
@@ -109,7 +125,8 @@ function isQuota({ error }: RetryErrorInfo): boolean {
 
 async function pause(call: Call, { timeout, signal, urgent, onPause }: Patience): Promise<void> {
   const waited = systemClock.now() - call.began;
-  const left = (call.late ? Math.min(timeout, LATE) : timeout) - waited;
+  const limit = limits.getStore();
+  const left = Math.min(timeout, limit ?? (call.late ? LATE : Infinity)) - waited;
   if (left <= 0) {
     call.ended = tooLong(call.action, waited);
     throw call.ended;
@@ -120,7 +137,7 @@ async function pause(call: Call, { timeout, signal, urgent, onPause }: Patience)
   const ms = Math.min(left, Math.random() * Math.min(first * 2 ** call.throttled, longest));
   call.throttled += 1;
   try {
-    await systemClock.sleep(ms, call.late ? undefined : signal);
+    await systemClock.sleep(ms, call.late || limit !== undefined ? undefined : signal);
   } catch (reason) {
     call.ended = reason;
     throw reason;

@@ -25,12 +25,17 @@ export function splitCommandLine(args: readonly string[]): CommandLine {
       command.push(arg);
     }
   }
-  return { command: command.map(quoted).join(' '), where: where.map((arg) => ` ${quoted(arg)}`).join('') };
+  return { command: command.map(quoted).join(' '), where: where.map((arg) => ` ${quoted(withoutPassword(arg))}`).join('') };
 }
 
 /** A text with commands of ours in it, each with the flags that say where added. */
 export function withWhere(text: string, { where }: CommandLine): string {
   return text.replace(/\becs-canary (?!sandbox\b)([a-z][a-z-]*)/g, (typed) => `${typed}${where}`);
+}
+
+/** A URL can carry a name and a password, which must not stand in a log. */
+function withoutPassword(arg: string): string {
+  return arg.replace(/(\/\/)[^/@]*@/, '$1');
 }
 
 /** As a POSIX shell takes it for one word. */

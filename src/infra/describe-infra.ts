@@ -3,6 +3,7 @@ import type { Aws } from '../aws/aws.ts';
 import type { Stack } from '../aws/cloudformation.ts';
 import { CanaryError, UNCHANGED } from '../errors.ts';
 import { COLOURS, type Place } from '../release/model.ts';
+import { PROJECT_TAG } from './session.ts';
 import type { Settings } from '../settings/settings.ts';
 import { baseName, serviceStackName } from './stack-requests.ts';
 
@@ -38,13 +39,14 @@ export async function describePlace(aws: Pick<Aws, 'stacks'>, settings: Settings
 /**
  * What the way back needs of it, where its stacks cannot be read: the target groups that the service's ECS services register
  * in, by their public names. Nothing can be started from it.
- * @returns undefined unless both of them are there.
+ * @returns undefined unless both of them are there, and the project's own.
  */
 export async function describePlaceByServices(aws: Pick<Aws, 'containers'>, settings: Settings, service: string): Promise<Place | undefined> {
   const { project } = settings;
   const names = COLOURS.map((colour) => `${service}-${colour}`);
   const found = await aws.containers.describeServices(project, names);
-  const [blue, green] = names.map((name) => found.find((one) => one.name === name)?.targetGroupArns[0]);
+  const ours = found.filter(({ tags, targetGroupArns }) => tags[PROJECT_TAG] === project && targetGroupArns.length === 1);
+  const [blue, green] = names.map((name) => ours.find((one) => one.name === name)?.targetGroupArns[0]);
   if (blue === undefined || green === undefined) return undefined;
   const unknown = { subnets: [], securityGroups: [], repositoryName: '', repositoryUri: '', executionRoleArn: '', taskRoleArn: '', logGroup: '' };
   return { ...unknown, project, service, cluster: project, targetGroups: { blue, green } };

@@ -172,14 +172,14 @@ async function waitOrCleanUp(step: WaitStarted, deployment: string, run: Service
 }
 
 /** Empties the colour of a version that did not start, as long as it is still that version, and serves nobody. */
-async function cleanUp({ colour, version }: WaitStarted, deployment: string, run: ServiceRun): Promise<void> {
+async function cleanUp({ colour, version, deployment: earlier }: WaitStarted, deployment: string, run: ServiceRun): Promise<void> {
   try {
     const fresh = await observe(run.aws, run.place);
     const { targetGroup, service } = fresh.colours[colour];
-    // A first version has weight before it ever answered; with nothing else running, nobody loses anything by its stop.
-    const first = desiredTasks(fresh.colours[otherColour(colour)]) === 0 && healthyTargets(fresh, targetGroup) === 0;
+    // A first version has weight before it ever answered; with nothing else running, nobody loses anything by its stop. One that an
+    // earlier run started may have served somebody.
+    const first = earlier === undefined && desiredTasks(fresh.colours[otherColour(colour)]) === 0 && healthyTargets(fresh, targetGroup) === 0;
     if (service?.deployment?.id !== deployment || (whyNotStop(fresh, targetGroup) && !first)) return;
-    await run.log.ensureNewest();
     await stopVersion(colour, version, { ...run, wait: { ...run.wait, deadline: run.wait.clock.now() + CLEAN_UP } });
   } catch (error) {
     const why = messageOf(error);
@@ -193,6 +193,5 @@ async function stop({ colour, version, taskDefinition }: Stop, run: ServiceRun):
   const changed = service?.taskDefinition === taskDefinition ? undefined : `${colour} runs something else by now`;
   const reason = changed ?? whyNotStop(fresh, targetGroup);
   if (reason) throw new CanaryError({ code: 'not-stopped', message: `${version} was not stopped: ${reason}.` });
-  await run.log.ensureNewest();
   await stopVersion(colour, version, run, service?.desired);
 }

@@ -1,15 +1,12 @@
 /** Creates a colour's ECS service, also as the first one of an account. */
 import { type Containers, type EcsService, isRoleTooNew, type NewService } from '../aws/ecs.ts';
-import type { Wait } from '../time.ts';
-import type { LogWriter } from './log.ts';
+import { type Turn, writeInTurn } from './write-in-turn.ts';
 
 /** ms that ECS gets until it can use the role that the account's first cluster had made for it. */
 const NEW_ROLE = 60_000;
 
-interface Creating {
+interface Creating extends Turn {
   readonly aws: { readonly containers: Pick<Containers, 'createService'> };
-  readonly log: Pick<LogWriter, 'ensureNewest'>;
-  readonly wait: Wait;
 }
 
 /** @throws CanaryError `locked` when another run has the pair; whatever AWS answers. */
@@ -18,11 +15,10 @@ export async function createService(service: NewService, { aws, log, wait }: Cre
   const deadline = Math.min(wait.deadline, clock.now() + NEW_ROLE);
   for (;;) {
     try {
-      return await aws.containers.createService(service);
+      return await writeInTurn({ log, wait }, () => aws.containers.createService(service));
     } catch (error) {
       if (!isRoleTooNew(error) || clock.now() >= deadline) throw error;
     }
     await clock.sleep(pollInterval, signal);
-    await log.ensureNewest();
   }
 }

@@ -28,6 +28,8 @@ async function lookPatiently<T extends Traffic>(session: Session, look: () => Pr
   const { clock, signal, pollInterval } = session.wait();
   for (let looks = 1; ; looks += 1) {
     const seen = await look();
+    // What an interruption left unread is not to be judged.
+    signal.throwIfAborted();
     if (looks === LOOKS || !drift(seen)) return seen;
     await clock.sleep(pollInterval, signal);
   }

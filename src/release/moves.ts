@@ -92,7 +92,7 @@ export function weightSteps(traffic: Traffic, pair: Pair, weights: Weights): [] 
   if (right.length === rules.length && doubtful.length === 0) return [];
   const rises = rules.some((rule) => share(rule, pair.canary) < percent) || (percent > 0 && doubtful.length > 0);
   if (!healthComes && rises) {
-    refuse('no-health', whyNotWeight(traffic, pair.canary, percent, tasks), 'ecs-canary status');
+    refuse(traffic.healthUnknown ? 'health-unknown' : 'no-health', whyNotWeight(traffic, pair.canary, percent, tasks), 'ecs-canary status');
   }
   // Of weights 0 and 0 nobody has a share, so that the primary gets more there, too.
   if (!force && !primaryComes && rules.some((rule) => share(rule, pair.primary) < 100 - percent)) {

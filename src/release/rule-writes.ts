@@ -1,13 +1,15 @@
 /** Writing rules: fresh read before each write, read-back after, undone on the way up, retried on the way back. */
 import { isDeepStrictEqual } from 'node:util';
 import type { ListenerRule } from '../aws/elbv2.ts';
-import { CanaryError, ExitCode, messageOf } from '../errors.ts';
+import { briefly } from '../aws/throttling.ts';
+import { CanaryError, ExitCode, isInterruption, messageOf } from '../errors.ts';
 import { poll } from '../time.ts';
 import type { Run } from './apply.ts';
 import { isLocked, readLog } from './log.ts';
 import { type Pair, nameOf, share, splits } from './model.ts';
 import { freshRules } from './observe.ts';
 import type { SetWeights } from './step.ts';
+import { WRITE, writeInTurn } from './write-in-turn.ts';
 
 /** ARNs of the rules that were really changed. */
 export type Modified = readonly string[];
@@ -22,16 +24,17 @@ export async function writeUp(rules: readonly ListenerRule[], step: SetWeights, 
   let at: ListenerRule | undefined;
   try {
     for (const rule of rules) {
-      await run.log.ensureNewest();
       at = rule;
-      const fresh = await freshRule(rule, step, run);
-      if (!fresh) throw new CanaryError({ code: 'rule-changed', message: `Listener rule ${rule.arn} does not carry the pair any more.` });
-      const right = splits(fresh, step.pair, step.percent);
-      if (right && !step.doubtful.includes(rule.arn)) continue;
-      // Before the answer: a write whose answer is lost may have taken effect.
-      touched.push(fresh);
-      await run.aws.loadBalancing.setWeights(fresh, weights(step.pair, step.percent));
-      taken.add(fresh.arn);
+      await writeInTurn(run, async () => {
+        const fresh = await freshRule(rule, step, run);
+        if (!fresh) throw new CanaryError({ code: 'rule-changed', message: `Listener rule ${rule.arn} does not carry the pair any more.` });
+        const right = splits(fresh, step.pair, step.percent);
+        if (right && !step.doubtful.includes(rule.arn)) return;
+        // Before the answer: a write whose answer is lost may have taken effect.
+        if (!touched.some(({ arn }) => arn === fresh.arn)) touched.push(fresh);
+        await run.aws.loadBalancing.setWeights(fresh, weights(step.pair, step.percent));
+        taken.add(fresh.arn);
+      });
     }
     at = undefined;
     await confirm(rules, step, run);
@@ -62,12 +65,14 @@ async function undo(touched: readonly ListenerRule[], taken: Set<string>, step: 
     const fresh = await freshRule(before, step, run);
     if (!fresh || (!taken.has(before.arn) && sameWeights(fresh, before))) return true;
     moved = true;
-    await run.aws.loadBalancing.setWeights(fresh, originalWeights(before));
+    await briefly(WRITE, () => run.aws.loadBalancing.setWeights(fresh, originalWeights(before)));
     taken.delete(before.arn);
     return false;
   });
   const message = `The weights could not be set${where}: ${messageOf(cause)}`;
   if (stuck.length > 0) return cannotPutRight(message, stuck, step, run);
+  // Whoever stopped it is told so, and not that it failed.
+  if (!moved && isInterruption(cause)) return cause;
   return new CanaryError({
     code: moved ? 'undone' : 'not-written',
     message,
@@ -95,7 +100,7 @@ export async function writeDown(rules: readonly ListenerRule[], step: SetWeights
     if (right && !doubtful.has(rule.arn)) return true;
     if (!right) modified.add(rule.arn);
     touched.set(rule.arn, fresh);
-    await run.aws.loadBalancing.setWeights(fresh, weights(step.pair, step.percent));
+    await briefly(WRITE, () => run.aws.loadBalancing.setWeights(fresh, weights(step.pair, step.percent)));
     doubtful.delete(rule.arn);
     return false;
   }).catch(yieldIfLocked(() => [...touched.values()], step, run));
@@ -116,7 +121,7 @@ async function yielded(touched: readonly ListenerRule[], { pair }: SetWeights, r
   await untilDeadline(meant, { ...run, wait: { ...run.wait, deadline: run.wait.clock.now() } }, async (rule) => {
     const [fresh] = await freshRules(run.aws, [rule.arn], theirs);
     if (!fresh || splits(fresh, theirs, 0)) return true;
-    await run.aws.loadBalancing.setWeights(fresh, weights(theirs, 0));
+    await briefly(WRITE, () => run.aws.loadBalancing.setWeights(fresh, weights(theirs, 0)));
     return false;
   });
   return locked;

@@ -1,8 +1,10 @@
 /** A run that was to go forward takes the users back: the canary is to blame, or somebody interrupted it and wants that. */
-import { CanaryError, ExitCode, messageOf } from '../errors.ts';
+import { briefly } from '../aws/throttling.ts';
+import { CanaryError, ExitCode, isInterruption, messageOf } from '../errors.ts';
 import { explained, explainedTraffic } from './explain.ts';
+import { isLocked } from './log.ts';
 import type { Pair } from './model.ts';
-import { observe, observeTraffic } from './observe.ts';
+import { observe, observeHard, observeTraffic } from './observe.ts';
 import {
   type Prepared,
   type Release,
@@ -13,11 +15,15 @@ import {
   prepareRouteGroups,
 } from './operations.ts';
 import { routeBack } from './refusals.ts';
+import { rolesOf } from './roles.ts';
 import { STICKY } from './stickiness.ts';
 import { whereUsersAre, whereUsersOfPairAre } from './whereabouts.ts';
 
 /** What a run does when it is interrupted: it stops where it is, or takes the users back first. */
 export type OnInterrupt = 'stop' | 'rollback';
+
+/** ms that a call is repeated for while AWS throttles it: the next one may do without its answer. Weights are tried for longer. */
+const PATIENCE = 3_000;
 
 interface WayBack {
   readonly prepare: () => Promise<Prepared<RouteResult>>;
@@ -41,14 +47,22 @@ interface WayBack {
  */
 export async function takenBack(release: Release, error: CanaryError, report = asItIs): Promise<unknown> {
   const going = interrupted(error) ? hurried(release) : unstoppable(release);
-  return wentBack(going, error, {
-    prepare: () => prepareRollback(going, { force: false, breakStickiness: false }),
-    look: async () => whereUsersAre(await observe(going.aws, going.place)),
-    report,
-    explain: (thrown) => explained(thrown, going, { moves: true }),
-    again: 'ecs-canary rollback --force',
-    more: 'ecs-canary status',
+  return briefly(PATIENCE, async () => {
+    if (interrupted(error) && !(await isTrying(going))) return explained(error, going, { moves: false });
+    return wentBack(going, error, {
+      prepare: () => prepareRollback(going, { force: false, breakStickiness: false }),
+      look: async () => whereUsersAre(await observe(going.aws, going.place)),
+      report,
+      explain: (thrown) => explained(thrown, going, { moves: true }),
+      again: 'ecs-canary rollback --force',
+      more: 'ecs-canary status',
+    });
   });
+}
+
+/** Whether there is a canary: the version that an earlier promotion replaced is not what an interrupted run goes back to. */
+async function isTrying({ aws, place }: Release): Promise<boolean> {
+  return observeHard(aws, place).then((state) => rolesOf(state).phase === 'primary+canary', () => false);
 }
 
 /** The operation on a service, which takes the users back when it is interrupted. */
@@ -65,19 +79,22 @@ export function orTakenBackGroups<Result>(
 ): Prepared<Result> {
   const going = unstoppable(session);
   return onInterruption(prepared, (error) =>
-    wentBack(going, error, {
-      prepare: () => prepareRouteGroups(going, pair, { ...options, percent: 0, settle: 0 }),
-      look: async () => whereUsersOfPairAre(await observeTraffic(going.aws, pair), pair),
-      report: asItIs,
-      explain: (thrown) => explainedTraffic(thrown, going, pair),
-      again: `${routeBack(pair)} --force`,
-      more: undefined,
-    }),
+    briefly(PATIENCE, () =>
+      wentBack(going, error, {
+        prepare: () => prepareRouteGroups(going, pair, { ...options, percent: 0, settle: 0 }),
+        look: async () => whereUsersOfPairAre(await observeTraffic(going.aws, pair), pair),
+        report: asItIs,
+        explain: (thrown) => explainedTraffic(thrown, going, pair),
+        again: `${routeBack(pair)} --force`,
+        more: undefined,
+      }),
+    ),
   );
 }
 
+/** Also where what was half done had to be undone first. */
 export function interrupted(error: unknown): error is CanaryError {
-  return error instanceof CanaryError && error.exitCode === ExitCode.interrupted;
+  return isInterruption(error) || (error instanceof CanaryError && isInterruption(error.cause));
 }
 
 function onInterruption<Result>(prepared: Prepared<Result>, back: (error: CanaryError) => Promise<unknown>): Prepared<Result> {
@@ -104,6 +121,8 @@ async function wentBack(session: Session, error: CanaryError, { prepare, look, r
     return error.with({ message, exitCode: modified.length > 0 ? ExitCode.rolledBack : ExitCode.failed, usersAre, next: more });
   } catch (failure) {
     if (!(failure instanceof CanaryError)) return explain(failedToo(error, failure, again));
+    // Whoever took the pair goes back as well, or knows better.
+    if (isLocked(failure)) return explain(failure.with({ message: `${error.message}\n${failure.message}` }));
     if (failure.code === STICKY) return failure.with({ message: `${error.message}\n${failure.message}` });
     return explain(NOTHING_TO_TAKE_BACK.includes(failure.code) ? error : failedToo(error, failure, again));
   }

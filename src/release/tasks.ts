@@ -1,6 +1,7 @@
 /** Starting and stopping a colour's tasks, and waiting for them. */
 import type { EcsService, EcsTask } from '../aws/ecs.ts';
 import { isAws } from '../aws/connect.ts';
+import { briefly } from '../aws/throttling.ts';
 import { CanaryError, ExitCode, messageOf } from '../errors.ts';
 import { poll } from '../time.ts';
 import type { ServiceRun } from './apply.ts';
@@ -12,7 +13,11 @@ import { observe, VERSION_TAG } from './observe.ts';
 import { whyNotOurs, whyNotShrink, whyNotStart } from './safety.ts';
 import type { BringBack, Scale, Start, WaitStarted } from './step.ts';
 import { mainContainer } from './task-definition.ts';
+import { writeInTurn } from './write-in-turn.ts';
 import { STOPPED_TASKS, crashesOf } from './verdict.ts';
+
+/** ms that each call of a report is repeated for while AWS throttles it. */
+const REPORT = 3_000;
 
 /**
  * Registers the version's task definition and has the colour's service run it; the service is created when it is missing.
@@ -33,10 +38,9 @@ export async function startVersion({ colour, version, tasks }: Start, run: Servi
   const container = mainContainer(definition, place.service);
   try {
     const taskDefinition = await aws.containers.registerTaskDefinition({ ...definition, tags: [...kept, ...tags] });
-    await run.log.ensureNewest();
     if (state.colours[colour].service) {
       const change = { taskDefinition, desired: tasks, gracePeriod: run.gracePeriod };
-      return deploymentOf(await aws.containers.updateService(place.cluster, name, change));
+      return deploymentOf(await writeInTurn(run, () => aws.containers.updateService(place.cluster, name, change)));
     }
     const service = await createService({
       cluster: place.cluster,
@@ -63,7 +67,8 @@ export async function startVersion({ colour, version, tasks }: Start, run: Servi
  * Has the colour's service want another number of tasks of what it runs.
  * @throws CanaryError `not-scaled` when it runs something else by now; `locked` when another run has the pair.
  */
-export async function scaleVersion(step: Scale, { aws, place, log, progress }: ServiceRun): Promise<void> {
+export async function scaleVersion(step: Scale, run: ServiceRun): Promise<void> {
+  const { aws, place, progress } = run;
   const { colour, version, tasks, full, taskDefinition } = step;
   const name = serviceName(place, colour);
   const [service] = await aws.containers.describeServices(place.cluster, [name]);
@@ -73,9 +78,8 @@ export async function scaleVersion(step: Scale, { aws, place, log, progress }: S
   if (service.desired === tasks) return;
   const reason = tasks < service.desired ? whyNotShrink(await observe(aws, place), place.targetGroups[colour], tasks, full) : undefined;
   if (reason) return progress({ type: 'warning', text: `The tasks of ${version} were left as they are: ${reason}.` });
-  await log.ensureNewest();
   progress({ type: 'tasks-scaling', version, from: service.desired, to: tasks });
-  await aws.containers.updateService(place.cluster, name, { desired: tasks });
+  await writeInTurn(run, () => aws.containers.updateService(place.cluster, name, { desired: tasks }));
 }
 
 /**
@@ -85,16 +89,15 @@ export async function scaleVersion(step: Scale, { aws, place, log, progress }: S
  *   the pair.
  */
 export async function bringBack({ colour, version, tasks, taskDefinition }: BringBack, run: ServiceRun): Promise<string> {
-  const { aws, place, log, progress } = run;
+  const { aws, place, progress } = run;
   const name = serviceName(place, colour);
   const [service] = await aws.containers.describeServices(place.cluster, [name]);
   if (service?.status !== 'ACTIVE' || service.taskDefinition !== taskDefinition) {
     throw new CanaryError({ code: 'not-scaled', message: `${name} cannot bring ${version} back: it is gone, or has another version by now.` });
   }
   if (service.desired > 0) return deploymentOf(service);
-  await log.ensureNewest();
   progress({ type: 'tasks-scaling', version, from: 0, to: tasks });
-  return deploymentOf(await aws.containers.updateService(place.cluster, name, { desired: tasks }));
+  return deploymentOf(await writeInTurn(run, () => aws.containers.updateService(place.cluster, name, { desired: tasks })));
 }
 
 /**
@@ -141,7 +144,7 @@ export async function waitStarted({ colour, tasks, onFailure }: WaitStarted, dep
 export async function stopVersion(colour: Colour, version: string, run: ServiceRun, tasks?: number): Promise<void> {
   const { place, aws } = run;
   const name = serviceName(place, colour);
-  await aws.containers.updateService(place.cluster, name, { desired: 0 });
+  await writeInTurn(run, () => aws.containers.updateService(place.cluster, name, { desired: 0 }));
   run.progress({ type: 'waiting', text: `Destroying ${version}: draining and stopping its tasks` });
   await poll(`the tasks of ${name} to stop`, run.wait, async () => {
     await (tasks === undefined ? run.log.ensureNewest() : giveBackIfTaken(name, tasks, run));
@@ -188,7 +191,9 @@ async function failIfHopeless(service: EcsService, run: ServiceRun, colour: Colo
   const stopped = crashed.filter(({ id }) => !earlier.some((task) => task.id === id));
   if (service.deployment?.rolloutState !== 'FAILED' && stopped.length < STOPPED_TASKS) return;
   const headline = `The tasks of ${service.name} do not start: ${stopped.length} of them stopped.`;
-  throw new CanaryError({ code: 'not-started', message: await failureReport(headline, { stopped }, service, colour, run) });
+  // What there is to be told is no reason to tell nothing, or to keep anybody waiting.
+  const message = await briefly(REPORT, () => failureReport(headline, { stopped }, service, colour, run)).catch(() => headline);
+  throw new CanaryError({ code: 'not-started', message });
 }
 
 function stoppedTasks({ aws, place }: ServiceRun, name: string): Promise<EcsTask[]> {

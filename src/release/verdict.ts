@@ -16,8 +16,12 @@ export const ENOUGH_REQUESTS = 20;
 /** An average of so many requests is not one request's doing. */
 const ENOUGH_FOR_AVERAGE = 100;
 
+/** Reasons of tasks that did not start for want of a machine, an address, or a free call. */
+const AWS_OWN = /capacity is unavailable|network interface|rate exceeded|toomanyrequests|timeout waiting for/i;
+
 /** Stopped by the version's own fault, and not because somebody deployed, changed the count, or took the machine away. */
 export function isCrash({ stopCode = '', stoppedReason = '' }: EcsTask): boolean {
+  if (stopCode === 'TaskFailedToStart' && AWS_OWN.test(stoppedReason)) return false;
   return ['EssentialContainerExited', 'TaskFailedToStart'].includes(stopCode) || /failed .*health check|health checks? failed/i.test(stoppedReason);
 }
 

@@ -69,7 +69,7 @@ export async function watchCanary(release: Updating, state: State, roles: WithCa
     at(now);
     // Only what may have changed is read again: the account's load balancer calls are few.
     const targets = new Map([[targetGroup, await release.aws.loadBalancing.targetHealth(targetGroup)]]);
-    const sick = whyNotKeep({ ...known, targets }, targetGroup, percent, tasks);
+    const sick = whyNotKeep({ targets, gaps: known.gaps }, targetGroup, percent, tasks);
     if (sick) throw new CanaryError({ code: 'canary-unhealthy', message: `The canary lost its health: ${sick}.` });
     const { clock, pollInterval } = release.wait();
     if (clock.now() - tasksSeen >= TASKS_EVERY * pollInterval) {
@@ -90,6 +90,7 @@ export async function watchCanary(release: Updating, state: State, roles: WithCa
 
   async function hold(now: number, ms: number): Promise<void> {
     known = await observe(release.aws, release.place);
+    release.wait().signal.throwIfAborted();
     const fresh = rolesOf(known);
     if (fresh.phase !== 'primary+canary') return;
     tasks = fullCount(known, fresh.primary);
@@ -104,8 +105,8 @@ export async function watchCanary(release: Updating, state: State, roles: WithCa
       tell(left);
       const pause = pauseAfter(clock.now() - begun, pollInterval, LONGEST_PAUSE);
       await clock.sleep(left > 0 ? Math.min(pause, left) : pause, signal);
-      await release.log.ensureNewest();
       await look();
+      await release.log.ensureNewest();
       await requireUnchanged(set, { ...release, wait: release.wait() });
     }
     kept.conclude(percent);

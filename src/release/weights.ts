@@ -21,13 +21,9 @@ export async function setWeights(step: SetWeights, run: Run): Promise<Modified> 
   const up = rules.some((rule) => share(rule, pair.canary) < percent) || (percent > 0 && step.doubtful.length > 0);
   const down = rules.some((rule) => share(rule, pair.canary) > percent);
   const gone = step.rules.find(({ arn }) => !rules.some((rule) => rule.arn === arn));
-  const reason =
-    (rules.length === 0 || (gone && up) ? `listener rule ${gone?.arn} does not carry the pair any more` : undefined) ??
-    (up && health ? whyNotWeight(health, pair.canary, percent, step.tasks) : undefined) ??
-    (down && health ? whyNotReturn(health, pair.primary) : undefined);
-  if (reason) {
-    throw new CanaryError({ code: 'not-safe', message: `The weights were not changed: ${reason}.` });
-  }
+  refuse('rule-changed', rules.length === 0 || (gone && up) ? `listener rule ${gone?.arn} does not carry the pair any more` : undefined);
+  refuse('not-safe', up && health ? whyNotWeight(health, pair.canary, percent, step.tasks) : undefined);
+  refuse('primary-unhealthy', down && health ? whyNotReturn(health, pair.primary) : undefined);
   run.progress({ type: 'route-updating' });
   const modified = up ? await writeUp(rules, step, run) : await writeDown(rules, step, run);
   await run.log.reached();
@@ -36,6 +32,11 @@ export async function setWeights(step: SetWeights, run: Run): Promise<Modified> 
   const changes = changed.map((rule) => ({ rule: nameOf(rule), before: share(rule, pair.canary), after: percent }));
   run.progress({ type: 'rules-modified', changes });
   return modified;
+}
+
+/** Only `not-safe` speaks against the canary. */
+function refuse(code: string, reason: string | undefined): void {
+  if (reason) throw new CanaryError({ code, message: `The weights were not changed: ${reason}.` });
 }
 
 interface Look {

@@ -70,6 +70,22 @@ test('credentials that expire during a hold end it at once: exit 4, with what it
     }
   }));
 
+test('interrupted before it tried anything, it does not go back behind the version that was promoted before', () =>
+  withProject(async (project) => {
+    const release = await openRelease(project, () => undefined);
+    await update(release, await push(release, '0.9'), OPTIONS);
+    await update(release, await push(release, '1.0'), OPTIONS);
+    const interruption = new CanaryError({ code: 'interrupted', message: 'Interrupted.', exitCode: ExitCode.interrupted });
+    const interrupted: Release = { ...release, wait: () => ({ ...release.wait(), signal: AbortSignal.abort(interruption) }) };
+    await expect(update(interrupted, await push(release, '2.0'), { ...OPTIONS, onInterrupt: 'rollback' })).rejects.toMatchObject({
+      code: 'interrupted',
+      exitCode: ExitCode.interrupted,
+      usersAre: 'on 1.0 with 100% of the traffic.',
+    });
+    const seen = statusOf(await observe(release.aws, release.place));
+    expect(seen).toMatchObject({ state: 'primary+old', primary: { version: '1.0', weight: 100 }, old: { version: '0.9', rolledBack: false } });
+  }));
+
 test('a stop that reaches AWS only after a rollback took the pair is taken back: nobody is left on tasks that end', () =>
   withProject(async (project) => {
     const release = await openRelease(project, () => undefined);
