@@ -10,7 +10,7 @@ demo: node_modules
 test: node_modules
 	npm test
 
-# Kills every command at every AWS call it makes: about 45 minutes.
+# Kills every command at every AWS call it makes: more than an hour.
 torture: node_modules
 	npm run --silent torture
 
