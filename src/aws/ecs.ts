@@ -96,6 +96,9 @@ export interface Containers {
   registerTaskDefinition(definition: TaskDefinition): Promise<string>;
 }
 
+/** ms that ECS gets until it can use the role that the account's first cluster had made for it. */
+export const NEW_ROLE = 60_000;
+
 /**
  * Whether ECS refused something because it can't use its own role in this account yet: the account's first cluster has that
  * service-linked role made, and a new role is refused for some seconds. Also for what CloudFormation says of it.

@@ -1,7 +1,7 @@
 /** `build-infra`: stacks, then the listener rules that the CLI makes itself. */
 import { randomUUID } from 'node:crypto';
 import { isAws } from '../aws/connect.ts';
-import { isRoleTooNew } from '../aws/ecs.ts';
+import { isRoleTooNew, NEW_ROLE } from '../aws/ecs.ts';
 import type { NewRule } from '../aws/elbv2.ts';
 import { holdsExactly } from '../release/observe.ts';
 import type { Wait } from '../time.ts';
@@ -48,9 +48,6 @@ export async function buildInfra(session: InfraSession): Promise<Built> {
     }
   }
 }
-
-/** ms from the first refusal of ECS's role, which an account's first cluster brings, until there must be another reason. */
-const NEW_ROLE = 60_000;
 
 const UNTOUCHED = 'where they were before; no listener rule was changed.';
 

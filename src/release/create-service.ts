@@ -1,9 +1,6 @@
 /** Creates a colour's ECS service, also as the first one of an account. */
-import { type Containers, type EcsService, isRoleTooNew, type NewService } from '../aws/ecs.ts';
+import { type Containers, type EcsService, isRoleTooNew, NEW_ROLE, type NewService } from '../aws/ecs.ts';
 import { type Turn, writeInTurn } from './write-in-turn.ts';
-
-/** ms that ECS gets until it can use the role that the account's first cluster had made for it. */
-const NEW_ROLE = 60_000;
 
 interface Creating extends Turn {
   readonly aws: { readonly containers: Pick<Containers, 'createService'> };

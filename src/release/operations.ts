@@ -45,6 +45,9 @@ export interface Release extends Session {
   readonly watch?: Look;
 }
 
+/** A release whose operations are one run. */
+export type RunningRelease = Release & { readonly log: LogWriter };
+
 /** A plan, and the way to carry it out. `--dry-run` stops here. */
 export interface Prepared<Result> {
   readonly plan: Plan;

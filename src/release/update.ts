@@ -2,12 +2,13 @@
 import { CanaryError, ExitCode } from '../errors.ts';
 import { type Bounds, isBounded } from '../settings/bounds.ts';
 import { explained } from './explain.ts';
-import { type LogWriter, isLocked } from './log.ts';
+import { isLocked } from './log.ts';
 import { type Colour, type State, type Version, runs, weightOf } from './model.ts';
 import { observe } from './observe.ts';
 import {
   type Release,
   type RolloutOptions,
+  type RunningRelease,
   prepareDestroyOld,
   preparePromote,
   prepareRollout,
@@ -38,9 +39,6 @@ export interface UpdateResult {
   readonly destroyed: string | undefined;
 }
 
-/** A release whose operations are one run. */
-type Updating = Release & { readonly log: LogWriter };
-
 /** The error that brings its report along. */
 const NOT_STARTED = 'not-started';
 
@@ -64,7 +62,7 @@ export async function update(session: Release, version: Version, options: Update
   }
 }
 
-async function goAllTheWay(release: Updating, version: Version, options: UpdateOptions): Promise<UpdateResult> {
+async function goAllTheWay(release: RunningRelease, version: Version, options: UpdateOptions): Promise<UpdateResult> {
   let watch: Watch | undefined;
   // Whatever waits looks, as soon as there is somebody to watch.
   const watched = { ...release, watch: { look: async (percent?: number) => watch?.look(percent) } };
@@ -95,7 +93,7 @@ async function goAllTheWay(release: Updating, version: Version, options: UpdateO
 }
 
 /** The version as a canary that an earlier run left with traffic: it is watched from the start. */
-async function leftWithTraffic({ aws, place }: Updating, { steps }: Plan, version: Version) {
+async function leftWithTraffic({ aws, place }: RunningRelease, { steps }: Plan, version: Version) {
   const carriesOn = steps.some((step) => step.do === 'wait-started' && step.deployment !== undefined);
   if (!carriesOn) return undefined;
   const state = await observe(aws, place);
@@ -111,7 +109,7 @@ export function stepsAhead(state: State, { steps, bounds }: Pick<UpdateOptions, 
   return steps.filter((percent) => percent >= now && (percent < 100 || isBounded(bounds)));
 }
 
-async function climb(release: Updating, watch: Watch, state: State, options: UpdateOptions): Promise<void> {
+async function climb(release: RunningRelease, watch: Watch, state: State, options: UpdateOptions): Promise<void> {
   const { hold, acceptDrift } = options;
   for (const percent of stepsAhead(state, options)) {
     await (await prepareRoute(release, { percent, acceptDrift, noScale: false, scaleDown: false })).run();

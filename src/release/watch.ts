@@ -5,11 +5,10 @@ import { formatDuration } from '../settings/duration.ts';
 import { pauseAfter } from '../time.ts';
 import { watchBounds } from './bounds-watch.ts';
 import { failureReport } from './failure-report.ts';
-import type { LogWriter } from './log.ts';
 import { type Colour, type State, loadBalancerOf, serviceName, tagOf, weightOf } from './model.ts';
 import { fullCount } from './moves.ts';
 import { observe } from './observe.ts';
-import type { Release } from './operations.ts';
+import type { Release, RunningRelease } from './operations.ts';
 import { type Roles, rolesOf } from './roles.ts';
 import { requireUnchanged, tellFlow } from './settle.ts';
 import { STOPPED_TASKS, crashesOf, whyNotKeep } from './verdict.ts';
@@ -34,8 +33,6 @@ export interface Watch extends Look {
   hold(percent: number, ms: number): Promise<void>;
 }
 
-/** A release whose operations are one run. */
-type Updating = Release & { readonly log: LogWriter };
 type WithCanary = Extract<Roles, { phase: 'primary+canary' }>;
 
 /** In poll intervals. Health is read at every look; tasks and metrics change more slowly, and all runs of an account share AWS's quotas. */
@@ -49,7 +46,7 @@ const LONGEST_PAUSE = 5_000;
 const METRICS_COME = 6 * 60_000;
 
 /** @throws CanaryError `metrics-unreadable` when there are bounds that could not be checked. */
-export async function watchCanary(release: Updating, state: State, roles: WithCanary, bounds: Bounds): Promise<Watch> {
+export async function watchCanary(release: RunningRelease, state: State, roles: WithCanary, bounds: Bounds): Promise<Watch> {
   const { canary } = roles;
   const { colour, targetGroup } = canary;
   const version = tagOf(canary);
