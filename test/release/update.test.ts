@@ -93,12 +93,14 @@ test('a stop that reaches AWS only after a rollback took the pair is taken back:
     await update(release, await push(release, '1.0'), OPTIONS);
 
     const late = await faultyEndpoint(project.sandbox.url);
+    let goingBack: Promise<unknown> = Promise.resolve();
     try {
       // Waiting takes no time here: the exit goes on looking for late writes after it has taken the pair.
-      const exit = { ...release, wait: () => ({ ...release.wait(), clock: fakeClock(), deadline: 60_000 }) };
-      late.order('UpdateService', async () => (await prepareRollback(exit, { force: false, breakStickiness: false })).run());
+      const exit = { ...release, wait: () => ({ ...release.wait(), clock: fakeClock(), deadline: 60_000, pollInterval: 5_000 }) };
+      late.order('UpdateService', () => (goingBack = prepareRollback(exit, { force: false, breakStickiness: false }).then((rollback) => rollback.run())));
       const destroying = { ...release, aws: connectAws({ region: REGION, endpointUrl: late.url }) };
       await expect((await prepareDestroyOld(destroying, { acceptDrift: false })).run()).rejects.toMatchObject({ exitCode: ExitCode.locked });
+      await goingBack;
     } finally {
       await late.close();
     }
