@@ -19,7 +19,7 @@ import { type PromoteIntent, type RouteIntent, planPromote, planRoute, planRoute
 import { drift, rolesOf } from './roles.ts';
 import type { Plan } from './step.ts';
 import { leftBehind, stickyClients } from './stickiness.ts';
-import { ahead, goAhead, inTurn, requireTurn, takeTurn } from './turn.ts';
+import { ahead, goAhead, inTurn, leaveFree, requireTurn, takeTurn } from './turn.ts';
 import { generate, withVersion } from './task-definition.ts';
 import type { Look } from './watch.ts';
 import type { Modified } from './rule-writes.ts';
@@ -198,7 +198,9 @@ function prepared<Result>(release: Release, plan: Plan, log: LogWriter, work: (r
     plan,
     async run() {
       try {
-        return await work(serviceRun(release, log));
+        const result = await work(serviceRun(release, log));
+        if (plan.steps.length === 0) await leaveFree(release);
+        return result;
       } catch (error) {
         throw await explained(error, { ...release, log }, { moves: plan.steps.some((step) => step.do === 'set-weights') });
       } finally {

@@ -1,7 +1,6 @@
 /** What runs, with which share of the traffic, and what can be done next. */
 import { standingHazards } from './hazards.ts';
-import { holderOf, isGone } from './holder.ts';
-import type { Process } from './log-entry.ts';
+import { holderOf } from './holder.ts';
 import { type ColourState, COLOURS, type State, desiredTasks, healthyTargets, isOccupied, weightIn, weightOf } from './model.ts';
 import { wayBack } from './plan-rollback.ts';
 import { lastEntry, rolesOf } from './roles.ts';
@@ -48,11 +47,8 @@ export interface RuleStatus {
   readonly weights: { readonly blue: number; readonly green: number };
 }
 
-/**
- * @param now wall time in ms.
- * @param here the process that asks: of a run that died on its machine it knows that it holds nothing.
- */
-export function statusOf(state: State, { now = Date.now(), here }: { now?: number; here?: Process } = {}): Status {
+/** @param now wall time in ms. */
+export function statusOf(state: State, now = Date.now()): Status {
   const roles = rolesOf(state);
   const { project, service } = state.place;
   return {
@@ -68,7 +64,7 @@ export function statusOf(state: State, { now = Date.now(), here }: { now?: numbe
       weights: { blue: weightIn(rule, state.place.targetGroups.blue), green: weightIn(rule, state.place.targetGroups.green) },
     })),
     last: lastChange(state),
-    holder: holder(state, now, here),
+    holder: holder(state, now),
     contradiction: roles.phase === 'nothing' ? null : (roles.contradiction ?? null),
     hazards: standingHazards(state),
     leftovers: COLOURS.flatMap((colour) => leftovers(state.colours[colour])),
@@ -81,9 +77,9 @@ function lastChange(state: State): Status['last'] {
   return entry ? { command: entry.command, by: entry.by, at: entry.at } : null;
 }
 
-function holder({ log = [] }: State, now: number, here: Process | undefined): Status['holder'] {
-  const run = holderOf(log, now, here);
-  return run && !isGone(run, here) ? { by: run.by, command: run.command, since: run.since, renewed: run.newest.renewed ?? run.newest.at } : null;
+function holder({ log = [] }: State, now: number): Status['holder'] {
+  const run = holderOf(log, now);
+  return run ? { by: run.by, command: run.command, since: run.since, renewed: run.newest.renewed ?? run.newest.at } : null;
 }
 
 function versionStatus(state: State, colour: ColourState): VersionStatus {

@@ -1,6 +1,7 @@
 /** Whose turn it is: the release log of an operation, opened behind another run or ahead of everybody. */
 import { CanaryError } from '../errors.ts';
-import { requireFree } from './lock.ts';
+import { holderOf, isGone } from './holder.ts';
+import { fenceOff, requireFree } from './lock.ts';
 import { type LogWriter, logWriter, readLog } from './log.ts';
 import { type Pair, pairAt } from './model.ts';
 import type { Release, Session } from './operations.ts';
@@ -24,6 +25,17 @@ export async function takeTurn(release: Release): Promise<LogWriter> {
 /** Looks once more, after all was read that a plan is made from: what another run did meanwhile is its own, and no drift. */
 export async function requireTurn({ dryRun }: Session, log: LogWriter): Promise<void> {
   if (!dryRun) await log.ensureNewest();
+}
+
+/** Ends what a run that died on this machine left open, for a run that found nothing to do and so writes no entry of its own. */
+export async function leaveFree({ aws, author, place, wait }: Release): Promise<void> {
+  const pair = pairAt(place);
+  try {
+    const holder = holderOf(await readLog(aws.parameters, pair), Date.now(), author);
+    if (holder && isGone(holder, author)) await fenceOff(holder, { parameters: aws.parameters, pair, author, wait: wait() });
+  } catch {
+    // Bookkeeping only: the next run finds out by itself that nobody is there.
+  }
 }
 
 /** The log of the emergency exit, which waits for nobody. */

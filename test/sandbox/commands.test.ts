@@ -91,8 +91,8 @@ describe('fault orders', () => {
   });
 
   test.each([
-    [[], 'Either a call is needed'],
-    [['ModifyRule', '--image', '1.0', '--crash'], 'Either a call is needed'],
+    [[], 'Either an operation is needed'],
+    [['ModifyRule', '--image', '1.0', '--crash'], 'Either an operation is needed'],
     [['ModifyRule', '--crash'], '--crash is for the tasks of a version: give its --image.'],
     [['ModifyRule', '--throttle', '--after-requests', '2'], '--after-requests is for the tasks of a version'],
     [['--image', '1.0', '--cut-after'], '--cut-after is for calls, not for a version.'],

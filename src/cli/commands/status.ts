@@ -16,7 +16,7 @@ export const status: Command = {
   async run(context) {
     const release = await openRelease(context, { writes: false });
     const [{ observe }, { statusOf }] = await Promise.all([import('../../release/observe.ts'), import('../../release/status.ts')]);
-    const seen = statusOf(await observe(release.aws, release.place), { here: release.author });
+    const seen = statusOf(await observe(release.aws, release.place));
     const found = { ...seen, next: seen.next.map((command) => withWhere(command, context.commandLine)) };
     print(context, found);
     return found;

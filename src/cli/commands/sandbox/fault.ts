@@ -55,7 +55,7 @@ const OF_VERSIONS = ['crash', 'unhealthy', 'answer', 'slow', 'rate', 'after', 'a
 function orderOf(values: Values, operation: string | undefined): FaultOrder | VersionOrder {
   const image = textOf(values, 'image');
   if ((operation === undefined) === (image === undefined)) {
-    throw usageError("Either a call is needed, such as ModifyRule, or the --image of a version.");
+    throw usageError('Either an operation is needed, such as ModifyRule, or the --image of a version.');
   }
   const [strange] = (image === undefined ? OF_VERSIONS : OF_CALLS).filter((name) => isGiven(values, name));
   if (strange !== undefined) {
