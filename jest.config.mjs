@@ -9,4 +9,6 @@ export default {
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '\\.(ts|yaml)$': '<rootDir>/scripts/jest-transform.cjs' },
   testTimeout: 30_000,
+  // The tests wait more than they work: every core gets a worker.
+  maxWorkers: '100%',
 };

@@ -13,11 +13,14 @@ test('this process runs, and is told from an earlier one with its number', () =>
 });
 
 test('a process that has ended does not run, whether its parent has noticed or not', async () => {
-  // The shell becomes a program that never asks what became of its child.
-  const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] });
+  // The shell becomes a program that never asks what became of the shell's child, and says so before the child may end.
+  const becomesNode = 'exec 3<&0; cat <&3 & exec "$0" -e "console.log($!); setInterval(() => {}, 60_000)"';
+  const parent = spawn('sh', ['-c', becomesNode, process.execPath], { stdio: ['pipe', 'pipe', 'ignore'] });
   try {
     const [number] = await once(parent.stdout, 'data');
     const child = { host: here.host, pid: Number(String(number)) };
+    expect(isRunning(child)).toBe(true);
+    parent.stdin.end();
     for (const deadline = Date.now() + 5_000; isRunning(child) && Date.now() < deadline; ) await new Promise(setImmediate);
     expect(isRunning(child)).toBe(false);
     process.kill(child.pid, 0);

@@ -83,7 +83,7 @@ test('a task gets its definition\'s environment, PORT and HOST, and nothing of t
 test('a new version replaces the old one start-first: users see no error, and the old one only before the new one', async () => {
   const { loadBalancers, url } = await lab.balance('rolled');
   await lab.createService('rolled', await lab.register('0.9'), { loadBalancers });
-  await lab.until('rolled', isCompleted);
+  const before = messages(await lab.until('rolled', isSteadyAt(2)));
 
   const seen: string[] = [];
   const rolled = new AbortController();
@@ -101,7 +101,7 @@ test('a new version replaces the old one start-first: users see no error, and th
   expect(seen[0]).toBe('0.9');
   expect(seen.at(-1)).toBe('1.0');
   expect(fewest).toBe(2);
-  const events = messages(await lab.until('rolled', isSteadyAt(2))).slice(4);
+  const events = messages(await lab.until('rolled', isSteadyAt(2))).slice(before.length);
   expect(events.slice(0, 3)).toEqual([
     'has started 2 tasks: (task ID) (task ID).',
     'registered 2 targets in (target-group ARN)',

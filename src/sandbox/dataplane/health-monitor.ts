@@ -8,7 +8,7 @@ type Settings = StoredTargetGroup['description'];
 /** How long a new target reads as being registered, in AWS ms. */
 const REGISTRATION_MS = 1_000;
 /** Processes do not get faster with `speed`: real ms that an answer has at least, and that checks are apart at least. */
-const SHORTEST_TIMEOUT_MS = 500;
+const SHORTEST_TIMEOUT_MS = 2_000;
 const SHORTEST_INTERVAL_MS = 20;
 
 const REGISTERING: TargetHealth = {

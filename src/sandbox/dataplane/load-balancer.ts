@@ -13,7 +13,7 @@ import { makeTargetChooser } from './target-choice.ts';
 import { makeTargetConnections } from './target-connections.ts';
 
 /** Neither targets nor clients get faster with `speed`: their real ms to answer, and between two requests on one connection. */
-const SHORTEST_IDLE_TIMEOUT_MS = 1_000;
+const SHORTEST_IDLE_TIMEOUT_MS = 3_000;
 const SHORTEST_KEEP_ALIVE_MS = 5_000;
 
 /** Opens the listeners' ports on 127.0.0.1. HTTPS listeners are kept as configuration only: nothing listens for them. */
