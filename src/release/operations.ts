@@ -199,12 +199,12 @@ function prepared<Result>(release: Release, plan: Plan, log: LogWriter, work: (r
     async run() {
       try {
         const result = await work(serviceRun(release, log));
-        if (plan.steps.length === 0) await leaveFree(release);
+        if (log !== release.log && plan.steps.length === 0) await leaveFree(release);
         return result;
       } catch (error) {
         throw await explained(error, { ...release, log }, { moves: plan.steps.some((step) => step.do === 'set-weights') });
       } finally {
-        // A run of several operations gives the pair back at its own end.
+        // A run of several operations leaves the pair at its own end.
         if (log !== release.log) await log.release();
       }
     },

@@ -17,7 +17,7 @@ import {
 import { rolesOf } from './roles.ts';
 import type { Plan } from './step.ts';
 import { type OnInterrupt, interrupted, takenBack } from './taken-back.ts';
-import { beginRun } from './turn.ts';
+import { beginRun, leaveFree } from './turn.ts';
 import { type Watch, reportOn, watchCanary } from './watch.ts';
 
 export interface UpdateOptions extends RolloutOptions {
@@ -54,7 +54,9 @@ export async function update(session: Release, version: Version, options: Update
   const log = await beginRun(session);
   const release = { ...session, log };
   try {
-    return await goAllTheWay(release, version, options);
+    const result = await goAllTheWay(release, version, options);
+    if (!log.own()) await leaveFree(session);
+    return result;
   } catch (error) {
     throw interrupted(error) && options.onInterrupt === 'rollback' ? await takenBack(release, error) : error;
   } finally {

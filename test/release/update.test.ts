@@ -1,11 +1,14 @@
 /** The whole way of a version, with tasks that are real processes behind a real load balancer. */
 import { connectAws } from '../../src/aws/aws.ts';
 import { CanaryError, ExitCode } from '../../src/errors.ts';
+import { logWriter, readLog } from '../../src/release/log.ts';
+import { factsOf } from '../../src/release/log-entry.ts';
+import { pairAt } from '../../src/release/model.ts';
 import { observe } from '../../src/release/observe.ts';
 import { type Release, prepareDestroyOld, prepareRollback, prepareRollout } from '../../src/release/operations.ts';
 import { statusOf } from '../../src/release/status.ts';
 import { update } from '../../src/release/update.ts';
-import { poll } from '../../src/time.ts';
+import { poll, systemClock } from '../../src/time.ts';
 import { fakeClock } from '../fake-clock.ts';
 import { faultyEndpoint } from '../faulty-endpoint.ts';
 import { REGION, withProject } from '../infra/project.ts';
@@ -68,6 +71,24 @@ test('credentials that expire during a hold end it at once: exit 4, with what it
     } finally {
       await endpoint.close();
     }
+  }));
+
+test.each([
+  ['with the old version still to be destroyed', '0.9'],
+  ['with nothing left to be done', undefined],
+])('after a run that died holding the pair, %s, it ends well and the pair is free', (_left, destroyed) =>
+  withProject(async (project) => {
+    const release = await openRelease(project, () => undefined);
+    await update(release, await push(release, '0.9'), OPTIONS);
+    const next = await push(release, '1.0');
+    await update(release, next, { ...OPTIONS, destroyOld: !destroyed });
+    const [pair, dead] = [pairAt(release.place), { ...release.author, pid: 2 ** 22 + 1 }];
+    for (const entry of (await readLog(release.aws.parameters, pair)).slice(-1)) {
+      await logWriter(release.aws.parameters, pair, dead, entry.number, systemClock).append(factsOf(entry));
+    }
+
+    expect(await update(release, next, { ...OPTIONS, destroyOld: true })).toEqual({ version: '1.0', outcome: 'already', destroyed });
+    expect((await readLog(release.aws.parameters, pair)).at(-1)).toMatchObject({ ended: expect.any(String) });
   }));
 
 test('interrupted before it tried anything, it does not go back behind the version that was promoted before', () =>
