@@ -21,6 +21,8 @@ export interface StackRequest {
   readonly template: string;
   readonly parameters: Readonly<Record<string, string>>;
   readonly tags: Readonly<Record<string, string>>;
+  /** Whether it is to refuse its deletion. */
+  readonly protect: boolean;
 }
 
 export interface StackEvent {

@@ -51,7 +51,15 @@ export interface EcsTask {
 /** A task definition as AWS's own JSON has it: what RegisterTaskDefinition takes. */
 export type TaskDefinition = RegisterTaskDefinitionCommandInput;
 
-export interface NewService {
+/** Where a service's tasks are. */
+export interface Network {
+  readonly subnets: readonly string[];
+  readonly securityGroups: readonly string[];
+  /** In public subnets a task without an address of its own reaches nothing, and could pull no image. */
+  readonly assignPublicIp: boolean;
+}
+
+export interface NewService extends Network {
   readonly cluster: string;
   readonly name: string;
   readonly taskDefinition: string;
@@ -59,8 +67,6 @@ export interface NewService {
   readonly targetGroupArn: string;
   readonly container: string;
   readonly containerPort: number;
-  readonly subnets: readonly string[];
-  readonly securityGroups: readonly string[];
   /** Seconds. */
   readonly gracePeriod: number;
   readonly tags: Readonly<Record<string, string>>;
@@ -69,6 +75,8 @@ export interface NewService {
 export interface ServiceChange {
   readonly taskDefinition?: string;
   readonly desired?: number;
+  /** Where the tasks of the new deployment are. */
+  readonly network?: Network;
   /** Seconds. */
   readonly gracePeriod?: number;
 }
@@ -169,14 +177,7 @@ export function containers(caller: Caller): Containers {
               containerPort: service.containerPort,
             },
           ],
-          networkConfiguration: {
-            awsvpcConfiguration: {
-              subnets: [...service.subnets],
-              securityGroups: [...service.securityGroups],
-              // The tasks stand in public subnets without NAT: without an address of their own they could pull no image.
-              assignPublicIp: 'ENABLED',
-            },
-          },
+          networkConfiguration: toConfiguration(service),
           propagateTags: 'SERVICE',
           tags: Object.entries(service.tags).map(([key, value]) => ({ key, value })),
         }),
@@ -184,7 +185,7 @@ export function containers(caller: Caller): Containers {
       return toService(needed(answer.service, 'CreateService', 'the service'), 'CreateService');
     },
 
-    async updateService(cluster, name, { taskDefinition, desired, gracePeriod }) {
+    async updateService(cluster, name, { taskDefinition, desired, network, gracePeriod }) {
       const { sdk, client } = await connect();
       const answer = await client.send(
         new sdk.UpdateServiceCommand({
@@ -194,6 +195,7 @@ export function containers(caller: Caller): Containers {
           desiredCount: desired,
           healthCheckGracePeriodSeconds: gracePeriod,
           ...(taskDefinition && { deploymentConfiguration: DEPLOYMENT }),
+          ...(network && { networkConfiguration: toConfiguration(network) }),
         }),
       );
       return toService(needed(answer.service, 'UpdateService', 'the service'), 'UpdateService');
@@ -260,6 +262,11 @@ const DEPLOYMENT = {
   minimumHealthyPercent: 100,
   maximumPercent: 200,
 };
+
+function toConfiguration({ subnets, securityGroups, assignPublicIp }: Network) {
+  const address = assignPublicIp ? ('ENABLED' as const) : ('DISABLED' as const);
+  return { awsvpcConfiguration: { subnets: [...subnets], securityGroups: [...securityGroups], assignPublicIp: address } };
+}
 
 /** @param call what was answered with it. */
 function toService(service: Service, call: string): EcsService {

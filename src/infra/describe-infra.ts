@@ -15,24 +15,33 @@ export interface Endpoints {
   readonly bastionEndpoint: string | undefined;
 }
 
-/** @throws CanaryError `no-infra` when the base or the service's part is not made, or not made to the end. */
+/**
+ * What there was before and is used instead comes from the settings, everything else from the stacks. Which network tasks are in
+ * follows from what was built: `NAT` counts once build-infra has made private subnets.
+ * @throws CanaryError `no-infra` when the base or the service's part is not made, or not made to the end.
+ */
 export async function describePlace(aws: Pick<Aws, 'stacks'>, settings: Settings, service: string): Promise<Place> {
   const [base, part] = await Promise.all([
     readStack(aws, baseName(settings), settings, service),
     readStack(aws, serviceStackName(settings, service), settings, service),
   ]);
+  const { cluster, subnetIds } = settings.existing;
+  const { targetGroups, securityGroupIds } = settings.services.find(({ name }) => name === service) ?? {};
+  const privateSubnets = settings.nat === 'none' ? undefined : base.find('PrivateSubnetIds')?.split(',');
   return {
     project: settings.project,
     service,
-    cluster: base('ClusterName'),
-    subnets: base('SubnetIds').split(','),
-    securityGroups: [base('TaskSecurityGroupId')],
-    targetGroups: { blue: part('BlueTargetGroupArn'), green: part('GreenTargetGroupArn') },
-    repositoryName: part('RepositoryName'),
-    repositoryUri: part('RepositoryUri'),
-    executionRoleArn: part('ExecutionRoleArn'),
-    taskRoleArn: part('TaskRoleArn'),
-    logGroup: part('LogGroupName'),
+    cluster: cluster ?? base.get('ClusterName'),
+    subnets: subnetIds ?? privateSubnets ?? base.get('SubnetIds').split(','),
+    // A service that was built by an earlier version of this program has no group of its own yet.
+    securityGroups: securityGroupIds ?? [part.find('TaskSecurityGroupId') ?? base.get('TaskSecurityGroupId')],
+    assignPublicIp: subnetIds ? settings.nat === 'none' : privateSubnets === undefined,
+    targetGroups: targetGroups ?? { blue: part.get('BlueTargetGroupArn'), green: part.get('GreenTargetGroupArn') },
+    repositoryName: part.get('RepositoryName'),
+    repositoryUri: part.get('RepositoryUri'),
+    executionRoleArn: part.get('ExecutionRoleArn'),
+    taskRoleArn: part.get('TaskRoleArn'),
+    logGroup: part.get('LogGroupName'),
   };
 }
 
@@ -44,29 +53,41 @@ export async function describePlace(aws: Pick<Aws, 'stacks'>, settings: Settings
 export async function describePlaceByServices(aws: Pick<Aws, 'containers'>, settings: Settings, service: string): Promise<Place | undefined> {
   const { project } = settings;
   const names = COLOURS.map((colour) => `${service}-${colour}`);
-  const found = await aws.containers.describeServices(project, names);
+  const cluster = settings.existing.cluster ?? project;
+  const found = await aws.containers.describeServices(cluster, names);
   const ours = found.filter(({ tags, targetGroupArns }) => tags[PROJECT_TAG] === project && targetGroupArns.length === 1);
   const [blue, green] = names.map((name) => ours.find((one) => one.name === name)?.targetGroupArns[0]);
   if (blue === undefined || green === undefined) return undefined;
-  const unknown = { subnets: [], securityGroups: [], repositoryName: '', repositoryUri: '', executionRoleArn: '', taskRoleArn: '', logGroup: '' };
-  return { ...unknown, project, service, cluster: project, targetGroups: { blue, green } };
+  const unknown = { subnets: [], securityGroups: [], assignPublicIp: false, repositoryName: '', repositoryUri: '', executionRoleArn: '', taskRoleArn: '', logGroup: '' };
+  return { ...unknown, project, service, cluster, targetGroups: { blue, green } };
 }
 
 /** Where the project's load balancers and its bastion answer, as they are now. */
 export function endpointsOf(base: Stack | undefined): Endpoints {
   const { outputs = {}, parameters = {} } = base ?? {};
   return {
-    publicEndpoint: urlOf(outputs['PublicEndpointHost'], parameters['ListenerPort']),
-    internalEndpoint: urlOf(outputs['InternalEndpointHost'], parameters['InternalListenerPort']),
+    publicEndpoint:
+      outputs['PublicHttpsListenerArn'] === undefined
+        ? urlOf('http', outputs['PublicEndpointHost'], parameters['ListenerPort'])
+        : urlOf('https', outputs['PublicEndpointHost'], parameters['HttpsListenerPort']),
+    internalEndpoint: urlOf('http', outputs['InternalEndpointHost'], parameters['InternalListenerPort']),
     bastionEndpoint: outputs['BastionEndpoint'],
   };
 }
 
-/** Reads the stack's outputs: the function returned gives one by its name. */
-async function readStack(aws: Pick<Aws, 'stacks'>, name: string, settings: Settings, service: string): Promise<(output: string) => string> {
+/** The outputs of a stack by their names. */
+interface Outputs {
+  /** undefined for one that the stack does not have. */
+  find(output: string): string | undefined;
+  /** @throws CanaryError `no-infra` for one that the stack does not have. */
+  get(output: string): string;
+}
+
+async function readStack(aws: Pick<Aws, 'stacks'>, name: string, settings: Settings, service: string): Promise<Outputs> {
   const stack = await aws.stacks.describe(name);
-  return (output) => {
-    const value = stack?.outputs[output];
+  const find = (output: string) => stack?.outputs[output];
+  const get = (output: string) => {
+    const value = find(output);
     if (value !== undefined) return value;
     throw new CanaryError({
       code: 'no-infra',
@@ -79,9 +100,12 @@ async function readStack(aws: Pick<Aws, 'stacks'>, name: string, settings: Setti
         : `see that region, SERVICE_NAME (${service}) and PROJECT_NAME are the ones meant; where nothing was made yet: ecs-canary build-infra`,
     });
   };
+  return { find, get };
 }
 
-function urlOf(host: string | undefined, port: string | undefined): string | undefined {
+const USUAL_PORTS = { http: '80', https: '443' };
+
+function urlOf(scheme: 'http' | 'https', host: string | undefined, port: string | undefined): string | undefined {
   if (host === undefined) return undefined;
-  return port === undefined || port === '80' ? `http://${host}` : `http://${host}:${port}`;
+  return port === undefined || port === USUAL_PORTS[scheme] ? `${scheme}://${host}` : `${scheme}://${host}:${port}`;
 }

@@ -13,7 +13,7 @@ export interface InfraState {
   readonly base: KnownStack | undefined;
   /** By service name. */
   readonly services: ReadonlyMap<string, KnownStack>;
-  /** All rules of the base's listeners. */
+  /** All rules of the base's listeners, and of those that are used instead. */
   readonly rules: readonly ListenerRule[];
 }
 
@@ -29,12 +29,12 @@ export async function observeInfra({ aws, settings }: Pick<InfraSession, 'aws' |
   return {
     base,
     services: new Map(settings.services.flatMap(({ name }, index) => (services[index] ? [[name, services[index]]] : []))),
-    rules: await aws.loadBalancing.rules(listenersOf(base)),
+    rules: await aws.loadBalancing.rules([...listenersOf(base), ...(settings.existing.listenerArns ?? [])]),
   };
 }
 
 /** ARNs of the listeners that a base stack has. */
 export function listenersOf(base: Stack | undefined): string[] {
-  const { PublicListenerArn, InternalListenerArn } = base?.outputs ?? {};
-  return [PublicListenerArn, InternalListenerArn].filter((arn) => arn !== undefined);
+  const { PublicListenerArn, PublicHttpsListenerArn, InternalListenerArn } = base?.outputs ?? {};
+  return [PublicListenerArn, PublicHttpsListenerArn, InternalListenerArn].filter((arn) => arn !== undefined);
 }

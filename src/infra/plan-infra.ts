@@ -6,7 +6,7 @@ import type { ServiceSettings, Settings } from '../settings/settings.ts';
 import type { InfraState, KnownStack } from './observe-infra.ts';
 import { missingRule, refuseClashes, type ServiceRoute, wordsOf } from './rules.ts';
 import { PROJECT_TAG } from './session.ts';
-import { baseRequest, serviceRequest } from './stack-requests.ts';
+import { baseRequest, needsBase, serviceRequest } from './stack-requests.ts';
 
 export type InfraStep =
   | { readonly do: 'create-stack' | 'update-stack'; readonly request: StackRequest }
@@ -25,17 +25,21 @@ export function planInfra(state: InfraState, settings: Settings): InfraStep[] {
   refuseClashes(settings);
   const rules: ListenerRule[] = [...state.rules];
   const newRules = settings.services.flatMap((service): InfraStep[] => {
-    const rule = missingRule(settings, routeOf(service, state), rules);
+    const rule = missingRule(settings, routeOf(service, state, settings), rules);
     if (!rule) return [];
     rules.push(foreseen(rule));
     return [{ do: 'create-rule', service: service.name, rule }];
   });
-  const vpcId = state.base?.outputs['VpcId'] ?? NOT_MADE;
+  const { VpcId, LoadBalancerSecurityGroupId } = state.base?.outputs ?? {};
+  const vpcId = settings.existing.vpcId ?? VpcId ?? NOT_MADE;
+  const madeGroup = state.base ? LoadBalancerSecurityGroupId : NOT_MADE;
+  const loadBalancerGroup = settings.existing.listenerArns ? undefined : madeGroup;
   return [
-    ...planStack(baseRequest(settings, state.base), state.base, settings),
-    ...settings.services.flatMap((service) =>
-      planStack(serviceRequest(settings, service, vpcId), state.services.get(service.name), settings),
-    ),
+    ...(state.base || needsBase(settings) ? planStack(baseRequest(settings, state.base), state.base, settings) : []),
+    ...settings.services.flatMap((service) => {
+      const existing = state.services.get(service.name);
+      return planStack(serviceRequest(settings, service, vpcId, { loadBalancerGroup, existing }), existing, settings);
+    }),
     ...newRules,
   ];
 }
@@ -62,13 +66,13 @@ function weightsOf({ groups }: NewRule): string {
   return groups.map(({ weight }) => weight).join('/');
 }
 
-function routeOf(service: ServiceSettings, state: InfraState): ServiceRoute {
+function routeOf(service: ServiceSettings, state: InfraState, { existing }: Settings): ServiceRoute {
   const listeners = state.base?.outputs ?? {};
   const groups = state.services.get(service.name)?.outputs ?? {};
   return {
     service,
     // What is not made yet must not look like one and the same thing.
-    listenerArn: listeners[service.expose === 'public' ? 'PublicListenerArn' : 'InternalListenerArn'] ?? `${NOT_MADE}-${service.expose}`,
+    listenerArn: existing.listenerArns?.[0] ?? listeners[service.expose === 'public' ? 'PublicListenerArn' : 'InternalListenerArn'] ?? `${NOT_MADE}-${service.expose}`,
     blue: groups['BlueTargetGroupArn'] ?? `${NOT_MADE}-${service.name}-blue`,
     green: groups['GreenTargetGroupArn'] ?? `${NOT_MADE}-${service.name}-green`,
   };

@@ -1,5 +1,5 @@
 /** The words of the core: what AWS says now, and which version plays which role in it. */
-import type { EcsService } from '../aws/ecs.ts';
+import type { EcsService, Network } from '../aws/ecs.ts';
 import type { ListenerRule, Target, TargetGroup } from '../aws/elbv2.ts';
 import type { LogEntry } from './log-entry.ts';
 
@@ -25,12 +25,10 @@ export interface Version {
 }
 
 /** What a project's service stands on: made by build-infra, changed by nobody during a release. */
-export interface Place {
+export interface Place extends Network {
   readonly project: string;
   readonly service: string;
   readonly cluster: string;
-  readonly subnets: readonly string[];
-  readonly securityGroups: readonly string[];
   readonly targetGroups: Readonly<Record<Colour, string>>;
   readonly repositoryName: string;
   readonly repositoryUri: string;

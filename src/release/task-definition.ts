@@ -39,6 +39,7 @@ export function withVersion(base: TaskDefinition, service: string, version: Vers
 
 /** A task definition for Fargate from the settings, with one container that writes to the service's log group. */
 export function generate(settings: ServiceSettings, place: Place, region: string, version: Version): TaskDefinition {
+  const secrets = Object.entries(settings.secrets).map(([name, valueFrom]) => ({ name, valueFrom }));
   return {
     family: `${place.project}-${place.service}`,
     requiresCompatibilities: ['FARGATE'],
@@ -55,6 +56,7 @@ export function generate(settings: ServiceSettings, place: Place, region: string
         essential: true,
         portMappings: [{ containerPort: settings.containerPort, protocol: 'tcp' }],
         environment: [{ name: 'PORT', value: String(settings.containerPort) }],
+        ...(secrets.length > 0 && { secrets }),
         logConfiguration: {
           logDriver: 'awslogs',
           options: {

@@ -36,10 +36,12 @@ export async function startVersion({ colour, version, tasks }: Start, run: Servi
   const tags = Object.entries({ ...labels, [VERSION_TAG]: version.tag }).map(([key, value]) => ({ key, value }));
   const kept = (definition.tags ?? []).filter(({ key }) => !tags.some((tag) => tag.key === key));
   const container = mainContainer(definition, place.service);
+  const { subnets, securityGroups, assignPublicIp } = place;
+  const network = { subnets, securityGroups, assignPublicIp };
   try {
     const taskDefinition = await aws.containers.registerTaskDefinition({ ...definition, tags: [...kept, ...tags] });
     if (state.colours[colour].service) {
-      const change = { taskDefinition, desired: tasks, gracePeriod: run.gracePeriod };
+      const change = { taskDefinition, desired: tasks, network, gracePeriod: run.gracePeriod };
       return deploymentOf(await writeInTurn(run, () => aws.containers.updateService(place.cluster, name, change)));
     }
     const service = await createService({
@@ -50,8 +52,7 @@ export async function startVersion({ colour, version, tasks }: Start, run: Servi
       targetGroupArn: place.targetGroups[colour],
       container: place.service,
       containerPort: container?.portMappings?.[0]?.containerPort ?? run.containerPort,
-      subnets: place.subnets,
-      securityGroups: place.securityGroups,
+      ...network,
       gracePeriod: run.gracePeriod,
       tags: { ...labels, 'ecs-canary:colour': colour },
     }, run);

@@ -108,6 +108,7 @@ async function runService({ aws, settings }: { aws: Aws; settings: InfraSession[
     containerPort: 8080,
     subnets: place.subnets,
     securityGroups: place.securityGroups,
+    assignPublicIp: place.assignPublicIp,
     gracePeriod: 0,
     tags,
   });

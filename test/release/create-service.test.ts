@@ -5,7 +5,7 @@ import { fakeClock } from '../fake-clock.ts';
 
 const SERVICE: NewService = {
   cluster: 'echo', name: 'server-blue', taskDefinition: 'server:1', desired: 2, targetGroupArn: 'arn', container: 'server', containerPort: 8080,
-  subnets: [], securityGroups: [], gracePeriod: 60, tags: {},
+  subnets: [], securityGroups: [], assignPublicIp: true, gracePeriod: 60, tags: {},
 };
 const MADE: EcsService = {
   name: 'server-blue', status: 'ACTIVE', controller: 'ECS', strategy: 'ROLLING', taskDefinition: 'server:1', desired: 2, running: 0, pending: 0,

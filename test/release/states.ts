@@ -15,6 +15,7 @@ export const place: Place = {
   cluster: 'echo',
   subnets: ['subnet-1'],
   securityGroups: ['sg-1'],
+  assignPublicIp: true,
   targetGroups: { blue: arn('blue'), green: arn('green') },
   repositoryName: 'echo/server',
   repositoryUri: 'registry/echo/server',

@@ -101,6 +101,16 @@ function recorded(): Record<string, Recorded> {
         return made(address, { PublicIp: address, AllocationId: ec2Id('eipalloc') });
       },
     },
+    'AWS::EC2::NatGateway': {
+      duration: 90_000,
+      replacedBy: ['AllocationId', 'ConnectivityType', 'SubnetId'],
+      make: () => identified('nat', 'NatGatewayId'),
+    },
+    'AWS::EC2::VPCEndpoint': {
+      duration: 60_000,
+      replacedBy: ['ServiceName', 'VpcEndpointType', 'VpcId'],
+      make: () => identified('vpce', 'Id'),
+    },
     'AWS::IAM::Role': {
       duration: 8_000,
       replacedBy: ['RoleName', 'Path'],
