@@ -20,10 +20,10 @@ const pairWith = (blue: number, green: number) => [{ arn: 'blue', weight: blue }
 function built(settings: Settings, status = 'CREATE_COMPLETE'): InfraState {
   const base = baseRequest(settings, undefined);
   const service = serviceRequest(settings, settings.service, 'vpc-1');
-  const shared = { id: 'id', status, statusReason: undefined };
+  const shared = { id: 'id', status, statusReason: undefined, changeSets: [] };
   return {
-    base: { ...base, ...shared, outputs: { VpcId: 'vpc-1', PublicListenerArn: 'listener' } },
-    services: new Map([['server', { ...service, ...shared, outputs: { BlueTargetGroupArn: 'blue', GreenTargetGroupArn: 'green' } }]]),
+    base: { ...base, ...shared, isProtected: true, outputs: { VpcId: 'vpc-1', PublicListenerArn: 'listener' } },
+    services: new Map([['server', { ...service, ...shared, isProtected: false, outputs: { BlueTargetGroupArn: 'blue', GreenTargetGroupArn: 'green' } }]]),
     rules: [ruleOf(['/*'], pairWith(0, 100))],
   };
 }
