@@ -95,6 +95,14 @@ test('to stop, shrink, replace or delete what has weight is reported', () => {
   expect(judge({ operation: 'DeleteService', body: '{"service":"server-blue"}' }, world(), world(), facts({ infra: true }))).toEqual(['server-blue is deleted with 100% of the traffic']);
 });
 
+test('a service that is there is created again only by a call that is repeated', () => {
+  const create = (taskDefinition: string, desiredCount: number) =>
+    judge({ operation: 'CreateService', body: JSON.stringify({ serviceName: 'server-green', taskDefinition, desiredCount }) }, HALF, HALF, facts());
+  expect(create('server:1', 2)).toEqual([]);
+  expect(create('server:1', 3)).toEqual(['server-green is created, and another one is there already']);
+  expect(create('server:2', 2)).toEqual(['server-green is created, and another one is there already']);
+});
+
 test('writes about others, and those that no command needs, are reported', () => {
   const untagged = world({ services: new Map([['server-blue', { ...service(BLUE, 0), tags: {} }]]) });
   expect(judge({ operation: 'UpdateService', body: '{"service":"other"}' }, world(), world(), facts())).toEqual(['UpdateService is about other, which is no colour of ours']);

@@ -132,8 +132,12 @@ function service(operation: string, input: ServiceWrite, view: View, { tasks }: 
   const name = (input.serviceName ?? input.service ?? '').replace(/^.*\//, '');
   if (![`${SERVICE}-blue`, `${SERVICE}-green`].includes(name)) return [`${operation} is about ${name}, which is no colour of ours`];
   const known = view.services.get(name);
-  if (operation === 'CreateService') return known ? [`${name} is created, and it is there already`] : [];
   if (!known) return [];
+  if (operation === 'CreateService') {
+    // A call whose answer was lost is repeated, and asks for what its first try made.
+    const repeated = known.taskDefinition === input.taskDefinition && known.desired === input.desiredCount;
+    return repeated ? [] : [`${name} is created, and another one is there already`];
+  }
   if (known.tags['ecs-canary:project'] !== CLUSTER) return [`${name} does not carry the project's tag, and was written`];
   const percent = Math.max(0, ...known.groups.map((group) => mostOf(view, group)));
   if (operation === 'DeleteService') return percent > 0 ? [`${name} is deleted with ${percent}% of the traffic`] : [];
