@@ -83,7 +83,7 @@ export interface StoredResource {
   /** An update of it has begun and not ended well: what it looks like is not known. */
   dirty?: boolean;
   /** What Fn::GetAtt finds. */
-  attributes: Record<string, string>;
+  attributes: Record<string, string | string[]>;
   /** Logical ids that it needs. */
   needs: string[];
   retain: boolean;

@@ -144,8 +144,8 @@ function kindOf(type: string): ResourceKind {
   throw invalid(`Template format error: Unrecognized resource types: [${type}]`);
 }
 
-function contextOf({ region, stack }: Site, { logicalId }: StoredResource): ResourceContext {
-  return { region, stackName: stack.name, logicalId };
+function contextOf({ region, stack }: Site, { logicalId, properties }: StoredResource): ResourceContext {
+  return { region, stackName: stack.name, logicalId, properties };
 }
 
 function mergeTags(stackTags: readonly Tag[], own: readonly Tag[]): Tag[] {

@@ -101,6 +101,26 @@ function recorded(): Record<string, Recorded> {
         return made(address, { PublicIp: address, AllocationId: ec2Id('eipalloc') });
       },
     },
+    'AWS::EC2::NatGateway': {
+      duration: 90_000,
+      replacedBy: ['AllocationId', 'ConnectivityType', 'SubnetId', 'PrivateIpAddress', 'VpcId'],
+      make: () => identified('nat', 'NatGatewayId'),
+    },
+    'AWS::EC2::VPCEndpoint': {
+      duration: 60_000,
+      replacedBy: ['ServiceName', 'ServiceRegion', 'VpcEndpointType', 'VpcId'],
+      make(properties, { region }) {
+        const id = ec2Id('vpce');
+        const isInterface = textAt(properties, 'VpcEndpointType') === 'Interface';
+        const service = textAt(properties, 'ServiceName').split('.').slice(3).join('.');
+        return made(id, {
+          Id: id,
+          CreationTimestamp: region.clock.now().toISOString(),
+          DnsEntries: isInterface ? [`Z0123456789ABC:${id}-${hexId(8)}.${service}.${region.name}.vpce.amazonaws.com`] : [],
+          NetworkInterfaceIds: isInterface ? [ec2Id('eni')] : [],
+        });
+      },
+    },
     'AWS::IAM::Role': {
       duration: 8_000,
       replacedBy: ['RoleName', 'Path'],
@@ -127,7 +147,7 @@ function identified(prefix: string, attribute: string): MadeResource {
   return made(id, { [attribute]: id });
 }
 
-function made(physicalId: string, attributes: Record<string, string>): MadeResource {
+function made(physicalId: string, attributes: MadeResource['attributes']): MadeResource {
   return { physicalId, attributes };
 }
 

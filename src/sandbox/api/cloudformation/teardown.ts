@@ -46,7 +46,8 @@ async function removeOne(site: Site, resource: StoredResource): Promise<void> {
   const kind = kinds[resource.type];
   const { physicalId } = resource;
   if (kind && physicalId !== undefined) {
-    const context = { region: site.region, stackName: site.stack.name, logicalId: resource.logicalId };
+    const { logicalId, properties } = resource;
+    const context = { region: site.region, stackName: site.stack.name, logicalId, properties };
     site.resourceBecomes(resource, 'DELETE_IN_PROGRESS');
     await site.pass(LEAD_TIME);
     await site.handled(resource, 'delete', () => kind.delete(physicalId, context));
