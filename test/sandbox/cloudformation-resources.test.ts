@@ -1,4 +1,5 @@
 /** Types of resources: what Ref and Fn::GetAtt give of them, and what is really there then. */
+import { DeleteStackCommand } from '@aws-sdk/client-cloudformation';
 import { ElasticLoadBalancingV2, type Certificate } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { freePort } from '../../src/sandbox/dataplane/free-port.ts';
 import { parametersOf, useLab } from './cloudformation-lab.ts';
@@ -100,4 +101,34 @@ test('listeners for HTTPS, with certificates of their own and others, beside one
   expect((await lab.update('web', without, { Parameters: parametersOf({ Policy: 'ELBSecurityPolicy-2016-08' }) })).StackStatus).toBe('UPDATE_COMPLETE');
   expect(names(await elb.describeListenerCertificates({ ListenerArn }))).toEqual(['a default']);
   elb.destroy();
+});
+
+test('subnets, security groups and the way to the internet stay while network interfaces are there', async () => {
+  const network = `
+Resources:
+  Vpc: {Type: 'AWS::EC2::VPC', Properties: {CidrBlock: 10.0.0.0/16}}
+  One: {Type: 'AWS::EC2::Subnet', Properties: {VpcId: !Ref Vpc, CidrBlock: 10.0.0.0/20}}
+  Two: {Type: 'AWS::EC2::Subnet', Properties: {VpcId: !Ref Vpc, CidrBlock: 10.0.16.0/20}}
+  Group: {Type: 'AWS::EC2::SecurityGroup', Properties: {GroupDescription: g, VpcId: !Ref Vpc}}
+  Unused: {Type: 'AWS::EC2::SecurityGroup', Properties: {GroupDescription: u, VpcId: !Ref Vpc}}
+  Gateway: {Type: 'AWS::EC2::InternetGateway'}
+  Attachment: {Type: 'AWS::EC2::VPCGatewayAttachment', Properties: {VpcId: !Ref Vpc, InternetGatewayId: !Ref Gateway}}
+`;
+  const { StackId = '' } = await lab.create('net', network);
+  const [one, two, group, vpc] = await Promise.all(['One', 'Two', 'Group', 'Vpc'].map((id) => lab.physicalId('net', id)));
+  const elb = new ElasticLoadBalancingV2(clientOf(lab.sandbox));
+  const made = await elb.createLoadBalancer({ Name: 'foreign', Subnets: [one ?? '', two ?? ''], SecurityGroups: [group ?? ''] });
+  await lab.client.send(new DeleteStackCommand({ StackName: 'net' }));
+  expect(await lab.settled('net')).toMatchObject({ StackStatus: 'DELETE_FAILED' });
+  const failures = (await lab.history('net')).filter((line) => line.includes('DELETE_FAILED Resource')).map((line) => line.replace(/ \(Service.*/, ''));
+  expect(failures.toSorted()).toEqual([
+    `Attachment DELETE_FAILED Resource handler returned message: "Network ${vpc} has some mapped public address(es). Please unmap those public address(es) before detaching the gateway.`,
+    `Group DELETE_FAILED Resource handler returned message: "resource ${group} has a dependent object`,
+    `One DELETE_FAILED Resource handler returned message: "The subnet '${one}' has dependencies and cannot be deleted.`,
+    `Two DELETE_FAILED Resource handler returned message: "The subnet '${two}' has dependencies and cannot be deleted.`,
+  ]);
+  await elb.deleteLoadBalancer({ LoadBalancerArn: made.LoadBalancers?.[0]?.LoadBalancerArn });
+  elb.destroy();
+  await lab.client.send(new DeleteStackCommand({ StackName: 'net' }));
+  expect((await lab.settled(StackId)).StackStatus).toBe('DELETE_COMPLETE');
 });

@@ -34,6 +34,10 @@ export interface StoredStack {
   outputs: Output[];
   /** Oldest first. */
   events: StoredEvent[];
+  /** Logical ids that going back from an update leaves as they are. */
+  skipped?: string[];
+  /** What was asked for under each client token. */
+  requests?: Record<string, string>;
   /** Refuses to be deleted. */
   isProtected?: boolean;
   /** Oldest first, the executed ones included. */

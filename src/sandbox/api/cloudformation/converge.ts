@@ -68,6 +68,12 @@ async function makeTrue(site: Site, planned: PlannedResource, blueprint: Bluepri
     return;
   }
   Object.assign(existing, { needs, retain });
+  if (site.stack.status === 'UPDATE_ROLLBACK_IN_PROGRESS' && site.stack.skipped?.includes(logicalId)) {
+    // From now on it counts as what the template says, whatever it is.
+    Object.assign(existing, { properties, dirty: false });
+    site.resourceBecomes(existing, 'UPDATE_COMPLETE');
+    return;
+  }
   if (existing.status === 'CREATE_IN_PROGRESS') {
     await finish(site, existing, kind, 'CREATE_COMPLETE', checkpoint);
   } else if (kind.replacedBy.some((name) => !isDeepStrictEqual(existing.properties[name], properties[name]))) {

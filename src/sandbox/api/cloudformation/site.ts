@@ -79,11 +79,17 @@ export function setStackStatus(region: Region, stack: StoredStack, status: Stack
   region.changed();
 }
 
+/** What CloudFormation calls a service's error. */
+const HANDLER_CODES = [
+  [/AlreadyExists|Duplicate/, 'AlreadyExists'],
+  [/^DependencyViolation$/, 'InvalidRequest'],
+] as const;
+
 function handlerMessage(type: string, error: unknown): string {
   const message = messageOf(error);
   const service = type.split('::')[1] ?? type;
   const { status, code } = error instanceof AwsError ? error : { status: 500, code: 'InternalFailure' };
-  const handlerCode = /AlreadyExists|Duplicate/.test(code) ? 'AlreadyExists' : 'GeneralServiceException';
+  const handlerCode = HANDLER_CODES.find(([pattern]) => pattern.test(code))?.[1] ?? 'GeneralServiceException';
   return (
     `Resource handler returned message: "${message} (Service: ${service}, Status Code: ${status}, Request ID: ${randomUUID()})" ` +
     `(RequestToken: ${randomUUID()}, HandlerErrorCode: ${handlerCode})`
