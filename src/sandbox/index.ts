@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { kinds } from './api/cloudformation/kinds.ts';
 import { makeAnswering } from './api/faulty-answer.ts';
 import { allOperations } from './api/protocol/services.ts';
 import { makeLag } from './api/lag.ts';
@@ -96,7 +97,8 @@ async function startParts(config: SandboxConfig, closers: Closer[]): Promise<San
   closers.push(() => release(dir));
   const requestLog = openRequestLog(requestLogFile(dir));
   closers.push(requestLog.close);
-  const faults = makeFaults(async () => ({ api: await allOperations(), registry: REGISTRY_OPERATIONS }));
+  const resourceTypes = new Set(Object.keys(kinds));
+  const faults = makeFaults(async () => ({ api: await allOperations(), registry: REGISTRY_OPERATIONS, resourceTypes }));
   const clock = realClock(speed);
   const regions = await startRegions(config, clock, faults);
   closers.push(regions.stop);

@@ -9,7 +9,7 @@ import { makeImageStore } from './dataplane/image-store.ts';
 import { makeLoadBalancers } from './dataplane/load-balancer.ts';
 import { makeNetwork } from './dataplane/network.ts';
 import { makeTargets } from './dataplane/targets.ts';
-import type { VersionFaults } from './faults/faults.ts';
+import type { ResourceFaults, VersionFaults } from './faults/faults.ts';
 import { makeLogSink } from './log-sink.ts';
 import type { Region, SandboxConfig } from './parts.ts';
 import { openState } from './persistence.ts';
@@ -29,7 +29,7 @@ const INSIDE = { accessKeyId: 'sandbox' };
  * Starts a region from what is stored of it.
  * @throws Error, worded for a user, when its state file is damaged or a part can't take up that state.
  */
-export async function startRegion(name: string, config: SandboxConfig, clock: Clock, faults: VersionFaults): Promise<RunningRegion> {
+export async function startRegion(name: string, config: SandboxConfig, clock: Clock, faults: VersionFaults & ResourceFaults): Promise<RunningRegion> {
   const { state, changed, close } = openState(config.dir, name);
   if (config.freshAccount && Object.keys(state.ecs.clusters).length === 0) state.ecs.serviceRole ??= 'missing';
   // The parts know each other only through the region, so it has to be there before them.
@@ -78,7 +78,7 @@ export async function startRegion(name: string, config: SandboxConfig, clock: Cl
   const targets = makeTargets(region);
   const loadBalancers = makeLoadBalancers(region);
   const scheduler = makeScheduler(region);
-  const stacks = makeStacks(region);
+  const stacks = makeStacks(region, faults);
 
   const closers: Closer[] = [close, faultyTasks.stop];
   const stop = () => closeAll(closers);

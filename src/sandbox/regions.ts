@@ -1,6 +1,6 @@
 /** The regions of a sandbox: those with stored state start with it, others on demand. */
 import type { Clock } from './clock.ts';
-import type { VersionFaults } from './faults/faults.ts';
+import type { ResourceFaults, VersionFaults } from './faults/faults.ts';
 import type { Region, SandboxConfig } from './parts.ts';
 import { storedRegions } from './persistence.ts';
 import { type RunningRegion, startRegion } from './region.ts';
@@ -13,7 +13,7 @@ export interface Regions {
 }
 
 /** Starts the regions that have stored state. When one can't start, those that could are stopped again. */
-export async function startRegions(config: SandboxConfig, clock: Clock, faults: VersionFaults): Promise<Regions> {
+export async function startRegions(config: SandboxConfig, clock: Clock, faults: VersionFaults & ResourceFaults): Promise<Regions> {
   const starting = new Map<string, Promise<Region>>();
   const running: RunningRegion[] = [];
 

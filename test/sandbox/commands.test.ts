@@ -91,11 +91,24 @@ describe('fault orders', () => {
   });
 
   test.each([
+    [['Cluster'], { resource: 'Cluster', on: 'create', stack: '', times: 1 }, /^Creating Cluster, try 1: fails with "This was made to fail .+"\.$/],
+    [['AWS::ECS::Cluster', '--on', 'update', '--times', 'always'], { on: 'update', times: 'always' }, /^Updating AWS::ECS::Cluster, try 1 and all after it: /],
+    [['Cluster', '--on', 'delete', '--stack', 'fleet', '--reason', 'No.', '--nth', '2', '--times', '2'], { nth: 2 }, /^Deleting Cluster of stack fleet, tries 2 to 3: fails with "No\."\.$/],
+  ])('for a resource: %j', async (options, order, sentence) => {
+    const dir = newFolder();
+    const sandbox = await start({ dir });
+    const { code, out } = await type('fault', '--resource', ...options, '--dir', dir);
+    expect([code, out.trimEnd()]).toEqual([0, expect.stringMatching(sentence)]);
+    expect(sandbox.faults.list()).toMatchObject([order]);
+    expect((await type('faults', '--dir', dir)).out).toContain('So far 0 matched, 0 of them hit.');
+  });
+
+  test.each([
     [[], 'Either an operation is needed'],
     [['ModifyRule', '--image', '1.0', '--crash'], 'Either an operation is needed'],
-    [['ModifyRule', '--crash'], '--crash is for the tasks of a version: give its --image.'],
+    [['ModifyRule', '--crash'], '--crash is for the tasks of a version, not for a call.'],
     [['ModifyRule', '--throttle', '--after-requests', '2'], '--after-requests is for the tasks of a version'],
-    [['--image', '1.0', '--cut-after'], '--cut-after is for calls, not for a version.'],
+    [['--image', '1.0', '--cut-after'], '--cut-after is for a call, not for the tasks of a version.'],
     [['--image', '1.0'], 'Exactly one of --crash'],
     [['--image', '1.0', '--crash', '--unhealthy'], 'Exactly one of --crash'],
     [['--image', '1.0', '--crash', '--rate', '5%'], '--rate is for --answer and --slow'],
@@ -105,6 +118,12 @@ describe('fault orders', () => {
     [['--image', '1.0', '--slow', 'much'], '--slow is "much"'],
     [['--image', '1.0', '--crash', '--after', 'soon'], '--after is "soon"'],
     [['--image', '1 0', '--crash'], '"image" is "1 0"'],
+    [['--image', '1.0', '--resource', 'Cluster'], 'Either an operation is needed'],
+    [['--resource', 'Cluster', '--crash'], '--crash is for the tasks of a version, not for a resource of a stack.'],
+    [['ModifyRule', '--throttle', '--stack', 'fleet'], '--stack is for a resource of a stack, not for a call.'],
+    [['--resource', 'Cluster', '--on', 'look'], '--on is "look"'],
+    [['--resource', 'AWS::Nope::Thing'], '"resource" is "AWS::Nope::Thing"'],
+    [['--resource', 'Cluster', '--times', 'twice'], '--times is "twice"'],
   ])('%j is exit 2', async (options, message) => {
     const dir = newFolder();
     const sandbox = await start({ dir });

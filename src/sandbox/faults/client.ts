@@ -2,10 +2,8 @@
 import { resolve } from 'node:path';
 import { FAULTS_PATH } from '../api/fault-orders.ts';
 import { findRunning } from '../run-file.ts';
-import type { OrderedFault, OrderedVersionFault } from './faults.ts';
+import type { AnyOrder, AnyOrdered } from './faults.ts';
 import { InvalidOrder } from './invalid-order.ts';
-import type { FaultOrder } from './order.ts';
-import type { VersionOrder } from './version-order.ts';
 
 /** No sandbox runs in the folder. */
 export class NotRunning extends Error {
@@ -13,15 +11,15 @@ export class NotRunning extends Error {
 }
 
 /** Throws NotRunning, and InvalidOrder for an order that can't be carried out. */
-export async function orderFault(dir: string, order: FaultOrder | VersionOrder): Promise<OrderedFault | OrderedVersionFault> {
+export async function orderFault(dir: string, order: AnyOrder): Promise<AnyOrdered> {
   const response = await ask(dir, { method: 'POST', body: JSON.stringify(order) });
   if (response.status === 400) throw new InvalidOrder((await response.text()).trim());
   return readAnswer(response);
 }
 
 /** In the order in which they were made. Throws NotRunning. */
-export async function listFaults(dir: string): Promise<(OrderedFault | OrderedVersionFault)[]> {
-  const { faults } = await readAnswer<{ faults: (OrderedFault | OrderedVersionFault)[] }>(await ask(dir));
+export async function listFaults(dir: string): Promise<AnyOrdered[]> {
+  const { faults } = await readAnswer<{ faults: AnyOrdered[] }>(await ask(dir));
   return faults;
 }
 

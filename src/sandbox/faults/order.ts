@@ -31,6 +31,8 @@ export interface FaultOrder {
 export interface KnownOperations {
   readonly api: ReadonlySet<string>;
   readonly registry: ReadonlySet<string>;
+  /** Types of resources that stacks can have. */
+  readonly resourceTypes: ReadonlySet<string>;
 }
 
 const MEMBERS = ['operation', 'about', 'nth', 'times', 'fault'];
@@ -65,7 +67,8 @@ function isKnown(operation: string, { api, registry }: KnownOperations): boolean
   return operation === '*' || api.has(operation) || registry.has(operation);
 }
 
-function isCount(value: unknown): value is number {
+/** Whether it is a number that `nth` and `times` can be. */
+export function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 1;
 }
 

@@ -34,6 +34,10 @@ export interface StoredStack {
   outputs: Output[];
   /** Oldest first. */
   events: StoredEvent[];
+  /** Logical ids that going back from an update leaves as they are. */
+  skipped?: string[];
+  /** What was asked for under each client token. */
+  requests?: Record<string, string>;
   /** Refuses to be deleted. */
   isProtected?: boolean;
   /** Oldest first, the executed ones included. */
@@ -83,7 +87,7 @@ export interface StoredResource {
   /** An update of it has begun and not ended well: what it looks like is not known. */
   dirty?: boolean;
   /** What Fn::GetAtt finds. */
-  attributes: Record<string, string>;
+  attributes: Record<string, string | string[]>;
   /** Logical ids that it needs. */
   needs: string[];
   retain: boolean;

@@ -22,6 +22,8 @@ export interface StoredListener {
   /** Without `DefaultActions`: those are the default rule's actions. */
   description: Stored<Omit<Listener, 'DefaultActions'>, 'ListenerArn' | 'LoadBalancerArn' | 'Port' | 'Protocol'>;
   attributes: Record<string, string>;
+  /** ARNs of those beside its default one. */
+  certificates?: string[];
   /** By priority; the default rule is the last one. Rules and their conditions are replaced, never changed in place. */
   rules: StoredRule[];
 }

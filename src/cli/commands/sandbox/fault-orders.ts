@@ -1,6 +1,6 @@
 /** What `sandbox fault` and `sandbox faults` share: the way to the sandbox, and an order in words. */
 import { CanaryError, messageOf, usageError } from '../../../errors.ts';
-import type { OrderedFault, OrderedVersionFault } from '../../../sandbox/faults/faults.ts';
+import type { AnyOrdered, OrderedFault, OrderedResourceFault, OrderedVersionFault } from '../../../sandbox/faults/faults.ts';
 import type { Fault } from '../../../sandbox/faults/order.ts';
 import type { VersionFault } from '../../../sandbox/faults/version-order.ts';
 import { formatDuration } from '../../../settings/duration.ts';
@@ -23,12 +23,13 @@ export async function withSandbox<T>(dir: string, work: (control: Control, dir: 
 }
 
 /** Such as `ModifyRule, call 2: fails with InternalFailure.` and `Tasks of 1.0, after 30s: crash.` */
-export function describeOrder(order: OrderedFault | OrderedVersionFault): string {
+export function describeOrder(order: AnyOrdered): string {
+  if ('resource' in order) return describeResourceOrder(order);
   return 'image' in order ? describeVersionOrder(order) : describeCallOrder(order);
 }
 
 /** What an order has done so far. */
-export function describeHits(order: OrderedFault | OrderedVersionFault): string {
+export function describeHits(order: AnyOrdered): string {
   const { seen, hits } = order;
   return 'image' in order ? `So far ${plural(seen, 'container')}, ${plural(hits, 'hit')}.` : `So far ${seen} matched, ${hits} of them hit.`;
 }
@@ -39,6 +40,12 @@ function describeVersionOrder({ image, fault, afterMs, afterRequests }: OrderedV
     ...(afterRequests > 0 ? [`from request ${afterRequests} of each on`] : []),
   ];
   return `${[`Tasks of ${image}`, ...conditions].join(', ')}: ${describeVersionFault(fault)}.`;
+}
+
+/** Such as `Creating Cluster of stack fleet, try 1: fails with "No more clusters".` */
+function describeResourceOrder({ resource, on, stack, reason, nth, times }: OrderedResourceFault): string {
+  const verb = { create: 'Creating', update: 'Updating', delete: 'Deleting' }[on];
+  return `${verb} ${resource}${stack === '' ? '' : ` of stack ${stack}`}, ${whichOnes('try', 'tries', nth, times)}: fails with "${reason}".`;
 }
 
 function describeVersionFault(fault: VersionFault): string {
@@ -55,12 +62,12 @@ function plural(count: number, word: string): string {
 function describeCallOrder({ operation, about, nth, times, fault }: OrderedFault): string {
   const what = operation === '*' ? 'Every operation' : operation;
   const which = about === '' ? '' : ` about ${about}`;
-  return `${what}${which}, ${whichCalls(nth, times)}: ${describeFault(fault)}.`;
+  return `${what}${which}, ${whichOnes('call', 'calls', nth, times)}: ${describeFault(fault)}.`;
 }
 
-function whichCalls(nth: number, times: number | 'always'): string {
-  if (times === 'always') return `call ${nth} and all after it`;
-  return times === 1 ? `call ${nth}` : `calls ${nth} to ${nth + times - 1}`;
+function whichOnes(one: string, several: string, nth: number, times: number | 'always'): string {
+  if (times === 'always') return `${one} ${nth} and all after it`;
+  return times === 1 ? `${one} ${nth}` : `${several} ${nth} to ${nth + times - 1}`;
 }
 
 function describeFault(fault: Fault): string {

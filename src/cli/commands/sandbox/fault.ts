@@ -1,6 +1,8 @@
-/** `sandbox fault`: makes a call to the local AWS, or a version's tasks in it, go wrong, to rehearse what happens then. */
+/** `sandbox fault`: makes a call to the local AWS, a version's tasks, or a resource of a stack go wrong, to rehearse what happens then. */
 import { usageError } from '../../../errors.ts';
+import type { AnyOrder } from '../../../sandbox/faults/faults.ts';
 import type { Fault, FaultOrder } from '../../../sandbox/faults/order.ts';
+import type { ResourceOrder } from '../../../sandbox/faults/resource-order.ts';
 import type { VersionFault, VersionOrder } from '../../../sandbox/faults/version-order.ts';
 import { parseDuration } from '../../../settings/duration.ts';
 import { type Command, type Values, isSet, option, textOf } from '../../command.ts';
@@ -11,7 +13,7 @@ const MOST = 999_999_999;
 
 export const sandboxFault: Command = {
   name: 'fault',
-  summary: 'make a call to the local AWS, or the tasks of a version, go wrong',
+  summary: 'make a call to the local AWS, the tasks of a version, or a resource of a stack go wrong',
   argument: { name: '[operation]', description: "AWS's name of the call, such as ModifyRule; '*' for every one" },
   options: [
     option('--error <code>', "fail with this error code of AWS's"),
@@ -20,8 +22,8 @@ export const sandboxFault: Command = {
     option('--stale', 'answer a read as it was answered before'),
     option('--cut-before', 'cut the connection before the call takes effect'),
     option('--cut-after', 'cut the connection after the call took effect'),
-    option('--nth <k>', 'the first matching call that is hit, counted from now on (default: 1)'),
-    option('--times <n>', 'how many matching calls in a row are hit, or always (default: 1)'),
+    option('--nth <k>', 'the first matching call, or try to make a resource, that is hit, counted from now on (default: 1)'),
+    option('--times <n>', 'how many of them in a row are hit, or always (default: 1)'),
     option('--about <text>', 'only calls with this text in them, such as an ARN'),
     option('--image <image>', 'instead of a call: the tasks of this version, by tag, repository:tag or digest'),
     option('--crash', 'its tasks crash'),
@@ -31,6 +33,10 @@ export const sandboxFault: Command = {
     option('--rate <percent>', 'only this share of the requests, such as 10% (default: 100%)'),
     option('--after <duration>', 'not before a task runs that long (default: from its start)'),
     option('--after-requests <n>', "from each task's nth request on"),
+    option('--resource <id or type>', 'instead of a call: a resource of a stack, by its logical id or type'),
+    option('--on <work>', 'when it fails: create, update or delete (default: create)'),
+    option('--stack <name>', 'only in this stack'),
+    option('--reason <text>', 'what its service says'),
     dirOption(),
   ],
   examples: [
@@ -38,6 +44,7 @@ export const sandboxFault: Command = {
     "ecs-canary sandbox fault '*' --throttle --times 3",
     'ecs-canary sandbox fault --image 1.0 --crash --after 30s',
     'ecs-canary sandbox fault --image 1.0 --answer 503 --rate 10%',
+    'ecs-canary sandbox fault --resource PublicListener --on update',
   ],
   writes: false,
   local: true,
@@ -49,34 +56,58 @@ export const sandboxFault: Command = {
   },
 };
 
-const OF_CALLS = ['error', 'throttle', 'delay', 'stale', 'cutBefore', 'cutAfter', 'nth', 'times', 'about'];
-const OF_VERSIONS = ['crash', 'unhealthy', 'answer', 'slow', 'rate', 'after', 'afterRequests'];
+/** What each kind of order is for, and the options that it has besides. */
+const KINDS = {
+  call: { what: 'a call', options: ['error', 'throttle', 'delay', 'stale', 'cutBefore', 'cutAfter', 'nth', 'times', 'about'] },
+  image: { what: 'the tasks of a version', options: ['crash', 'unhealthy', 'answer', 'slow', 'rate', 'after', 'afterRequests'] },
+  resource: { what: 'a resource of a stack', options: ['on', 'stack', 'reason', 'nth', 'times'] },
+};
 
-function orderOf(values: Values, operation: string | undefined): FaultOrder | VersionOrder {
-  const image = textOf(values, 'image');
-  if ((operation === undefined) === (image === undefined)) {
-    throw usageError('Either an operation is needed, such as ModifyRule, or the --image of a version.');
+type Kind = keyof typeof KINDS;
+
+function orderOf(values: Values, operation: string | undefined): AnyOrder {
+  const [image, resource] = [textOf(values, 'image'), textOf(values, 'resource')];
+  const [kind, ...others] = ([['call', operation], ['image', image], ['resource', resource]] as const).filter(([, value]) => value !== undefined);
+  if (!kind || others.length > 0) {
+    throw usageError('Either an operation is needed, such as ModifyRule, or the --image of a version, or the --resource of a stack.');
   }
-  const [strange] = (image === undefined ? OF_VERSIONS : OF_CALLS).filter((name) => isGiven(values, name));
-  if (strange !== undefined) {
-    const flag = `--${strange.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-    throw usageError(image === undefined ? `${flag} is for the tasks of a version: give its --image.` : `${flag} is for calls, not for a version.`);
-  }
+  refuseStrange(values, kind[0]);
+  if (resource !== undefined) return { resource, ...resourceFaultOf(values) };
   return image === undefined
-    ? { operation: operation ?? '', ...whichOf(values), fault: faultOf(values) }
+    ? { operation: operation ?? '', ...whichOf(values), about: textOf(values, 'about'), fault: faultOf(values) }
     : { image, fault: versionFaultOf(values), ...beginningOf(values) };
 }
+
+/** Refuses options that belong to another kind of order. */
+function refuseStrange(values: Values, kind: Kind): void {
+  const known = KINDS[kind].options;
+  const others = Object.values(KINDS).filter(({ what }) => what !== KINDS[kind].what);
+  for (const { what, options } of others) {
+    const strange = options.find((name) => !known.includes(name) && isGiven(values, name));
+    if (strange === undefined) continue;
+    const flag = `--${strange.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    throw usageError(`${flag} is for ${what}, not for ${KINDS[kind].what}.`);
+  }
+}
+
+function resourceFaultOf(values: Values): Omit<ResourceOrder, 'resource'> {
+  const on = textOf(values, 'on');
+  const work = RESOURCE_WORK.find((known) => known === on);
+  if (on !== undefined && !work) throw usageError(`--on is "${on}": it should be one of ${RESOURCE_WORK.join(', ')}.`);
+  return { on: work, stack: textOf(values, 'stack'), reason: textOf(values, 'reason'), ...whichOf(values) };
+}
+
+const RESOURCE_WORK = ['create', 'update', 'delete'] as const;
 
 function isGiven(values: Values, name: string): boolean {
   return isSet(values, name) || textOf(values, name) !== undefined;
 }
 
-function whichOf(values: Values): Pick<FaultOrder, 'nth' | 'times' | 'about'> {
+function whichOf(values: Values): Pick<FaultOrder, 'nth' | 'times'> {
   const times = textOf(values, 'times');
   return {
     nth: countOf('--nth', textOf(values, 'nth')),
     times: times === 'always' ? times : countOf('--times', times),
-    about: textOf(values, 'about'),
   };
 }
 

@@ -78,7 +78,7 @@ interface World {
 /** How resources are looked up by their logical ids; undefined for one that the stack does not have. */
 interface ResourceLookup {
   ref(logicalId: string): string | undefined;
-  attribute(logicalId: string, name: string): string | undefined;
+  attribute(logicalId: string, name: string): string | string[] | undefined;
 }
 
 /** Evaluates each resource without knowing the others' ids, and notes which of them it asks for. */

@@ -11,7 +11,7 @@ import type { StackDefinition, StoredChangeSet, StoredStack } from '../../world/
 import { drawBlueprint } from './blueprint.ts';
 import { changeSetsOf, findChangeSet, getChangeSet, isListed } from './change-set-lookup.ts';
 import { findStack, getStack, page } from './lookup.ts';
-import { bodyOf, begin, checkName, checkUpdatable, define } from './requests.ts';
+import { begin, bodyOf, checkName, checkUpdatable, define, isRepeated } from './requests.ts';
 import { invalid } from './section.ts';
 import { setStackStatus } from './site.ts';
 import { shownParameters } from './parameters.ts';
@@ -80,8 +80,8 @@ export const changeSetOperations = {
     const { stack, changeSet } = getChangeSet(region, input);
     const { ClientRequestToken: token, DisableRollback } = input;
     const { id, status, executionStatus, definition } = changeSet;
-    const isExecuted = executionStatus.startsWith('EXECUTE_');
-    if (isExecuted && token !== undefined && token === stack.token) return {};
+    const request = ['ExecuteChangeSet', id];
+    if (isRepeated(stack, token, request)) return {};
     if (status !== 'CREATE_COMPLETE') throw wrongStatus(`ChangeSet [${id}] cannot be executed in its current status of [${status}]`);
     if (executionStatus !== 'AVAILABLE') {
       throw wrongStatus(`ChangeSet [${id}] cannot be executed in its current execution status of [${executionStatus}]`);
@@ -97,8 +97,7 @@ export const changeSetOperations = {
     if (!isFirst) stack.previous = stack.definition;
     stack.definition = definition;
     stack.onFailure = DisableRollback ? 'DO_NOTHING' : (changeSet.onFailure ?? 'ROLLBACK');
-    stack.token = token;
-    begin(region, stack, isFirst ? 'CREATE_IN_PROGRESS' : 'UPDATE_IN_PROGRESS');
+    begin(region, stack, { status: isFirst ? 'CREATE_IN_PROGRESS' : 'UPDATE_IN_PROGRESS', token, request });
     return {};
   },
 

@@ -6,7 +6,7 @@ import type { Blueprint, PlannedResource } from './blueprint.ts';
 import { type ResourceContext, type ResourceKind, tagsOf } from './kind.ts';
 import { kinds } from './kinds.ts';
 import { readSsmParameter } from './parameters.ts';
-import { handled, LEAD_TIME, messageOf, type Site } from './site.ts';
+import { LEAD_TIME, messageOf, type Site } from './site.ts';
 import { invalid, isSection } from './section.ts';
 
 /**
@@ -68,6 +68,12 @@ async function makeTrue(site: Site, planned: PlannedResource, blueprint: Bluepri
     return;
   }
   Object.assign(existing, { needs, retain });
+  if (site.stack.status === 'UPDATE_ROLLBACK_IN_PROGRESS' && site.stack.skipped?.includes(logicalId)) {
+    // From now on it counts as what the template says, whatever it is.
+    Object.assign(existing, { properties, dirty: false });
+    site.resourceBecomes(existing, 'UPDATE_COMPLETE');
+    return;
+  }
   if (existing.status === 'CREATE_IN_PROGRESS') {
     await finish(site, existing, kind, 'CREATE_COMPLETE', checkpoint);
   } else if (kind.replacedBy.some((name) => !isDeepStrictEqual(existing.properties[name], properties[name]))) {
@@ -81,7 +87,7 @@ async function create(site: Site, resource: StoredResource, kind: ResourceKind, 
   site.resourceBecomes(resource, 'CREATE_IN_PROGRESS');
   await checkpoint(LEAD_TIME);
   const properties = await resolveReferences(resource.properties, site);
-  Object.assign(resource, await handled(resource.type, kind.create(properties, contextOf(site, resource))));
+  Object.assign(resource, await site.handled(resource, 'create', () => kind.create(properties, contextOf(site, resource))));
   site.resourceBecomes(resource, 'CREATE_IN_PROGRESS', 'Resource creation Initiated');
   await finish(site, resource, kind, 'CREATE_COMPLETE', checkpoint);
 }
@@ -94,8 +100,8 @@ async function update(
   site.resourceBecomes(resource, 'UPDATE_IN_PROGRESS');
   await checkpoint(LEAD_TIME);
   const properties = await resolveReferences(wanted, site);
-  const { physicalId = '', type } = resource;
-  await handled(type, kind.update(physicalId, properties, before, contextOf(site, resource)));
+  const { physicalId = '' } = resource;
+  await site.handled(resource, 'update', () => kind.update(physicalId, properties, before, contextOf(site, resource)));
   Object.assign(resource, { properties: wanted, dirty: false });
   await checkpoint(LEAD_TIME);
   site.resourceBecomes(resource, 'UPDATE_COMPLETE');
@@ -115,7 +121,7 @@ async function replace(
   site.resourceBecomes(resource, 'UPDATE_IN_PROGRESS', reason);
   await checkpoint(LEAD_TIME);
   const properties = await resolveReferences(wanted, site);
-  const made = await handled(resource.type, kind.create(properties, contextOf(site, resource)));
+  const made = await site.handled(resource, 'update', () => kind.create(properties, contextOf(site, resource)));
   site.stack.replaced.push({ ...resource });
   Object.assign(resource, made, { properties: wanted, dirty: false });
   site.resourceBecomes(resource, 'UPDATE_IN_PROGRESS', 'Resource creation Initiated');
@@ -144,8 +150,8 @@ function kindOf(type: string): ResourceKind {
   throw invalid(`Template format error: Unrecognized resource types: [${type}]`);
 }
 
-function contextOf({ region, stack }: Site, { logicalId }: StoredResource): ResourceContext {
-  return { region, stackName: stack.name, logicalId };
+function contextOf({ region, stack }: Site, { logicalId, properties }: StoredResource): ResourceContext {
+  return { region, stackName: stack.name, logicalId, properties };
 }
 
 function mergeTags(stackTags: readonly Tag[], own: readonly Tag[]): Tag[] {

@@ -75,6 +75,7 @@ export function holds(condition: unknown, scope: Scope): boolean {
 
 function call(name: string, argument: unknown, scope: Scope): unknown {
   const implementation = FUNCTIONS[name];
+  if (name === 'Fn::ImportValue') throw invalid('Template error: Fn::ImportValue is not supported by the sandbox, which has no exports');
   if (!implementation) throw invalid(`Template format error: Unrecognized function ${name}`);
   return implementation(argument, scope);
 }

@@ -25,13 +25,15 @@ export interface ResourceContext {
   readonly region: Region;
   readonly stackName: string;
   readonly logicalId: string;
+  /** Those that it was made with, or got last. */
+  readonly properties: Section;
 }
 
 export interface MadeResource {
   /** What Ref gives. */
   readonly physicalId: string;
   /** What Fn::GetAtt finds. */
-  readonly attributes: Record<string, string>;
+  readonly attributes: Record<string, string | string[]>;
 }
 
 /** The resource's tags: its own beat those of the stack. */

@@ -1,5 +1,6 @@
 /** Load balancers, target groups, listeners and rules as resources of a stack. */
 import { AwsError } from '../../errors.ts';
+import { hexId } from '../../ids.ts';
 import type { Region } from '../../parts.ts';
 import { callWith, type MadeResource, type ResourceKind, shortName, tagChanges, textAt } from './kind.ts';
 import { isSection, type Section } from './section.ts';
@@ -81,6 +82,28 @@ export const listenerKind: ResourceKind = {
   },
   async delete(physicalId, { region }) {
     await gone('ListenerNotFound', call(region, 'DeleteListener', { ListenerArn: physicalId }));
+  },
+};
+
+/** Certificates beside the listener's own one. */
+export const listenerCertificateKind: ResourceKind = {
+  duration: 1_000,
+  replacedBy: ['ListenerArn'],
+  taggable: false,
+  async create(properties, { region, stackName, logicalId }) {
+    await call(region, 'AddListenerCertificates', properties);
+    return { physicalId: `${stackName}-${logicalId}-${hexId(12)}`, attributes: {} };
+  },
+  async update(_physicalId, properties, before, { region }) {
+    const [wanted, old] = [listOf(properties['Certificates']), listOf(before['Certificates'])];
+    const listener = { ListenerArn: properties['ListenerArn'] };
+    const added = wanted.filter((certificate) => !includes(old, certificate));
+    const removed = old.filter((certificate) => !includes(wanted, certificate));
+    if (added.length > 0) await call(region, 'AddListenerCertificates', { ...listener, Certificates: added });
+    if (removed.length > 0) await call(region, 'RemoveListenerCertificates', { ...listener, Certificates: removed });
+  },
+  async delete(_physicalId, { region, properties }) {
+    await gone('ListenerNotFound', call(region, 'RemoveListenerCertificates', properties));
   },
 };
 

@@ -3,7 +3,10 @@
  * known to nobody but their stack.
  */
 import { randomInt } from 'node:crypto';
+import { AwsError } from '../../errors.ts';
 import { hexId } from '../../ids.ts';
+import type { Region } from '../../parts.ts';
+import { networkInterfaces } from '../../world/network-interfaces.ts';
 import { longName, type MadeResource, type ResourceContext, type ResourceKind, textAt } from './kind.ts';
 import type { Section } from './section.ts';
 
@@ -13,20 +16,25 @@ interface Recorded {
   readonly replacedBy: readonly string[];
   readonly nameProperty?: string;
   readonly make: (properties: Section, context: ResourceContext) => MadeResource;
+  /** Why it can't be deleted now, in EC2's words; undefined when it can. */
+  readonly heldBy?: (physicalId: string, region: Region) => string | undefined;
 }
 
 /** A security group rule is replaced whatever changes in it. */
 const EVERY_RULE = ['GroupId', 'IpProtocol', 'FromPort', 'ToPort', 'CidrIp', 'SourceSecurityGroupId', 'DestinationSecurityGroupId'];
 
 export const recordedKinds: Readonly<Record<string, ResourceKind>> = Object.fromEntries(
-  Object.entries(recorded()).map(([type, { make, ...kind }]): [string, ResourceKind] => [
+  Object.entries(recorded()).map(([type, { make, heldBy, ...kind }]): [string, ResourceKind] => [
     type,
     {
       ...kind,
       taggable: false,
       create: (properties, context) => Promise.resolve(make(properties, context)),
       update: () => Promise.resolve(),
-      delete: () => Promise.resolve(),
+      delete: async (physicalId, { region }) => {
+        const problem = heldBy?.(physicalId, region);
+        if (problem !== undefined) throw new AwsError('DependencyViolation', problem);
+      },
     },
   ]),
 );
@@ -53,12 +61,23 @@ function recorded(): Record<string, Recorded> {
         const id = ec2Id('subnet');
         return made(id, { SubnetId: id, ...copied(properties, 'VpcId', 'CidrBlock', 'AvailabilityZone') });
       },
+      heldBy: (id, region) =>
+        networkInterfaces(region).some(({ subnetId }) => subnetId === id)
+          ? `The subnet '${id}' has dependencies and cannot be deleted.`
+          : undefined,
     },
     'AWS::EC2::InternetGateway': { duration: 3_000, replacedBy: [], make: () => identified('igw', 'InternetGatewayId') },
     'AWS::EC2::VPCGatewayAttachment': {
       duration: 2_000,
       replacedBy: ['VpcId'],
       make: (properties) => made(`IGW|${textAt(properties, 'VpcId')}`, { AttachmentType: 'IGW' }),
+      heldBy(physicalId, region) {
+        const vpcId = physicalId.replace('IGW|', '');
+        const subnets = subnetsIn(vpcId, region);
+        return networkInterfaces(region).some(({ subnetId, isPublic }) => isPublic && subnets.has(subnetId))
+          ? `Network ${vpcId} has some mapped public address(es). Please unmap those public address(es) before detaching the gateway.`
+          : undefined;
+      },
     },
     'AWS::EC2::RouteTable': { duration: 2_000, replacedBy: ['VpcId'], make: () => identified('rtb', 'RouteTableId') },
     'AWS::EC2::Route': {
@@ -82,6 +101,8 @@ function recorded(): Record<string, Recorded> {
         const id = ec2Id('sg');
         return made(id, { GroupId: id, Id: id, ...copied(properties, 'VpcId') });
       },
+      heldBy: (id, region) =>
+        networkInterfaces(region).some(({ securityGroups }) => securityGroups.includes(id)) ? `resource ${id} has a dependent object` : undefined,
     },
     'AWS::EC2::SecurityGroupIngress': { duration: 2_000, replacedBy: EVERY_RULE, make: () => identified('sgr', 'Id') },
     'AWS::EC2::SecurityGroupEgress': { duration: 2_000, replacedBy: EVERY_RULE, make: () => identified('sgr', 'Id') },
@@ -103,13 +124,23 @@ function recorded(): Record<string, Recorded> {
     },
     'AWS::EC2::NatGateway': {
       duration: 90_000,
-      replacedBy: ['AllocationId', 'ConnectivityType', 'SubnetId'],
+      replacedBy: ['AllocationId', 'ConnectivityType', 'SubnetId', 'PrivateIpAddress', 'VpcId'],
       make: () => identified('nat', 'NatGatewayId'),
     },
     'AWS::EC2::VPCEndpoint': {
       duration: 60_000,
-      replacedBy: ['ServiceName', 'VpcEndpointType', 'VpcId'],
-      make: () => identified('vpce', 'Id'),
+      replacedBy: ['ServiceName', 'ServiceRegion', 'VpcEndpointType', 'VpcId'],
+      make(properties, { region }) {
+        const id = ec2Id('vpce');
+        const isInterface = textAt(properties, 'VpcEndpointType') === 'Interface';
+        const service = textAt(properties, 'ServiceName').split('.').slice(3).join('.');
+        return made(id, {
+          Id: id,
+          CreationTimestamp: region.clock.now().toISOString(),
+          DnsEntries: isInterface ? [`Z0123456789ABC:${id}-${hexId(8)}.${service}.${region.name}.vpce.amazonaws.com`] : [],
+          NetworkInterfaceIds: isInterface ? [ec2Id('eni')] : [],
+        });
+      },
     },
     'AWS::IAM::Role': {
       duration: 8_000,
@@ -128,6 +159,12 @@ function recorded(): Record<string, Recorded> {
   };
 }
 
+/** Those that stacks have made in the VPC. */
+function subnetsIn(vpcId: string, { state }: Region): ReadonlySet<string | undefined> {
+  const resources = Object.values(state.cloudformation.stacks).flatMap((stack) => Object.values(stack.resources));
+  return new Set(resources.filter(({ attributes }) => attributes['VpcId'] === vpcId).map(({ attributes }) => textAt(attributes, 'SubnetId')));
+}
+
 function ec2Id(prefix: string): string {
   return `${prefix}-0${hexId(16)}`;
 }
@@ -137,7 +174,7 @@ function identified(prefix: string, attribute: string): MadeResource {
   return made(id, { [attribute]: id });
 }
 
-function made(physicalId: string, attributes: Record<string, string>): MadeResource {
+function made(physicalId: string, attributes: MadeResource['attributes']): MadeResource {
   return { physicalId, attributes };
 }
 

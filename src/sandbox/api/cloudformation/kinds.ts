@@ -1,6 +1,6 @@
 /** All types of resources that the sandbox's CloudFormation knows. */
 import type { ResourceKind } from './kind.ts';
-import { listenerKind, listenerRuleKind, loadBalancerKind, targetGroupKind } from './kinds-elbv2.ts';
+import { listenerCertificateKind, listenerKind, listenerRuleKind, loadBalancerKind, targetGroupKind } from './kinds-elbv2.ts';
 import { clusterKind, logGroupKind, repositoryKind } from './kinds-managed.ts';
 import { parameterKind } from './kinds-parameter.ts';
 import { recordedKinds } from './kinds-recorded.ts';
@@ -9,6 +9,7 @@ export const kinds: Readonly<Record<string, ResourceKind>> = {
   'AWS::ECR::Repository': repositoryKind,
   'AWS::ECS::Cluster': clusterKind,
   'AWS::ElasticLoadBalancingV2::Listener': listenerKind,
+  'AWS::ElasticLoadBalancingV2::ListenerCertificate': listenerCertificateKind,
   'AWS::ElasticLoadBalancingV2::ListenerRule': listenerRuleKind,
   'AWS::ElasticLoadBalancingV2::LoadBalancer': loadBalancerKind,
   'AWS::ElasticLoadBalancingV2::TargetGroup': targetGroupKind,

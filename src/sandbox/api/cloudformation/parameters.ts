@@ -50,9 +50,7 @@ export async function resolveParameters(
 /** What Ref gives for a parameter: a list for the list types. */
 export function parameterValue({ ParameterValue, ResolvedValue }: Parameter, type: string): unknown {
   const value = ResolvedValue ?? ParameterValue ?? '';
-  return /^(CommaDelimitedList|List<|AWS::SSM::Parameter::Value<(List<|CommaDelimitedList))/.test(type)
-    ? value.split(',').map((item) => item.trim())
-    : value;
+  return isList(type) ? value.split(',').map((item) => item.trim()) : value;
 }
 
 /**
@@ -95,7 +93,23 @@ function chooseValue(
   return declaration.default;
 }
 
+/** What the ids of AWS-specific types begin with. Whether there is such a thing is not looked at: the sandbox has no EC2. */
+const PREFIXES: Readonly<Record<string, string>> = {
+  'AWS::EC2::VPC::Id': 'vpc-',
+  'AWS::EC2::Subnet::Id': 'subnet-',
+  'AWS::EC2::SecurityGroup::Id': 'sg-',
+  'AWS::EC2::Image::Id': 'ami-',
+};
+
+function checkExists(key: string, value: string, type: string): void {
+  const prefix = PREFIXES[/^List<(.+)>$/.exec(type)?.[1] ?? type];
+  const missing = prefix === undefined ? undefined : value.split(',').find((item) => !item.trim().startsWith(prefix));
+  if (missing === undefined) return;
+  throw invalid(`Parameter validation failed: parameter value ${missing.trim()} for parameter name ${key} does not exist`);
+}
+
 function check(key: string, value: string, declaration: ParameterDeclaration): void {
+  checkExists(key, value, declaration.type);
   const problem = findProblem(value, declaration);
   if (problem === undefined) return;
   const { constraintDescription: own } = declaration;
@@ -103,12 +117,27 @@ function check(key: string, value: string, declaration: ParameterDeclaration): v
 }
 
 function findProblem(value: string, declaration: ParameterDeclaration): string | undefined {
-  const { type, allowedValues, allowedPattern, minLength = 0, maxLength = Infinity } = declaration;
-  if (allowedValues && !allowedValues.includes(value)) return 'must be one of AllowedValues';
-  if (allowedPattern !== undefined && !new RegExp(`^(?:${allowedPattern})$`).test(value)) return `must match pattern ${allowedPattern}`;
+  const { type, minLength = 0, maxLength = Infinity } = declaration;
   if (value.length < minLength) return `must contain at least ${minLength} characters`;
   if (value.length > maxLength) return `must contain at most ${maxLength} characters`;
-  return type === 'Number' ? findNumberProblem(value, declaration) : undefined;
+  // What is said of the values of a list is said of each of them.
+  const items = isList(type) && !type.startsWith('AWS::SSM::') ? value.split(',').map((item) => item.trim()) : [value];
+  for (const item of items) {
+    const problem = findItemProblem(item, declaration);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
+
+function findItemProblem(value: string, declaration: ParameterDeclaration): string | undefined {
+  const { type, allowedValues, allowedPattern } = declaration;
+  if (allowedValues && !allowedValues.includes(value)) return 'must be one of AllowedValues';
+  if (allowedPattern !== undefined && !new RegExp(`^(?:${allowedPattern})$`).test(value)) return `must match pattern ${allowedPattern}`;
+  return type === 'Number' || type === 'List<Number>' ? findNumberProblem(value, declaration) : undefined;
+}
+
+function isList(type: string): boolean {
+  return /^(CommaDelimitedList|List<|AWS::SSM::Parameter::Value<(List<|CommaDelimitedList))/.test(type);
 }
 
 function findNumberProblem(value: string, { minValue = -Infinity, maxValue = Infinity }: ParameterDeclaration): string | undefined {

@@ -1,4 +1,5 @@
 /** What the calls that write have in common: the definition that a request asks for, and the beginning of the work on it. */
+import { createHash } from 'node:crypto';
 import type { Capability, Parameter, StackStatus, Tag } from '@aws-sdk/client-cloudformation';
 import { AwsError } from '../../errors.ts';
 import type { Region } from '../../parts.ts';
@@ -49,10 +50,33 @@ export function checkUpdatable({ id, status }: StoredStack): void {
   if (!UPDATABLE.has(status)) throw invalid(`Stack:${id} is in ${status} state and can not be updated.`);
 }
 
+/**
+ * By its token CloudFormation knows a request whose answer was lost: it is told that it did its work, and does no more.
+ * @param request all that is asked for, as data.
+ * @throws AwsError TokenAlreadyExistsException for another request under a token of this stack's.
+ */
+export function isRepeated({ requests = {} }: StoredStack, token: string | undefined, request: readonly unknown[]): boolean {
+  const known = token === undefined ? undefined : requests[token];
+  if (known === undefined) return false;
+  if (known === digest(request)) return true;
+  throw new AwsError('TokenAlreadyExistsException', `A stack operation with client request token ${token} already exists`);
+}
+
 /** Hands the stack over to its worker. */
-export function begin(
-  region: Region, stack: StoredStack, status: Extract<StackStatus, `${string}_IN_PROGRESS`>, reason = 'User Initiated',
-): void {
-  setStackStatus(region, stack, status, reason);
+export function begin(region: Region, stack: StoredStack, { status, token, request }: Begun): void {
+  stack.token = token;
+  if (token !== undefined) stack.requests = { ...stack.requests, [token]: digest(request) };
+  setStackStatus(region, stack, status, 'User Initiated');
   region.stacks.work(stack);
+}
+
+export interface Begun {
+  readonly status: Extract<StackStatus, `${string}_IN_PROGRESS`>;
+  readonly token: string | undefined;
+  /** As `isRepeated` takes it. */
+  readonly request: readonly unknown[];
+}
+
+function digest(request: readonly unknown[]): string {
+  return createHash('sha256').update(JSON.stringify(request)).digest('hex');
 }

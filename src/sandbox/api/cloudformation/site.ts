@@ -2,6 +2,8 @@
 import type { ResourceStatus, StackStatus } from '@aws-sdk/client-cloudformation';
 import { randomUUID } from 'node:crypto';
 import { AwsError } from '../../errors.ts';
+import type { ResourceFaults } from '../../faults/faults.ts';
+import type { ResourceWork } from '../../faults/resource-order.ts';
 import type { Region } from '../../parts.ts';
 import type { StoredResource, StoredStack } from '../../world/cloudformation-state.ts';
 
@@ -12,12 +14,14 @@ export interface Site {
   pass(awsMs: number): Promise<void>;
   stackBecomes(status: StackStatus, reason?: string): void;
   resourceBecomes(resource: StoredResource, status: ResourceStatus, reason?: string): void;
+  /** Awaits what a service does for a resource, unless a fault was ordered for it; failures are worded as CloudFormation passes them on. */
+  handled<T>(resource: StoredResource, on: ResourceWork, work: () => Promise<T>): Promise<T>;
 }
 
 /** AWS ms from a resource's turn until the call that makes, changes or deletes it. */
 export const LEAD_TIME = 1_000;
 
-export function makeSite(region: Region, stack: StoredStack, pass: Site['pass']): Site {
+export function makeSite(region: Region, stack: StoredStack, faults: ResourceFaults, pass: Site['pass']): Site {
   return {
     region,
     stack,
@@ -40,6 +44,15 @@ export function makeSite(region: Region, stack: StoredStack, pass: Site['pass'])
         ClientRequestToken: stack.token,
       });
       region.changed();
+    },
+    async handled({ logicalId, type }, on, work) {
+      try {
+        const reason = faults.reasonFor({ stack: stack.name, logicalId, type, on });
+        if (reason !== undefined) throw new AwsError('GeneralServiceException', reason);
+        return await work();
+      } catch (error) {
+        throw new Error(handlerMessage(type, error), { cause: error });
+      }
     },
   };
 }
@@ -66,20 +79,17 @@ export function setStackStatus(region: Region, stack: StoredStack, status: Stack
   region.changed();
 }
 
-/** Awaits what a service does for a resource; a failure is worded as CloudFormation passes it on. */
-export async function handled<T>(type: string, work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    throw new Error(handlerMessage(type, error), { cause: error });
-  }
-}
+/** What CloudFormation calls a service's error. */
+const HANDLER_CODES = [
+  [/AlreadyExists|Duplicate/, 'AlreadyExists'],
+  [/^DependencyViolation$/, 'InvalidRequest'],
+] as const;
 
 function handlerMessage(type: string, error: unknown): string {
   const message = messageOf(error);
   const service = type.split('::')[1] ?? type;
   const { status, code } = error instanceof AwsError ? error : { status: 500, code: 'InternalFailure' };
-  const handlerCode = /AlreadyExists|Duplicate/.test(code) ? 'AlreadyExists' : 'GeneralServiceException';
+  const handlerCode = HANDLER_CODES.find(([pattern]) => pattern.test(code))?.[1] ?? 'GeneralServiceException';
   return (
     `Resource handler returned message: "${message} (Service: ${service}, Status Code: ${status}, Request ID: ${randomUUID()})" ` +
     `(RequestToken: ${randomUUID()}, HandlerErrorCode: ${handlerCode})`

@@ -1,7 +1,7 @@
 /** Deletes resources of a stack, each after those that need it. */
 import type { StoredResource } from '../../world/cloudformation-state.ts';
 import { kinds } from './kinds.ts';
-import { handled, LEAD_TIME, messageOf, type Site } from './site.ts';
+import { LEAD_TIME, messageOf, type Site } from './site.ts';
 
 /**
  * Resources that are deleted already are passed over, so work that was interrupted can be begun again. What a resource
@@ -44,11 +44,13 @@ async function removeOne(site: Site, resource: StoredResource): Promise<void> {
     return;
   }
   const kind = kinds[resource.type];
-  if (kind && resource.physicalId !== undefined) {
-    const context = { region: site.region, stackName: site.stack.name, logicalId: resource.logicalId };
+  const { physicalId } = resource;
+  if (kind && physicalId !== undefined) {
+    const { logicalId, properties } = resource;
+    const context = { region: site.region, stackName: site.stack.name, logicalId, properties };
     site.resourceBecomes(resource, 'DELETE_IN_PROGRESS');
     await site.pass(LEAD_TIME);
-    await handled(resource.type, kind.delete(resource.physicalId, context));
+    await site.handled(resource, 'delete', () => kind.delete(physicalId, context));
     await site.pass(kind.duration / 3);
   }
   site.resourceBecomes(resource, 'DELETE_COMPLETE');

@@ -43,6 +43,8 @@ export interface OutputDeclaration {
   readonly exportName: unknown;
 }
 
+const PARAMETER_TYPE = /^(String|Number|CommaDelimitedList|List<(Number|String|AWS::[\w:]+)>|AWS::EC2::[\w:]+|AWS::Route53::HostedZone::Id|AWS::SSM::Parameter::(Name|Value<.+>))$/;
+
 /** Bytes of a template given in the request itself. */
 const MAX_BODY = 51_200;
 const SECTIONS = [
@@ -96,6 +98,7 @@ function declarations<T>(content: Section, name: string, read: (key: string, dec
 function readParameter(key: string, declaration: Section): ParameterDeclaration {
   const { Type: type, AllowedValues: allowed } = declaration;
   if (typeof type !== 'string') throw invalid(`Template format error: Every Parameters object must contain a Type member. (${key})`);
+  if (!PARAMETER_TYPE.test(type)) throw invalid(`Template format error: Unrecognized parameter type: ${type}`);
   const number = (name: string) => (declaration[name] === undefined ? undefined : Number(declaration[name]));
   return {
     type,

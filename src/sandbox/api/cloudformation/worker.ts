@@ -1,5 +1,6 @@
 /** Carries out what a stack's status says is to be done, over AWS time, until the stack is in progress no more. */
 import type { StackStatus } from '@aws-sdk/client-cloudformation';
+import type { ResourceFaults } from '../../faults/faults.ts';
 import type { Lifecycle, Region, Stacks } from '../../parts.ts';
 import type { StoredChangeSet, StoredStack } from '../../world/cloudformation-state.ts';
 import { type Blueprint, drawBlueprint } from './blueprint.ts';
@@ -9,7 +10,7 @@ import { reviewChanges } from './review.ts';
 import { makeSite, messageOf, type Site } from './site.ts';
 import { tearDown } from './teardown.ts';
 
-export function makeStacks(region: Region): Stacks & Lifecycle {
+export function makeStacks(region: Region, faults: ResourceFaults): Stacks & Lifecycle {
   /** Who works on which stack: whoever comes later (a deletion, while the stack is being created) takes over. */
   const workers = new Map<string, symbol>();
   let isRunning = true;
@@ -23,7 +24,7 @@ export function makeStacks(region: Region): Stacks & Lifecycle {
           if (workers.get(stack.id) === me) resolve();
         });
       });
-    const site = makeSite(region, stack, pass);
+    const site = makeSite(region, stack, faults, pass);
     void carryOn(site);
   };
 

@@ -1,7 +1,7 @@
-/** CreateStack, UpdateStack, DeleteStack, and what protects from the last: they check what is asked for and leave the work to the stack's worker. */
+/** Creating, updating and deleting stacks, and what protects from the last: the calls check what is asked for and leave the work to the stack's worker. */
 import { randomUUID } from 'node:crypto';
 import type {
-  CreateStackInput, CreateStackOutput, DeleteStackInput, UpdateStackInput, UpdateStackOutput, UpdateTerminationProtectionInput,
+  ContinueUpdateRollbackInput, CreateStackInput, CreateStackOutput, DeleteStackInput, UpdateStackInput, UpdateStackOutput, UpdateTerminationProtectionInput,
   UpdateTerminationProtectionOutput,
 } from '@aws-sdk/client-cloudformation';
 import { AwsError } from '../../errors.ts';
@@ -11,13 +11,13 @@ import { drawBlueprint } from './blueprint.ts';
 import { changeSetsOf, isListed, makeObsolete } from './change-set-lookup.ts';
 import { checkTypes, isSame } from './changes.ts';
 import { findStack, getStack } from './lookup.ts';
-import { begin, bodyOf, checkName, checkUpdatable, define } from './requests.ts';
+import { begin, bodyOf, checkName, checkUpdatable, define, isRepeated } from './requests.ts';
 import { invalid } from './section.ts';
 
 export const writeOperations = {
   async CreateStack(input: CreateStackInput, region: Region): Promise<CreateStackOutput> {
     const { StackName: name = '', TemplateBody, Parameters = [], Tags = [], Capabilities = [], OnFailure, DisableRollback } = input;
-    const { EnableTerminationProtection } = input;
+    const { EnableTerminationProtection, ClientRequestToken: token } = input;
     checkName(name, 'stackName');
     const definition = await define(
       { text: bodyOf(TemplateBody), given: Parameters, previous: [], tags: Tags, capabilities: Capabilities },
@@ -25,7 +25,9 @@ export const writeOperations = {
     );
     // After the last wait for anything: between this check and the entry nobody else gets in.
     const existing = findStack(region, name);
-    if (existing && isRepeated(existing, input)) return { StackId: existing.id };
+    const onFailure = DisableRollback ? 'DO_NOTHING' : (OnFailure ?? 'ROLLBACK');
+    const request = ['CreateStack', definition, onFailure];
+    if (existing && isRepeated(existing, token, request)) return { StackId: existing.id };
     const reviewed = existing?.status === 'REVIEW_IN_PROGRESS' ? existing : undefined;
     if (existing && !reviewed) throw new AwsError('AlreadyExistsException', `Stack [${name}] already exists`);
     const id = reviewed?.id ?? region.arn('cloudformation', `stack/${name}/${randomUUID()}`);
@@ -36,9 +38,8 @@ export const writeOperations = {
       status: 'CREATE_IN_PROGRESS',
       createdAt: reviewed?.createdAt ?? region.clock.now(),
       definition,
-      onFailure: DisableRollback ? 'DO_NOTHING' : (OnFailure ?? 'ROLLBACK'),
+      onFailure,
       retained: [],
-      token: input.ClientRequestToken,
       resources: {},
       replaced: [],
       outputs: [],
@@ -48,12 +49,13 @@ export const writeOperations = {
     };
     makeObsolete(stack);
     region.state.cloudformation.stacks[id] = stack;
-    begin(region, stack, 'CREATE_IN_PROGRESS');
+    begin(region, stack, { status: 'CREATE_IN_PROGRESS', token, request });
     return { StackId: id };
   },
 
   async UpdateStack(input: UpdateStackInput, region: Region): Promise<UpdateStackOutput> {
     const { StackName: name = '', TemplateBody, UsePreviousTemplate, Parameters = [], Tags, Capabilities = [] } = input;
+    const { ClientRequestToken: token } = input;
     const missing = `Stack [${name}] does not exist`;
     const before = getStack(region, name, missing).definition;
     const text = UsePreviousTemplate ? before.template : bodyOf(TemplateBody);
@@ -62,7 +64,8 @@ export const writeOperations = {
       region,
     );
     const stack = getStack(region, name, missing);
-    if (isRepeated(stack, input)) return { StackId: stack.id };
+    const request = ['UpdateStack', definition];
+    if (isRepeated(stack, token, request)) return { StackId: stack.id };
     checkUpdatable(stack);
     const draw = (drawn: StackDefinition) => ({ definition: drawn, blueprint: drawBlueprint(drawn, stack, region) });
     const [old, wanted] = [draw(stack.definition), draw(definition)];
@@ -71,26 +74,41 @@ export const writeOperations = {
     makeObsolete(stack);
     stack.previous = stack.definition;
     stack.definition = definition;
-    stack.token = input.ClientRequestToken;
-    begin(region, stack, 'UPDATE_IN_PROGRESS');
+    begin(region, stack, { status: 'UPDATE_IN_PROGRESS', token, request });
     return { StackId: stack.id };
   },
 
   DeleteStack(input: DeleteStackInput, region: Region): object {
     const stack = findStack(region, input.StackName ?? '');
+    const { RetainResources = [], ClientRequestToken: token } = input;
+    const request = ['DeleteStack', RetainResources];
+    if (stack && isRepeated(stack, token, request)) return {};
     if (!stack || (stack.status.startsWith('DELETE_') && stack.status !== 'DELETE_FAILED')) return {};
     if (stack.isProtected) throw invalid(`Stack [${stack.name}] cannot be deleted while TerminationProtection is enabled`);
     if (stack.status.endsWith('_IN_PROGRESS') && !DELETABLE_IN_PROGRESS.has(stack.status)) {
       throw invalid(`Stack [${stack.name}] cannot be deleted while in status ${stack.status}`);
     }
-    const { RetainResources = [] } = input;
     if (RetainResources.length > 0 && stack.status !== 'DELETE_FAILED') {
       throw invalid(`Invalid operation on stack [${stack.id}]. RetainResources can only be specified for stacks in DELETE_FAILED state`);
     }
     stack.retained = RetainResources;
-    stack.token = input.ClientRequestToken;
     stack.changeSets = changeSetsOf(stack).filter((changeSet) => !isListed(changeSet));
-    begin(region, stack, 'DELETE_IN_PROGRESS');
+    begin(region, stack, { status: 'DELETE_IN_PROGRESS', token, request });
+    return {};
+  },
+
+  ContinueUpdateRollback(input: ContinueUpdateRollbackInput, region: Region): object {
+    const { StackName: name = '', ResourcesToSkip: skipped = [], ClientRequestToken: token } = input;
+    const stack = getStack(region, name, `Stack [${name}] does not exist`);
+    const request = ['ContinueUpdateRollback', skipped];
+    if (isRepeated(stack, token, request)) return {};
+    if (stack.status !== 'UPDATE_ROLLBACK_FAILED') {
+      throw invalid(`Stack:${stack.id} is in ${stack.status} state and can not continue its rollback.`);
+    }
+    const strange = skipped.filter((id) => stack.resources[id]?.status !== 'UPDATE_FAILED');
+    if (strange.length > 0) throw invalid(`Resources [${strange.join(', ')}] are not in UPDATE_FAILED state and can not be skipped.`);
+    stack.skipped = skipped;
+    begin(region, stack, { status: 'UPDATE_ROLLBACK_IN_PROGRESS', token, request });
     return {};
   },
 
@@ -107,8 +125,3 @@ export const writeOperations = {
 };
 
 const DELETABLE_IN_PROGRESS: ReadonlySet<string> = new Set(['CREATE_IN_PROGRESS', 'REVIEW_IN_PROGRESS']);
-
-/** By its token CloudFormation knows a request whose answer was lost: it is told that it did its work, and does no more. */
-function isRepeated({ token }: StoredStack, { ClientRequestToken }: CreateStackInput | UpdateStackInput): boolean {
-  return ClientRequestToken !== undefined && ClientRequestToken === token;
-}

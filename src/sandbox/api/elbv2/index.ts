@@ -1,5 +1,6 @@
 /** Elastic Load Balancing (ELBv2), as far as application load balancers go. */
 import type { Operations } from '../service.ts';
+import { certificateOperations } from './certificates.ts';
 import { limitOperations } from './limits.ts';
 import { listenerOperations } from './listeners.ts';
 import { loadBalancerOperations } from './load-balancers.ts';
@@ -11,6 +12,7 @@ import { targetOperations } from './targets.ts';
 export const operations = {
   ...loadBalancerOperations,
   ...listenerOperations,
+  ...certificateOperations,
   ...ruleOperations,
   ...targetGroupOperations,
   ...targetOperations,

@@ -6,8 +6,6 @@ import type {
   DeleteListenerInput,
   DescribeListenerAttributesInput,
   DescribeListenerAttributesOutput,
-  DescribeListenerCertificatesInput,
-  DescribeListenerCertificatesOutput,
   DescribeListenersInput,
   DescribeListenersOutput,
   Listener,
@@ -86,12 +84,6 @@ export const listenerOperations = {
     listener.attributes = changedAttributes('Listener', LISTENER_ATTRIBUTES, listener.attributes, input.Attributes ?? []);
     region.changed();
     return { Attributes: listedAttributes(listener.attributes) };
-  },
-
-  DescribeListenerCertificates(input: DescribeListenerCertificatesInput, region: Region): DescribeListenerCertificatesOutput {
-    const { Certificates = [] } = findListener(region, input.ListenerArn).description;
-    const { items, ...rest } = page(region, Certificates, input);
-    return { Certificates: items.map((certificate) => ({ ...certificate, IsDefault: true })), ...rest };
   },
 } satisfies Operations;
 
