@@ -1,14 +1,12 @@
 /** `build-infra`: stacks, then the listener rules that the CLI makes itself. */
 import { randomUUID } from 'node:crypto';
-import { isAws } from '../aws/connect.ts';
 import { isRoleTooNew, NEW_ROLE } from '../aws/ecs.ts';
-import type { NewRule } from '../aws/elbv2.ts';
-import { holdsExactly } from '../release/observe.ts';
 import type { Wait } from '../time.ts';
 import { endpointsOf, type Endpoints } from './describe-infra.ts';
+import { tellLeftOver } from './left-over.ts';
 import { observeInfra } from './observe-infra.ts';
+import { makeRule } from './make-rule.ts';
 import { describeStep, type InfraStep, planInfra as plan } from './plan-infra.ts';
-import { sameConditions } from './rules.ts';
 import type { InfraSession } from './session.ts';
 import { awaitStack, type Followed, followStack } from './stack-operation.ts';
 
@@ -19,7 +17,9 @@ export interface Built extends Endpoints {
 
 /** What `buildInfra` would do, one line for each step. Makes no write call. */
 export async function planInfra(session: InfraSession): Promise<string[]> {
-  return plan(await observeInfra(session), session.settings).map(describeStep);
+  const state = await observeInfra(session);
+  tellLeftOver(state, session);
+  return plan(state, session.settings).map(describeStep);
 }
 
 /**
@@ -36,7 +36,10 @@ export async function buildInfra(session: InfraSession): Promise<Built> {
   for (;;) {
     const state = await observeInfra(session);
     const step = plan(state, session.settings).find((next) => !taken.has(describeStep(next)));
-    if (!step) return { ...endpointsOf(state.base), changed };
+    if (!step) {
+      tellLeftOver(state, session);
+      return { ...endpointsOf(state.base), changed };
+    }
     if (step.do === 'update-stack' || step.do === 'create-rule') taken.add(describeStep(step));
     try {
       if (await apply(step, session, wait)) changed = true;
@@ -53,7 +56,7 @@ const UNTOUCHED = 'where they were before; no listener rule was changed.';
 
 /** Returns whether something was changed. */
 async function apply(step: InfraStep, session: InfraSession, wait: Wait): Promise<boolean> {
-  const { stacks, loadBalancing } = session.aws;
+  const { stacks } = session.aws;
   // Whoever was interrupted begins nothing more.
   wait.signal.throwIfAborted();
   const text = describeStep(step);
@@ -77,23 +80,7 @@ async function apply(step: InfraStep, session: InfraSession, wait: Wait): Promis
       await awaitStack(step.stack, session, wait);
       return false;
     case 'create-rule':
-      try {
-        await loadBalancing.createRule(step.rule);
-      } catch (error) {
-        // The SDK repeats a call whose answer was lost, and its own rule stands in the way then.
-        if (!isAws(error, 'PriorityInUseException') || !(await isMade(step.rule, session))) throw error;
-      }
+      await makeRule(step.rule, session);
       return true;
   }
-}
-
-async function isMade({ listenerArn, priority, conditions, groups }: NewRule, { aws }: InfraSession): Promise<boolean> {
-  const [blue, green] = groups;
-  const rules = await aws.loadBalancing.rules([listenerArn]);
-  return rules.some(
-    (rule) =>
-      rule.priority === String(priority) &&
-      sameConditions(rule.conditions, conditions) &&
-      holdsExactly(rule, { primary: blue?.arn ?? '', canary: green?.arn ?? '' }),
-  );
 }

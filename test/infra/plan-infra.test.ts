@@ -25,6 +25,8 @@ function built(settings: Settings, status = 'CREATE_COMPLETE'): InfraState {
     base: { ...base, ...shared, outputs: { VpcId: 'vpc-1', PublicListenerArn: 'listener' } },
     services: new Map([['server', { ...service, ...shared, outputs: { BlueTargetGroupArn: 'blue', GreenTargetGroupArn: 'green' } }]]),
     rules: [ruleOf(['/*'], pairWith(0, 100))],
+    owners: new Map(),
+    leftOver: [],
   };
 }
 
@@ -47,7 +49,7 @@ test('a service whose pair stands behind one load balancer can not move to the o
 
 test('two services with the same condition on one listener are a usage error', () => {
   const twins = { SERVICES: 'web,store', SERVICE_NAME: 'web', STORE_EXPOSE: 'public' };
-  const empty: InfraState = { base: undefined, services: new Map(), rules: [] };
+  const empty: InfraState = { base: undefined, services: new Map(), rules: [], owners: new Map(), leftOver: [] };
   expect(() => plan(empty, settingsWith(twins))).toThrow(expect.objectContaining({ exitCode: 2, message: expect.stringContaining('web and store') }));
   expect(() => plan(empty, settingsWith({ ...twins, WEB_HOST_HEADER: 'a.example', STORE_HOST_HEADER: 'A.example' }))).toThrow(/both public/);
   expect(plan(empty, settingsWith({ ...twins, STORE_PATH_PATTERN: '/store/*' }))).toHaveLength(5);
