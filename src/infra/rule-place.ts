@@ -34,7 +34,7 @@ export function placeOf(conditions: readonly RuleMatch[], rules: readonly Listen
   const numbered = rules.filter(({ isDefault }) => !isDefault);
   const touched = numbered.filter((rule) => !isOurs(rule) && !isSibling(rule) && overlap(rule.conditions, conditions));
   const last = touched.toSorted((one, other) => Number(one.priority) - Number(other.priority)).at(-1);
-  let priority = Math.max(LAST_BAND - specificity(conditions) * BAND, Number(last?.priority ?? 0) + 1);
+  let priority = Math.max(LAST_BAND - specificity(conditions), Number(last?.priority ?? 0) + 1);
   const taken = new Set(numbered.map((rule) => rule.priority));
   while (taken.has(String(priority))) priority += 1;
   if (last && priority > LAST_PRIORITY) return { full: last };
@@ -42,10 +42,12 @@ export function placeOf(conditions: readonly RuleMatch[], rules: readonly Listen
   return behind ? { behind } : { priority };
 }
 
+/** Of patterns with as many characters the one without a star takes less. */
 function specificity(conditions: readonly RuleMatch[]): number {
   const host = valuesOf(conditions, 'host-header')[0];
   const path = valuesOf(conditions, 'path-pattern')[0] ?? '';
-  return literals(path) + (host === undefined ? 0 : LONGEST_PATTERN + literals(host));
+  const characters = literals(path) + (host === undefined ? 0 : LONGEST_PATTERN + literals(host));
+  return characters * BAND + (path.includes('*') ? 0 : BAND / 2) + (host === undefined || host.includes('*') ? 0 : BAND / 4);
 }
 
 /** Characters of a pattern that are no wildcards. */

@@ -55,7 +55,9 @@ test.each<[string, Given, Record<string, string>]>([
 });
 
 test('other services of the project make way, whatever was there first', () => {
-  expect(made({ PATH_PATTERN: '/shop/*' }, [rule({ arn: 'ours', path: '/*', priority: 39_900 })])?.priority).toBe(39_400);
+  const ours = (path: string, priority: number) => [rule({ arn: 'ours', path, priority })];
+  expect(made({ PATH_PATTERN: '/shop/*' }, ours('/*', 39_900))?.priority).toBe(39_400);
+  expect(made({ PATH_PATTERN: '/shop' }, ours('/shop*', 39_500))?.priority).toBe(39_450);
 });
 
 test('weights that disagree are nothing to join: the rules are named, and nothing is made', () => {
