@@ -72,9 +72,9 @@ export interface NewRule {
 export interface LoadBalancing {
   /** Target groups that exist among the ones asked for. */
   targetGroups(arns: readonly string[]): Promise<TargetGroup[]>;
-  /** ARNs of all listeners of a load balancer. */
+  /** ARNs of all listeners of a load balancer; none where it does not exist. */
   listeners(loadBalancerArn: string): Promise<string[]>;
-  /** All rules of the listeners, the default ones included. */
+  /** All rules of the listeners that exist, the default ones included. */
   rules(listenerArns: readonly string[]): Promise<ListenerRule[]>;
   /** Those of the rules that still exist, as they are now. */
   freshRules(arns: readonly string[]): Promise<ListenerRule[]>;
@@ -114,14 +114,17 @@ export function loadBalancing(caller: Caller): LoadBalancing {
 
     async listeners(loadBalancerArn) {
       const { sdk, client } = await connect();
-      return allPages(async (Marker) => {
-        const answer = await client.send(new sdk.DescribeListenersCommand({ LoadBalancerArn: loadBalancerArn, Marker }));
-        return [(answer.Listeners ?? []).flatMap((listener) => listener.ListenerArn ?? []), answer.NextMarker];
-      });
+      return unlessGone('LoadBalancerNotFoundException', () =>
+        allPages(async (Marker) => {
+          const answer = await client.send(new sdk.DescribeListenersCommand({ LoadBalancerArn: loadBalancerArn, Marker }));
+          return [(answer.Listeners ?? []).flatMap((listener) => listener.ListenerArn ?? []), answer.NextMarker];
+        }),
+      );
     },
 
     async rules(listenerArns) {
-      const perListener = await Promise.all(listenerArns.map((ListenerArn) => allPages((Marker) => rulePage({ ListenerArn, Marker }))));
+      const rulesOf = (ListenerArn: string) => unlessGone('ListenerNotFoundException', () => allPages((Marker) => rulePage({ ListenerArn, Marker })));
+      const perListener = await Promise.all(listenerArns.map(rulesOf));
       return perListener.flat();
     },
 
@@ -221,6 +224,16 @@ export function loadBalancing(caller: Caller): LoadBalancing {
     } else {
       await client.send(alsoSending(new sdk.ModifyRuleCommand({ RuleArn: arn, Actions: actions }), 'Actions', unknown));
     }
+  }
+}
+
+/** Nothing where AWS says that what is asked about is not there. */
+async function unlessGone<T>(notFound: string, list: () => Promise<T[]>): Promise<T[]> {
+  try {
+    return await list();
+  } catch (error) {
+    if (isAws(error, notFound)) return [];
+    throw error;
   }
 }
 

@@ -1,19 +1,19 @@
 /** `build-infra`: stacks, then the listener rules that the CLI makes itself. */
-import { isAws } from '../aws/connect.ts';
+import { isOvertaken } from '../aws/cloudformation.ts';
 import { isRoleTooNew, NEW_ROLE } from '../aws/ecs.ts';
-import type { NewRule } from '../aws/elbv2.ts';
 import { CanaryError, usageError } from '../errors.ts';
-import { holdsExactly } from '../release/observe.ts';
 import type { Wait } from '../time.ts';
-import { discardChangeSet } from './change-set.ts';
+import { discardChangeSet, lookAt } from './change-set.ts';
+import { askingOnce, type Consent, type StackUpdate } from './consent.ts';
 import { endpointsOf, type Endpoints } from './describe-infra.ts';
+import { tellLeftOver } from './left-over.ts';
 import { observeInfra } from './observe-infra.ts';
+import { makeRule } from './make-rule.ts';
 import { newOperation } from './operation-name.ts';
-import { describeStep, explainStep, type InfraStep, planInfra as plan } from './plan-infra.ts';
-import { sameConditions } from './rules.ts';
+import { describeStep, explainStep, type InfraStep, isForeseeable, planInfra as plan } from './plan-infra.ts';
 import type { InfraSession } from './session.ts';
 import { awaitStack, type Followed, followStack } from './stack-operation.ts';
-import { type Consent, updateStack } from './update-stack.ts';
+import { updateStack } from './update-stack.ts';
 
 export interface Built extends Endpoints {
   /** False when everything was as the settings say already. */
@@ -22,17 +22,21 @@ export interface Built extends Endpoints {
 
 /** What `buildInfra` would do, a text for each step, with what makes it needed. Makes no write call. */
 export async function planInfra(session: InfraSession): Promise<string[]> {
-  return plan(await observeInfra(session), session.settings).map(explainStep);
+  const state = await observeInfra(session);
+  tellLeftOver(state, session);
+  return plan(state, session.settings).map(explainStep);
 }
 
 /**
  * Makes or updates the base, each service's part and each service's listener rule; a run that was interrupted is carried on.
- * @param consent asked before an update that replaces or removes something; without it none is made.
- * @throws CanaryError `stack-failed` with CloudFormation's first real cause; `timeout`; what `consent` throws; what
+ * @param ask for consent to what an update replaces or removes, before anything is changed; without it none is made.
+ * @throws CanaryError `stack-failed` with CloudFormation's first real cause; `timeout`; what `ask` throws; what
  *   `planInfra` refuses, before anything is changed.
  */
-export async function buildInfra(session: InfraSession, consent: Consent = refuse): Promise<Built> {
+export async function buildInfra(session: InfraSession, ask: Consent = refuse): Promise<Built> {
   const wait = session.wait();
+  const consent = askingOnce(ask);
+  let isFirst = true;
   // What AWS does not read back to the letter, or at once, must not be done a second time.
   const taken = new Set<string>();
   let changed = false;
@@ -40,8 +44,13 @@ export async function buildInfra(session: InfraSession, consent: Consent = refus
   let roleDeadline: number | undefined;
   for (;;) {
     const state = await observeInfra(session);
-    const step = plan(state, session.settings).find((next) => !taken.has(describeStep(next)));
-    if (!step) return { ...endpointsOf(state.base), changed };
+    const [step, ...later] = plan(state, session.settings).filter((next) => !taken.has(describeStep(next)));
+    if (!step) {
+      tellLeftOver(state, session);
+      return { ...endpointsOf(state.base), changed };
+    }
+    if (isFirst && later.length > 0) await askAhead([step, ...later], session, wait, consent);
+    isFirst = false;
     try {
       const outcome = await apply(step, session, wait, consent);
       if (outcome === 'changed') changed = true;
@@ -76,14 +85,33 @@ function outrun(step: InfraStep): CanaryError {
   });
 }
 
-function refuse(stack: string): never {
-  throw usageError(`The update of stack ${stack} would replace or remove something.`, 'ecs-canary build-infra --yes');
+function refuse(updates: readonly StackUpdate[]): never {
+  const stacks = updates.map(({ stack }) => stack).join(' and ');
+  throw usageError(`The update of ${stacks} would replace or remove something.`, 'ecs-canary build-infra --yes');
+}
+
+/** Who says no must find everything as it was: later updates are asked about before the first step, as far as they are known. */
+async function askAhead(steps: readonly InfraStep[], session: InfraSession, wait: Wait, consent: Consent): Promise<void> {
+  const requests = steps.flatMap((step) => (step.do === 'update-stack' && isForeseeable(step.request) ? [step.request] : []));
+  // What stands first anyway asks by itself.
+  if (requests.length === 0 || (requests.length === 1 && steps[0]?.do === 'update-stack')) return;
+  const updates: StackUpdate[] = [];
+  for (const request of requests) {
+    session.progress({ type: 'waiting', text: `Ask CloudFormation what would change in stack ${request.name}` });
+    try {
+      updates.push({ stack: request.name, changes: (await lookAt({ request, type: 'UPDATE' }, session, wait)) ?? [] });
+    } catch (error) {
+      // Somebody else is at work on that stack: it is asked about when its turn comes.
+      if (!isOvertaken(error)) throw error;
+    }
+  }
+  await consent(updates);
 }
 
 type Outcome = 'changed' | 'unchanged' | 'overtaken';
 
 async function apply(step: InfraStep, session: InfraSession, wait: Wait, consent: Consent): Promise<Outcome> {
-  const { stacks, loadBalancing } = session.aws;
+  const { stacks } = session.aws;
   // Whoever was interrupted begins nothing more.
   wait.signal.throwIfAborted();
   const text = describeStep(step);
@@ -124,23 +152,7 @@ async function apply(step: InfraStep, session: InfraSession, wait: Wait, consent
       await awaitStack(step.stack, session, wait);
       return 'unchanged';
     case 'create-rule':
-      try {
-        await loadBalancing.createRule(step.rule);
-      } catch (error) {
-        // The SDK repeats a call whose answer was lost, and its own rule stands in the way then.
-        if (!isAws(error, 'PriorityInUseException') || !(await isMade(step.rule, session))) throw error;
-      }
+      await makeRule(step.rule, session);
       return 'changed';
   }
-}
-
-async function isMade({ listenerArn, priority, conditions, groups }: NewRule, { aws }: InfraSession): Promise<boolean> {
-  const [blue, green] = groups;
-  const rules = await aws.loadBalancing.rules([listenerArn]);
-  return rules.some(
-    (rule) =>
-      rule.priority === String(priority) &&
-      sameConditions(rule.conditions, conditions) &&
-      holdsExactly(rule, { primary: blue?.arn ?? '', canary: green?.arn ?? '' }),
-  );
 }

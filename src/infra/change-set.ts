@@ -3,8 +3,9 @@ import { type ChangeSet, isOvertaken, type ResourceChange, type StackRequest } f
 import { isAws } from '../aws/connect.ts';
 import { CanaryError, UNCHANGED } from '../errors.ts';
 import { poll, type Wait } from '../time.ts';
-import { newOperation } from './operation-name.ts';
+import { newLook, newOperation } from './operation-name.ts';
 import type { InfraSession } from './session.ts';
+import { inWords, type StackChange } from './stack-changes.ts';
 import { awaitStack } from './stack-operation.ts';
 
 export interface Asked {
@@ -48,6 +49,13 @@ export async function findChanges({ request, type, operation }: Asked, session: 
     await discard().catch(() => undefined);
     throw error;
   }
+}
+
+/** What would change, by a change set that is only looked at; undefined where nothing is to be done. Throws as `findChanges`. */
+export async function lookAt({ request, type }: Omit<Asked, 'operation'>, session: Pick<InfraSession, 'aws'>, wait: Wait): Promise<StackChange[] | undefined> {
+  const { changes, discard } = await findChanges({ request, type, operation: newLook() }, session, wait);
+  await discard();
+  return changes && inWords(changes);
 }
 
 /** Deletes a change set of which nothing is known but that it is not wanted. */

@@ -1,7 +1,11 @@
 /** Reads from AWS what there is of a project's infrastructure. */
 import type { Stack } from '../aws/cloudformation.ts';
 import type { ListenerRule } from '../aws/elbv2.ts';
-import type { InfraSession } from './session.ts';
+import { loadBalancerOf, type Pair } from '../release/model.ts';
+import { readLog } from '../release/log.ts';
+import { holdsExactly } from '../release/observe.ts';
+import type { ServiceSettings } from '../settings/settings.ts';
+import { type InfraSession, PROJECT_TAG, SERVICE_TAG } from './session.ts';
 import { baseName, serviceStackName } from './stack-requests.ts';
 
 /** A stack with the text that it was made from. */
@@ -16,8 +20,12 @@ export interface InfraState {
   readonly base: KnownStack | undefined;
   /** By service name. */
   readonly services: ReadonlyMap<string, KnownStack>;
-  /** All rules of the base's listeners, and of those that are used instead. */
+  /** All rules of the base's load balancers, and of the one that is used instead. */
   readonly rules: readonly ListenerRule[];
+  /** By service name: the target group that owns production by the release log, of pairs that no rule carries. */
+  readonly owners: ReadonlyMap<string, string>;
+  /** Parts of services that were built and are not in the settings any more. */
+  readonly leftOver: readonly Stack[];
 }
 
 export async function observeInfra({ aws, settings }: Pick<InfraSession, 'aws' | 'settings'>): Promise<InfraState> {
@@ -32,11 +40,39 @@ export async function observeInfra({ aws, settings }: Pick<InfraSession, 'aws' |
     known(baseName(settings)),
     ...settings.services.map(({ name }) => known(serviceStackName(settings, name))),
   ]);
+  const rules = await rulesAround(aws, [...listenersOf(base), ...(settings.existing.listenerArns ?? [])]);
+  const owner = async (service: ServiceSettings, index: number): Promise<[string, string][]> => {
+    const pair = pairOf(service, services[index]);
+    if (!pair || rules.some((rule) => holdsExactly(rule, pair))) return [];
+    const newest = (await readLog(aws.parameters, pair)).at(-1);
+    return newest ? [[service.name, newest.primary]] : [];
+  };
+  const all = await aws.stacks.all();
   return {
     base,
     services: new Map(settings.services.flatMap(({ name }, index) => (services[index] ? [[name, services[index]]] : []))),
-    rules: await aws.loadBalancing.rules([...listenersOf(base), ...(settings.existing.listenerArns ?? [])]),
+    rules,
+    owners: new Map((await Promise.all(settings.services.map(owner))).flat()),
+    leftOver: all.filter(({ tags }) => tags[PROJECT_TAG] === settings.project && isDropped(tags[SERVICE_TAG], settings.services)),
   };
+}
+
+function isDropped(service: string | undefined, services: readonly ServiceSettings[]): boolean {
+  return service !== undefined && !services.some(({ name }) => name === service);
+}
+
+/** A service's two target groups; undefined as long as they are not made. */
+export function pairOf({ targetGroups }: Pick<ServiceSettings, 'targetGroups'>, part: Stack | undefined): Pair | undefined {
+  const { BlueTargetGroupArn, GreenTargetGroupArn } = part?.outputs ?? {};
+  const [primary, canary] = [targetGroups?.blue ?? BlueTargetGroupArn, targetGroups?.green ?? GreenTargetGroupArn];
+  return primary === undefined || canary === undefined ? undefined : { primary, canary };
+}
+
+/** All rules of the load balancers that the listeners belong to: quotas and pairs are a load balancer's, not a listener's. */
+export async function rulesAround({ loadBalancing }: Pick<InfraSession['aws'], 'loadBalancing'>, listenerArns: readonly string[]): Promise<ListenerRule[]> {
+  const balancers = new Set(listenerArns.map((listenerArn) => loadBalancerOf({ listenerArn })));
+  const found = await Promise.all([...balancers].map((arn) => loadBalancing.listeners(arn)));
+  return loadBalancing.rules([...new Set([...listenerArns, ...found.flat()])]);
 }
 
 /** ARNs of the listeners that a base stack has. */

@@ -4,9 +4,10 @@ import type { ListenerRule, NewRule } from '../aws/elbv2.ts';
 import { CanaryError, UNCHANGED } from '../errors.ts';
 import { difference } from './difference.ts';
 import { isOurs } from './operation-name.ts';
-import type { ServiceSettings, Settings } from '../settings/settings.ts';
+import type { Settings } from '../settings/settings.ts';
 import type { InfraState, KnownStack } from './observe-infra.ts';
-import { missingRule, refuseClashes, type ServiceRoute, wordsOf } from './rules.ts';
+import { missingRule, refuseClashes, wordsOf } from './rules.ts';
+import { NOT_MADE, routesOf } from './service-routes.ts';
 import { PROJECT_TAG } from './session.ts';
 import { baseName, baseRequest, needsBase, serviceRequest } from './stack-requests.ts';
 
@@ -33,10 +34,12 @@ export function planInfra(state: InfraState, settings: Settings): InfraStep[] {
   refuseClashes(settings);
   const rules: ListenerRule[] = [...state.rules];
   const newRules = settings.services.flatMap((service): InfraStep[] => {
-    const rule = missingRule(settings, routeOf(service, state, settings), rules);
-    if (!rule) return [];
-    rules.push(foreseen(rule));
-    return [{ do: 'create-rule', service: service.name, rule }];
+    return routesOf(service, state, settings).flatMap((route): InfraStep[] => {
+      const rule = missingRule(settings, route, rules);
+      if (!rule) return [];
+      rules.push(foreseen(rule));
+      return [{ do: 'create-rule', service: service.name, rule }];
+    });
   });
   const { VpcId, LoadBalancerSecurityGroupId } = state.base?.outputs ?? {};
   const vpcId = settings.existing.vpcId ?? VpcId ?? NOT_MADE;
@@ -85,22 +88,8 @@ export function describeStep(step: InfraStep): string {
   }
 }
 
-const NOT_MADE = 'not-made-yet';
-
 function weightsOf({ groups }: NewRule): string {
   return groups.map(({ weight }) => weight).join('/');
-}
-
-function routeOf(service: ServiceSettings, state: InfraState, { existing }: Settings): ServiceRoute {
-  const listeners = state.base?.outputs ?? {};
-  const groups = state.services.get(service.name)?.outputs ?? {};
-  return {
-    service,
-    // What is not made yet must not look like one and the same thing.
-    listenerArn: existing.listenerArns?.[0] ?? listeners[service.expose === 'public' ? 'PublicListenerArn' : 'InternalListenerArn'] ?? `${NOT_MADE}-${service.expose}`,
-    blue: groups['BlueTargetGroupArn'] ?? `${NOT_MADE}-${service.name}-blue`,
-    green: groups['GreenTargetGroupArn'] ?? `${NOT_MADE}-${service.name}-green`,
-  };
 }
 
 function planStack(request: StackRequest, stack: KnownStack | undefined, settings: Settings): InfraStep[] {

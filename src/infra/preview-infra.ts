@@ -2,12 +2,12 @@
 import { isOvertaken } from '../aws/cloudformation.ts';
 import { CanaryError, UNCHANGED } from '../errors.ts';
 import type { Wait } from '../time.ts';
-import { type Asked, discardChangeSet, findChanges } from './change-set.ts';
+import { discardChangeSet, lookAt } from './change-set.ts';
 import { observeInfra } from './observe-infra.ts';
-import { isLook, newLook } from './operation-name.ts';
+import { isLook } from './operation-name.ts';
 import { describeStep, type InfraStep, isForeseeable, planInfra } from './plan-infra.ts';
 import type { InfraSession } from './session.ts';
-import { inWords, type StackChange } from './stack-changes.ts';
+import type { StackChange } from './stack-changes.ts';
 
 export interface StackPreview {
   readonly stack: string;
@@ -54,12 +54,10 @@ async function previewStack({ do: what, request }: StackStep, inTheWay: string |
   if (inTheWay !== undefined) return unknown(`made anew: it is ${inTheWay}, and deleted before`);
   if (!isForeseeable(request)) return unknown('made once the base is there; what it is made of comes from it');
   session.progress({ type: 'waiting', text: `Ask CloudFormation what would change in stack ${stack}` });
-  const asked: Asked = { request, type: what === 'create-stack' ? 'CREATE' : 'UPDATE', operation: newLook() };
   try {
-    const { changes, discard } = await findChanges(asked, session, wait);
-    await discard();
+    const changes = await lookAt({ request, type: what === 'create-stack' ? 'CREATE' : 'UPDATE' }, session, wait);
     if (!changes) return { stack, changes: [], note: 'nothing to do' };
-    return { stack, changes: inWords(changes), note: changes.length === 0 ? 'no resource changes, only outputs or the like' : undefined };
+    return { stack, changes, note: changes.length === 0 ? 'no resource changes, only outputs or the like' : undefined };
   } catch (error) {
     if (!isOvertaken(error)) throw error;
     throw new CanaryError({

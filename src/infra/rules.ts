@@ -1,55 +1,46 @@
 /** Which listener rules a project's services need, and which of them are still to be made. */
 import type { ListenerRule, NewRule, RuleMatch, WeightedGroup } from '../aws/elbv2.ts';
 import { CanaryError, UNCHANGED, usageError } from '../errors.ts';
+import { agree } from '../release/join-rule.ts';
+import { loadBalancerOf, nameOf } from '../release/model.ts';
 import { holdsExactly } from '../release/observe.ts';
 import type { ServiceSettings, Settings } from '../settings/settings.ts';
+import { placeOf } from './rule-place.ts';
 import { PROJECT_TAG, SERVICE_TAG } from './session.ts';
 
-/** A service with the listener it is exposed on and its pair; ARNs of what is not made yet are any text. */
+/** A service with a listener that it is exposed on and its pair; ARNs of what is not made yet are any text. */
 export interface ServiceRoute {
   readonly service: ServiceSettings;
   readonly listenerArn: string;
   readonly blue: string;
   readonly green: string;
+  /** The group that owns production by the release log; undefined where it says nothing. Counts where no rule carries the pair. */
+  readonly primary?: string;
+  /** Whether a rule is one of the project's; by default all are. */
+  readonly isOurs?: (rule: ListenerRule) => boolean;
 }
 
 /**
- * The service's rule, unless it is there already. Existing rules are never touched.
- * @param rules all rules of the project's listeners, those about to be made included.
- * @throws CanaryError `rule-conflict` when another rule has the same conditions; `service-moved` when the pair already
- *   stands behind the other load balancer.
+ * The service's rule on the route's listener, unless it is there already. Existing rules are never touched.
+ * @param rules all rules of the project's load balancers, those about to be made included.
+ * @throws CanaryError `rule-conflict` when another rule has the same conditions; `rule-shadowed` when the new one would never
+ *   get a request; `service-moved` when the pair already stands behind the other load balancer; `rules-disagree` when the
+ *   rules that carry the pair have different weights.
  */
 export function missingRule(settings: Settings, route: ServiceRoute, rules: readonly ListenerRule[]): NewRule | undefined {
-  const { service, listenerArn, blue, green } = route;
+  const { service, listenerArn, blue, green, primary = blue } = route;
   const siblings = rules.filter((rule) => holdsExactly(rule, { primary: blue, canary: green }));
-  const elsewhere = siblings.find((rule) => rule.listenerArn !== listenerArn);
-  if (elsewhere) {
-    const other = service.expose === 'public' ? 'internal' : 'public';
-    throw new CanaryError({
-      code: 'service-moved',
-      message:
-        `EXPOSE of ${service.name} is ${service.expose}, but its target groups stand behind the ${other} load balancer, ` +
-        'and a target group belongs to one only.',
-      usersAre: UNCHANGED,
-      next: `set EXPOSE=${other} for ${service.name}, or deploy it under another name`,
-    });
-  }
+  if (siblings.some((rule) => loadBalancerOf(rule) !== loadBalancerOf(route))) throw moved(service);
   const conditions = conditionsOf(service);
-  const same = rules.find((rule) => rule.listenerArn === listenerArn && sameConditions(rule.conditions, conditions));
+  const others = rules.filter((rule) => rule.listenerArn === listenerArn);
+  const same = others.find((rule) => sameConditions(rule.conditions, conditions));
   if (same && siblings.includes(same)) return undefined;
-  if (same) {
-    throw new CanaryError({
-      code: 'rule-conflict',
-      message: `Listener rule ${same.arn} already takes ${wordsOf(conditions)}, and it does not belong to ${service.name}.`,
-      usersAre: 'where they were before; no rule was changed.',
-      next: `give ${service.name} another PATH_PATTERN or HOST_HEADER, then: ecs-canary build-infra`,
-    });
-  }
+  if (same) throw conflict('rule-conflict', `Listener rule ${same.arn} already takes ${wordsOf(conditions)}, and it does not belong to ${service.name}.`, service);
   return {
     listenerArn,
-    priority: freePriority(service, rules.filter((rule) => rule.listenerArn === listenerArn)),
+    priority: priorityOf(route, conditions, others, siblings),
     conditions,
-    groups: liveWeights(siblings) ?? [{ arn: blue, weight: 100 }, { arn: green, weight: 0 }],
+    groups: liveWeights(siblings, service) ?? [blue, green].map((arn) => ({ arn, weight: arn === primary ? 100 : 0 })),
     tags: { [PROJECT_TAG]: settings.project, [SERVICE_TAG]: service.name },
   };
 }
@@ -92,30 +83,54 @@ function keyOf(conditions: readonly RuleMatch[]): string {
   return parts.toSorted().join();
 }
 
+function priorityOf(
+  { service, isOurs = () => true }: ServiceRoute,
+  conditions: readonly RuleMatch[],
+  rules: readonly ListenerRule[],
+  siblings: readonly ListenerRule[],
+): number {
+  const place = placeOf(conditions, rules, { isOurs, isSibling: (rule) => siblings.includes(rule) });
+  if ('priority' in place) return place.priority;
+  if ('behind' in place) {
+    throw conflict('rule-shadowed', `${service.name} would never get a request for ${wordsOf(conditions)}: listener rule ${nameOf(place.behind)} stands before it and takes them all.`, service);
+  }
+  throw conflict('rule-shadowed', `The rule of ${service.name} for ${wordsOf(conditions)} would have to stand behind listener rule ${nameOf(place.full)}, which has the last priority there is.`, service);
+}
+
 /**
- * A load balancer takes the first rule that matches, so the more a rule asks for, the earlier it stands: each service's
- * place follows from its own conditions alone, and never has to move for another one's sake.
+ * Weights of the rules that carry the pair already: a new rule must not send users to another version than its siblings do.
+ * Where they disagree nobody can say which of them it should be like.
  */
-function freePriority({ pathPattern, hostHeader }: ServiceSettings, rules: readonly ListenerRule[]): number {
-  const specific = literals(pathPattern) + (hostHeader === undefined ? 0 : LONGEST_PATTERN + literals(hostHeader));
-  const taken = new Set(rules.map(({ priority }) => priority));
-  let priority = LAST_BAND - specific * BAND;
-  while (taken.has(String(priority))) priority += 1;
-  return priority;
+function liveWeights([first, ...others]: readonly ListenerRule[], service: ServiceSettings): readonly WeightedGroup[] | undefined {
+  if (!first) return undefined;
+  const odd = others.filter((other) => !agree(first, other));
+  if (odd.length === 0) return first.forward;
+  const weights = (rule: ListenerRule) => `  ${nameOf(rule)}: ${(rule.forward ?? []).map(({ arn, weight }) => `${weight} to ${arn}`).join(', ')}`;
+  throw new CanaryError({
+    code: 'rules-disagree',
+    message: `The rules of ${service.name} have different weights, so that it is not known which a further rule should get:\n${[first, ...odd].map(weights).join('\n')}`,
+    usersAre: UNCHANGED,
+    next: `ecs-canary status --service ${service.name}; then route or rollback, which make them agree, and ecs-canary build-infra`,
+  });
 }
 
-/** Characters of a pattern that are no wildcards. */
-function literals(pattern: string): number {
-  return pattern.replaceAll(/[*?]/g, '').length;
+function moved({ name, expose }: ServiceSettings): CanaryError {
+  const other = expose === 'public' ? 'internal' : 'public';
+  return new CanaryError({
+    code: 'service-moved',
+    message:
+      `EXPOSE of ${name} is ${expose}, but its target groups stand behind the ${other} load balancer, ` +
+      'and a target group belongs to one only.',
+    usersAre: UNCHANGED,
+    next: `set EXPOSE=${other} for ${name}, or deploy it under another name`,
+  });
 }
 
-/** Characters of a path pattern, at most. */
-const LONGEST_PATTERN = 128;
-/** Rules that a load balancer has at most. */
-const BAND = 100;
-const LAST_BAND = 40_000;
-
-/** Weights of a rule that carries the pair already: a new rule must not send users to another version than its siblings do. */
-function liveWeights(siblings: readonly ListenerRule[]): readonly WeightedGroup[] | undefined {
-  return siblings[0]?.forward;
+function conflict(code: string, message: string, { name }: ServiceSettings): CanaryError {
+  return new CanaryError({
+    code,
+    message,
+    usersAre: 'where they were before; no rule was changed.',
+    next: `give ${name} another PATH_PATTERN or HOST_HEADER, then: ecs-canary build-infra`,
+  });
 }

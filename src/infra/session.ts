@@ -1,6 +1,7 @@
 /** What building and destroying the infrastructure works with. */
 import type { Aws } from '../aws/aws.ts';
 import type { Progress } from '../progress/events.ts';
+import type { Author } from '../release/log.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { Wait } from '../time.ts';
 
@@ -10,6 +11,8 @@ export interface InfraSession {
   readonly progress: Progress;
   /** A wait whose deadline begins now. */
   readonly wait: () => Wait;
+  /** Who holds a pair while its rules are changed. */
+  readonly author: Author;
 }
 
 export const PROJECT_TAG = 'ecs-canary:project';

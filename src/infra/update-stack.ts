@@ -2,23 +2,23 @@
 import { isOvertaken, type StackRequest } from '../aws/cloudformation.ts';
 import type { Wait } from '../time.ts';
 import { findChanges } from './change-set.ts';
+import type { Consent } from './consent.ts';
 import { newOperation } from './operation-name.ts';
 import type { InfraSession } from './session.ts';
-import { inWords, needsConsent, type StackChange } from './stack-changes.ts';
+import { inWords } from './stack-changes.ts';
+
+interface Means {
+  readonly consent: Consent;
+  /** Waits for the operation, and throws when it fails. */
+  readonly follow: (operation: string) => Promise<void>;
+}
 
 /**
- * Resolves when somebody wants these changes, which replace or remove something.
- * @throws CanaryError when nobody does: nothing of it is done.
- */
-export type Consent = (stack: string, changes: readonly StackChange[]) => Promise<void>;
-
-/**
- * @param follow waits for the operation, and throws when it fails.
  * @returns `unchanged` where CloudFormation finds nothing to do; `overtaken` where somebody else changed the stack meanwhile.
  * @throws CanaryError what `consent` and `follow` throw; `change-set-failed`. No change set is left.
  */
 export async function updateStack(
-  request: StackRequest, session: InfraSession, wait: Wait, { consent, follow }: { consent: Consent; follow: (operation: string) => Promise<void> },
+  request: StackRequest, session: InfraSession, wait: Wait, { consent, follow }: Means,
 ): Promise<'updated' | 'unchanged' | 'overtaken'> {
   const operation = newOperation();
   try {
@@ -28,8 +28,7 @@ export async function updateStack(
       return 'unchanged';
     }
     try {
-      const worded = inWords(changes);
-      if (worded.some(needsConsent)) await consent(request.name, worded);
+      await consent([{ stack: request.name, changes: inWords(changes) }]);
       wait.signal.throwIfAborted();
       await session.aws.stacks.executeChangeSet(id, operation);
     } catch (error) {

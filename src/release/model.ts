@@ -124,7 +124,7 @@ export function nameOf({ arn, isDefault, priority, conditions }: ListenerRule): 
 }
 
 /** The load balancer that a rule's listener belongs to. */
-export function loadBalancerOf({ listenerArn }: ListenerRule): string {
+export function loadBalancerOf({ listenerArn }: Pick<ListenerRule, 'listenerArn'>): string {
   return listenerArn.slice(0, listenerArn.lastIndexOf('/')).replace(':listener/', ':loadbalancer/');
 }
 

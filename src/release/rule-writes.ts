@@ -113,7 +113,7 @@ export async function writeDown(rules: readonly ListenerRule[], step: SetWeights
  * that an emergency exit gets what it asked for in the rules that we touched.
  * @returns the error that said so.
  */
-async function yielded(touched: readonly ListenerRule[], { pair }: SetWeights, run: Run, locked: unknown): Promise<unknown> {
+export async function yielded(touched: readonly ListenerRule[], { pair }: Pick<SetWeights, 'pair'>, run: Run, locked: unknown): Promise<unknown> {
   const newest = await readLog(run.aws.parameters, pair).then((log) => log.at(-1), () => undefined);
   if (newest?.percent !== 0) return locked;
   const theirs: Pair = newest.primary === pair.primary ? pair : { primary: pair.canary, canary: pair.primary };

@@ -1,4 +1,6 @@
 /** Updates by change set: what is shown, what is asked, and that none is left lying about. */
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { Aws } from '../../src/aws/aws.ts';
@@ -6,9 +8,9 @@ import { runProgram } from '../../src/cli/program.ts';
 import { buildInfra, planInfra } from '../../src/infra/build-infra.ts';
 import { previewInfra } from '../../src/infra/preview-infra.ts';
 import type { InfraSession } from '../../src/infra/session.ts';
-import type { StackChange } from '../../src/infra/stack-changes.ts';
 import { followStack } from '../../src/infra/stack-operation.ts';
 import { baseRequest, serviceRequest } from '../../src/infra/stack-requests.ts';
+import { freePort } from '../../src/sandbox/dataplane/free-port.ts';
 import { withProject } from './project.ts';
 
 const bastion = { KEY_PAIR: 'harbour', BASTION_CIDR: '192.0.2.0/24' };
@@ -85,7 +87,7 @@ test('an update that removes something is made with consent only', () =>
     await buildInfra(session(bastion).session);
     const refused = await run(['build-infra'], variables());
     expect(refused).toMatchObject({ code: 2, stderr: expect.stringMatching(/removed +Bastion +AWS::EC2::Instance\n[\s\S]*ecs-canary build-infra --yes/) });
-    expect(await run(['build-infra'], variables(), 'n\n')).toMatchObject({ code: 1, stderr: expect.stringContaining('Update stack fleet? [y/N]') });
+    expect(await run(['build-infra'], variables(), 'n\n')).toMatchObject({ code: 1, stderr: expect.stringContaining('Update fleet? [y/N]') });
     expect(await changeSetsOf(aws)).toEqual([]);
     expect((await aws.stacks.describe('fleet'))?.outputs['BastionEndpoint']).toBeDefined();
 
@@ -93,13 +95,24 @@ test('an update that removes something is made with consent only', () =>
     expect((await aws.stacks.describe('fleet'))?.outputs['BastionEndpoint']).toBeUndefined();
   }));
 
+test('who refuses one update finds the others not begun', () =>
+  withProject(async ({ session, variables, aws, writes }) => {
+    await buildInfra(session(bastion).session);
+    const before = await writes();
+    const changed = variables({ TERMINATION_PROTECTION: 'false', DEREGISTRATION_DELAY: '12' });
+    expect(await run(['build-infra'], changed)).toMatchObject({ code: 2, stderr: expect.stringContaining('Update fleet?') });
+    expect(new Set((await writes()).slice(before.length))).toEqual(new Set(['cloudformation:CreateChangeSet', 'cloudformation:DeleteChangeSet']));
+    expect(await changeSetsOf(aws)).toEqual([]);
+
+    expect(await run(['build-infra'], changed, 'y\n')).toMatchObject({ code: 0, stderr: expect.stringMatching(/^(?!.*\[y\/N\].*\[y\/N\])/s) });
+    expect(await aws.stacks.describe('fleet')).toMatchObject({ isProtected: false, status: 'UPDATE_COMPLETE' });
+  }));
+
 test('an update that only adds and changes asks nobody', () =>
   withProject(async ({ session }) => {
     await buildInfra(session().session);
-    const asked: StackChange[][] = [];
-    const consent = (_stack: string, changes: readonly StackChange[]) => Promise.reject(asked.push([...changes]));
+    const consent = () => Promise.reject(new Error('asked'));
     expect((await buildInfra(session({ ...bastion, DEREGISTRATION_DELAY: '12' }).session, consent)).changed).toBe(true);
-    expect(asked).toEqual([]);
   }));
 
 test('a template that comes to the same is nothing to do, and leaves no change set', () =>
@@ -221,6 +234,63 @@ test('CloudFormation that can not make a change set says why, and none is left',
     await expect(buildInfra(failing)).rejects.toMatchObject({ code: 'change-set-failed', message: expect.stringContaining('Transform failed.') });
     expect(await changeSetsOf(aws)).toEqual([]);
   }));
+
+test('an update that fails names its cause, goes back, and can be made once the cause is gone', () =>
+  withProject(async ({ session, aws }) => {
+    await buildInfra(session().session);
+    const port = await freePort();
+    const holder = createServer().listen(port, '127.0.0.1');
+    await once(holder, 'listening');
+    const moved = session({ LISTENER_PORT: String(port) }).session;
+    try {
+      await expect(buildInfra(moved)).rejects.toMatchObject({
+        code: 'stack-failed',
+        message: expect.stringMatching(/^Stack fleet could not be updated: PublicListener \(AWS::ElasticLoadBalancingV2::Listener\): .* It is UPDATE_ROLLBACK_COMPLETE now\.$/),
+      });
+    } finally {
+      holder.close();
+      await once(holder, 'close');
+    }
+    expect((await buildInfra(moved)).publicEndpoint).toBe(`http://127.0.0.1:${port}`);
+    expect(await changeSetsOf(aws)).toEqual([]);
+  }));
+
+test('killed after any call of an update, the next run completes it and nothing is left', () =>
+  withProject(async ({ session, aws }) => {
+    await buildInfra(session().session);
+    let calls = 0;
+    for (let call = 1; calls >= call - 1; call += 1) {
+      const delay = String(100 + call);
+      const changed = session({ DEREGISTRATION_DELAY: delay }).session;
+      const mortal = dyingAfter(call, aws);
+      await buildInfra({ ...changed, aws: mortal.aws }).catch(() => undefined);
+      calls = mortal.calls();
+      await buildInfra(changed);
+      expect(await aws.stacks.describe('fleet-server')).toMatchObject({ status: 'UPDATE_COMPLETE', parameters: { DeregistrationDelay: delay } });
+      expect([call, await changeSetsOf(aws)]).toEqual([call, []]);
+    }
+    expect(calls).toBeGreaterThan(10);
+  }), 120_000);
+
+/** CloudFormation for a run that dies after one of its calls: nothing that it asks for afterwards is heard. */
+function dyingAfter(call: number, aws: Aws): { aws: Aws; calls: () => number } {
+  let calls = 0;
+  const dead = () => new Error('killed');
+  const stacks = new Proxy(aws.stacks, {
+    get(target, name, receiver) {
+      const method: unknown = Reflect.get(target, name, receiver);
+      if (typeof method !== 'function') return method;
+      return async (...args: unknown[]) => {
+        calls += 1;
+        if (calls > call) throw dead();
+        const answer: unknown = await Reflect.apply(method, target, args);
+        if (calls === call) throw dead();
+        return answer;
+      };
+    },
+  });
+  return { aws: { ...aws, stacks }, calls: () => calls };
+}
 
 /** A stack as somebody made it with another version of the program. */
 async function make(aws: Aws, session: InfraSession, request: ReturnType<typeof serviceRequest>): Promise<void> {

@@ -59,7 +59,7 @@ async function project(sandbox: Sandbox, dir: string): Promise<Project> {
     session(variables) {
       const events: ProgressEvent[] = [];
       const settings = readSettings(withUsual(variables));
-      return { session: { aws, settings, wait: newWait, progress: (event) => events.push(event) }, events, settings };
+      return { session: { aws, settings, author: AUTHOR, wait: newWait, progress: (event) => events.push(event) }, events, settings };
     },
     async writes() {
       const lines = (await readFile(join(dir, 'requests.ndjson'), 'utf8')).split('\n').filter(Boolean);
@@ -67,6 +67,8 @@ async function project(sandbox: Sandbox, dir: string): Promise<Project> {
     },
   };
 }
+
+const AUTHOR = { by: 'someone@here', command: 'build-infra', host: 'here', pid: process.pid };
 
 function newWait(): Wait {
   return {

@@ -1,7 +1,7 @@
 /** `build-infra`: makes or updates what the project stands on, and prints its endpoints. */
 import { usageError } from '../../errors.ts';
+import type { StackUpdate } from '../../infra/consent.ts';
 import type { Preview } from '../../infra/preview-infra.ts';
-import type { StackChange } from '../../infra/stack-changes.ts';
 import { changeTable } from '../change-table.ts';
 import { type Command, isSet, option, textOf } from '../command.ts';
 import { confirm } from '../confirm.ts';
@@ -38,7 +38,7 @@ export const buildInfra: Command = {
       const { previewInfra } = await import('../../infra/preview-infra.ts');
       return show(context, await previewInfra(session));
     }
-    const { publicEndpoint, internalEndpoint, bastionEndpoint, changed } = await infra.buildInfra(session, (stack, changes) => agree(context, stack, changes));
+    const { publicEndpoint, internalEndpoint, bastionEndpoint, changed } = await infra.buildInfra(session, (updates) => agree(context, updates));
     if (!changed) context.print('Nothing to do: the infrastructure is as the settings say.');
     if (bastionEndpoint) {
       context.print('Bastion endpoint:');
@@ -67,8 +67,10 @@ function show(context: Context, { stacks, steps }: Preview): object {
   return { changeSets: stacks.map(({ stack, changes = null, note = null }) => ({ stack, changes, note })), steps };
 }
 
-/** Asks for consent to an update that takes something away. */
-async function agree(context: Context, stack: string, changes: readonly StackChange[]): Promise<void> {
-  context.progress({ type: 'warning', text: [`The update of stack ${stack} replaces or removes resources:`, ...changeTable(changes)].join('\n') });
-  await confirm(context, `Update stack ${stack}?`);
+/** Asks for consent to updates that take something away. */
+async function agree(context: Context, updates: readonly StackUpdate[]): Promise<void> {
+  for (const { stack, changes } of updates) {
+    context.progress({ type: 'warning', text: [`The update of stack ${stack} replaces or removes resources:`, ...changeTable(changes)].join('\n') });
+  }
+  await confirm(context, `Update ${updates.map(({ stack }) => stack).join(' and ')}?`);
 }
