@@ -75,11 +75,13 @@ export async function handled<T>(type: string, work: Promise<T>): Promise<T> {
   }
 }
 
+const HANDLER_CODES = [[/AlreadyExists|Duplicate/, 'AlreadyExists'], [/^(AccessDenied|UnauthorizedOperation)/, 'AccessDenied']] as const;
+
 function handlerMessage(type: string, error: unknown): string {
   const message = messageOf(error);
   const service = type.split('::')[1] ?? type;
   const { status, code } = error instanceof AwsError ? error : { status: 500, code: 'InternalFailure' };
-  const handlerCode = /AlreadyExists|Duplicate/.test(code) ? 'AlreadyExists' : 'GeneralServiceException';
+  const handlerCode = HANDLER_CODES.find(([pattern]) => pattern.test(code))?.[1] ?? 'GeneralServiceException';
   return (
     `Resource handler returned message: "${message} (Service: ${service}, Status Code: ${status}, Request ID: ${randomUUID()})" ` +
     `(RequestToken: ${randomUUID()}, HandlerErrorCode: ${handlerCode})`
