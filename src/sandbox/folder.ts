@@ -7,10 +7,13 @@ import { storedRegions } from './persistence.ts';
 const MARKER = 'requests.ndjson';
 /** What may be there before it, from a start that failed. */
 const EARLY = ['sandbox.json', 'sandbox.log'];
+/** Where policies are enforced: what they were asked. */
+const ACCESS_LOG = 'access.ndjson';
 /** What the sandbox writes besides the regions' state. */
-const OWN = [MARKER, ...EARLY, 'registry', 'images', 'processes'];
+const OWN = [MARKER, ACCESS_LOG, ...EARLY, 'registry', 'images', 'processes'];
 
 export const requestLogFile = (dir: string) => join(dir, MARKER);
+export const accessLogFile = (dir: string) => join(dir, ACCESS_LOG);
 export const logFile = (dir: string) => join(dir, 'sandbox.log');
 
 /**

@@ -12,8 +12,10 @@ import { realClock } from './clock.ts';
 import { closeAll, type Closer } from './closers.ts';
 import { makeRegistry, REGISTRY_OPERATIONS } from './dataplane/registry.ts';
 import { type FaultOrders, type Faults, makeFaults } from './faults/faults.ts';
-import { logFile, prepareFolder, requestLogFile } from './folder.ts';
+import { accessLogFile, logFile, prepareFolder, requestLogFile } from './folder.ts';
 import { countHoldings } from './holdings.ts';
+import { makeGuard } from './iam/guard.ts';
+import { readPolicies } from './iam/policy.ts';
 import type { Region, SandboxConfig } from './parts.ts';
 import type { Quotas } from './quotas.ts';
 import { randomBy } from './random.ts';
@@ -42,6 +44,11 @@ export interface SandboxOptions {
   readonly lagMs?: number;
   /** Nobody has used ECS in the account before (default: somebody has). */
   readonly freshAccount?: boolean;
+  /**
+   * Files of identity-based policies, each `FILE` for all callers or `NAME=FILE` for those whose access key id is NAME. Callers without
+   * any may do everything (default: nobody has one).
+   */
+  readonly policies?: readonly string[];
 }
 
 export interface Sandbox {
@@ -60,15 +67,17 @@ export interface Sandbox {
 /**
  * Starts a sandbox in this process.
  * @throws Error, worded for a user, when the port can't be had, the folder has a sandbox that runs or holds something else, or its
- *   state can't be read.
+ *   state or a policy can't be read.
  */
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const { port = 0, speed = 1, account = '000000000000', seed, pageSize, quotas } = options;
   const { throttle = false, lagMs = 0, freshAccount = false } = options;
   const dir = resolve(options.dir);
-  const config = { account, dir, speed, seed, pageSize, quotas, throttle, lagMs, freshAccount };
+  const policies = readPolicies(options.policies ?? []);
   prepareFolder(dir);
   await refuseIfRunning(dir);
+  const guard = policies.size === 0 ? undefined : makeGuard(policies, (check) => appendFileSync(accessLogFile(dir), `${JSON.stringify(check)}\n`));
+  const config = { account, dir, speed, seed, pageSize, quotas, throttle, lagMs, freshAccount, guard };
   const closers: Closer[] = [];
   try {
     const server = await listen(port, (bound) => startParts({ ...config, port: bound }, closers));

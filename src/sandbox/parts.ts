@@ -5,6 +5,7 @@
 import type { TargetHealthReasonEnum } from '@aws-sdk/client-elastic-load-balancing-v2';
 import type { Clock } from './clock.ts';
 import type { PulledImage, TaskRunner } from './dataplane/runner.ts';
+import type { Guard } from './iam/guard.ts';
 import type { Quotas } from './quotas.ts';
 import type { StoredChangeSet, StoredStack } from './world/cloudformation-state.ts';
 import type { Metrics } from './world/metrics.ts';
@@ -29,6 +30,8 @@ export interface SandboxConfig {
   readonly lagMs: number;
   /** Nobody has used ECS in this account before: its service-linked role is not there. */
   readonly freshAccount: boolean;
+  /** Not given: everybody may do everything. */
+  readonly guard?: Guard;
 }
 
 export interface Region {

@@ -1,4 +1,6 @@
 /** `sandbox fault` and `sandbox faults`, and what `sandbox start` refuses, as somebody types them. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { ElasticLoadBalancingV2 } from '@aws-sdk/client-elastic-load-balancing-v2';
@@ -142,10 +144,12 @@ describe('fault orders', () => {
   });
 });
 
-test('start --detach hands page size, quotas and switches on', async () => {
+test('start --detach hands page size, quotas, policies and switches on', async () => {
   const dir = newFolder();
+  const policy = join(newFolder(), 'policy.json');
+  writeFileSync(policy, JSON.stringify({ Version: '2012-10-17', Statement: { Effect: 'Allow', Action: 'elasticloadbalancing:*', Resource: '*' } }));
   const quotas = ['--quota', 'target-groups=3', '--quota', 'rules-per-application-load-balancer=200'];
-  const started = await cli(['sandbox', 'start', '--detach', '--port', '0', '--page-size', '4', ...quotas, '--throttle', '--lag', '30s', '--speed', '0.01', '--dir', dir, '--json']);
+  const started = await cli(['sandbox', 'start', '--detach', '--port', '0', '--page-size', '4', ...quotas, '--throttle', '--lag', '30s', '--speed', '0.01', '--policy', policy, '--dir', dir, '--json']);
   try {
     const elb = new ElasticLoadBalancingV2(clientOf(JSON.parse(started.stdout)));
     const { Limits, NextMarker } = await elb.describeAccountLimits({});
@@ -154,6 +158,7 @@ test('start --detach hands page size, quotas and switches on', async () => {
     expect((await elb.describeAccountLimits({ Marker: NextMarker })).Limits).toContainEqual({ Name: 'target-groups', Max: '3' });
     await elb.createTargetGroup({ Name: 'a', Protocol: 'HTTP', Port: 80, VpcId: 'vpc-0a', TargetType: 'ip' });
     expect((await elb.describeTargetGroups({})).TargetGroups).toEqual([]);
+    await expect(new SSM(clientOf(JSON.parse(started.stdout))).getParameter({ Name: '/p' })).rejects.toThrow('is not authorized to perform: ssm:GetParameter');
     const calls = await Promise.allSettled(Array.from({ length: 60 }, () => elb.describeAccountLimits({})));
     expect(calls.filter(({ status }) => status === 'rejected')).not.toEqual([]);
   } finally {

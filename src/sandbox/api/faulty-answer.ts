@@ -46,6 +46,13 @@ export function makeAnswering({ regions, faults, throttle, lag }: AnsweringParts
     const region = await regions(call.region);
     return lag ? lag(call, region) : region;
   };
+  /** IAM is asked about the resources as they are, however far reads lag. */
+  const authorize = async (call: UnderstoodCall) => {
+    const region = await regions(call.region);
+    const refusal = region.config.guard?.call(call.accessKeyId, { ...call, region });
+    const { denied } = call.protocol.codes;
+    if (refusal !== undefined) throw new AwsError(denied, refusal, COMMON_STATUS[denied]);
+  };
   const answers = new Map<string, ApiAnswer>();
 
   function remember(key: string, answer: ApiAnswer): void {
@@ -69,6 +76,7 @@ export function makeAnswering({ regions, faults, throttle, lag }: AnsweringParts
       await befall(fault, call, faults);
       isRefused = throttle?.(call) === false;
       if (isRefused) throw throttled(call);
+      await authorize(call);
     });
     if (!isWrite(operation) && !isRefused && (fault === undefined || answer.code === null)) remember(key, answer);
     return { ...answer, ...(fault && { fault: faultName(fault) }), cut: fault === 'cut-after' };

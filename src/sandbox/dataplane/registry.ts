@@ -77,7 +77,7 @@ export function makeRegistry({ dir, regions, log, faults }: RegistryOptions): Re
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://registry');
-    const region = authorize(request, response, regions());
+    const { region, accessKeyId } = authorize(request, response, regions());
     if (url.pathname === '/v2/' || url.pathname === '/v2') return sendJson(response, 200, {});
 
     const { operation, handler, name, reference } = route(request.method ?? 'GET', url.pathname);
@@ -92,6 +92,9 @@ export function makeRegistry({ dir, regions, log, faults }: RegistryOptions): Re
       log({ ...call, status, code: status < 400 ? null : (response.statusMessage || String(status)) });
     });
     await befall(fault);
+    const asked = { service: 'ecr', operation, region, input: { repositoryName: name } };
+    const refusal = region.config.guard?.call(accessKeyId, asked);
+    if (refusal !== undefined) throw new RegistryError(403, 'DENIED', refusal);
     const repository = requireRepository(region, name);
     const exchange: Exchange = { request, response, query: url.searchParams, region, repository, reference, blobs };
     await handler(exchange);

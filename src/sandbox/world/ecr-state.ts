@@ -32,6 +32,8 @@ export interface ImageState {
 /** A registry password that was given out, as the SHA-256 of it. */
 export interface TokenState {
   passwordHash: string;
+  /** Who it was given to; not known of one that is from before. */
+  accessKeyId?: string;
   validUntil: Date;
 }
 

@@ -29,12 +29,14 @@ export const sandboxStart: Command = {
     listOption('--quota <name=n>', 'change a quota of the account, such as target-groups=5; repeatable'),
     option('--throttle', "throttle calls at AWS's rates"),
     option('--lag <duration>', 'how far reads may lag behind writes, such as 2s (default: not at all)'),
+    listOption('--policy <[name=]file>', 'enforce the IAM policy of this file, for everybody or for an access key id; repeatable'),
     option('--fresh-account', 'as in an account where nobody has used ECS yet'),
     option('--runner <runner>', 'what tasks run in: process (default: process)'),
   ],
   examples: [
     'eval "$(ecs-canary sandbox start --detach)"',
     'ecs-canary sandbox start --speed 10',
+    'ecs-canary sandbox start --policy deploy.json',
     'ecs-canary sandbox start --page-size 2 --quota rules-per-application-load-balancer=200',
   ],
   writes: false,
@@ -76,6 +78,7 @@ function startOptions(values: Values, control: Control): SandboxOptions {
     throttle: isSet(values, 'throttle'),
     lagMs: lagOf(textOf(values, 'lag')),
     freshAccount: isSet(values, 'freshAccount'),
+    policies: listOf(values, 'policy'),
   };
 }
 
@@ -98,13 +101,14 @@ function quotasOf(parts: readonly string[], { isQuotaName, quotaNames }: Control
 }
 
 /** The command line that starts the same sandbox in the foreground. */
-function foregroundArgs({ quotas = {}, throttle, lagMs, freshAccount, ...options }: SandboxOptions): string[] {
+function foregroundArgs({ quotas = {}, throttle, lagMs, freshAccount, policies = [], ...options }: SandboxOptions): string[] {
   const { port, dir, speed, account, seed, pageSize } = options;
   const lag = lagMs === undefined ? undefined : `${lagMs}ms`;
   const flags = Object.entries({ port, dir, speed, account, seed, 'page-size': pageSize, lag });
   const given = flags.flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, String(value)]));
   const switches = [...(throttle ? ['--throttle'] : []), ...(freshAccount ? ['--fresh-account'] : [])];
-  return ['sandbox', 'start', ...given, ...switches, ...Object.entries(quotas).flatMap(([name, n]) => ['--quota', `${name}=${n}`])];
+  const enforced = policies.flatMap((policy) => ['--policy', policy]);
+  return ['sandbox', 'start', ...given, ...switches, ...enforced, ...Object.entries(quotas).flatMap(([name, n]) => ['--quota', `${name}=${n}`])];
 }
 
 /** The bundled program lies beside the folder that holds what Node was started with. */

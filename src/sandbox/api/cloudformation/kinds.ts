@@ -1,11 +1,12 @@
 /** All types of resources that the sandbox's CloudFormation knows. */
+import { guarded } from './guarded.ts';
 import type { ResourceKind } from './kind.ts';
 import { listenerCertificateKind, listenerKind, listenerRuleKind, loadBalancerKind, targetGroupKind } from './kinds-elbv2.ts';
 import { clusterKind, logGroupKind, repositoryKind } from './kinds-managed.ts';
 import { parameterKind } from './kinds-parameter.ts';
 import { recordedKinds } from './kinds-recorded.ts';
 
-export const kinds: Readonly<Record<string, ResourceKind>> = {
+export const kinds: Readonly<Record<string, ResourceKind>> = guarded({
   'AWS::ECR::Repository': repositoryKind,
   'AWS::ECS::Cluster': clusterKind,
   'AWS::ElasticLoadBalancingV2::Listener': listenerKind,
@@ -16,4 +17,4 @@ export const kinds: Readonly<Record<string, ResourceKind>> = {
   'AWS::Logs::LogGroup': logGroupKind,
   'AWS::SSM::Parameter': parameterKind,
   ...recordedKinds,
-};
+});

@@ -82,6 +82,7 @@ export function setStackStatus(region: Region, stack: StoredStack, status: Stack
 /** What CloudFormation calls a service's error. */
 const HANDLER_CODES = [
   [/AlreadyExists|Duplicate/, 'AlreadyExists'],
+  [/^(AccessDenied|UnauthorizedOperation)/, 'AccessDenied'],
   [/^DependencyViolation$/, 'InvalidRequest'],
 ] as const;
 

@@ -2,6 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { inspect } from 'node:util';
 import { AwsError } from '../../errors.ts';
+import { asCaller } from '../../iam/caller.ts';
 import type { Region } from '../../parts.ts';
 import { findOperation } from './invoke.ts';
 import { awsJson, awsJson10 } from './json.ts';
@@ -10,11 +11,13 @@ import { readScope } from './scope.ts';
 import { findService, type Service } from './services.ts';
 import { UnknownOperation, type WireProtocol } from './wire.ts';
 
-/** A call that is understood: what it is about, and in which protocol it came. */
+/** A call that is understood: what it is about, who makes it, and in which protocol it came. */
 export interface UnderstoodCall {
   readonly service: string;
   readonly region: string;
   readonly operation: string;
+  readonly input: Readonly<Record<string, unknown>>;
+  readonly accessKeyId: string;
   readonly protocol: WireProtocol;
 }
 
@@ -74,9 +77,11 @@ export async function answerRequest(
     if (service?.protocol !== protocol) throw protocol.unknownOperation(operation, service?.version ?? '');
     const { model, run } = findOperation(service, operation);
     const input = protocol.readInput(model, request.body);
-    const understood = { service: scope.service, region: scope.region, operation, protocol };
+    const { accessKeyId } = scope;
+    const understood = { service: scope.service, region: scope.region, operation, input, accessKeyId, protocol };
     await before(understood);
-    const output = await run(input, await regions(understood), { accessKeyId: scope.accessKeyId });
+    const region = await regions(understood);
+    const output = await asCaller(accessKeyId, () => run(input, region, { accessKeyId }));
     const body = protocol.writeOutput(model, output, { requestId: request.requestId, xmlNamespace: service.xmlNamespace });
     return { ...call, status: 200, body, code: null };
   } catch (thrown) {

@@ -15,6 +15,7 @@ export const awsJson: WireProtocol = {
     incompleteSignature: 'IncompleteSignatureException',
     invalidSignature: 'InvalidSignatureException',
     throttled: 'ThrottlingException',
+    denied: 'AccessDeniedException',
   },
 
   unknownOperation: () => new UnknownOperation('UnknownOperationException', ''),

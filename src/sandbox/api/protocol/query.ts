@@ -15,6 +15,7 @@ export const awsQuery: WireProtocol = {
     incompleteSignature: 'IncompleteSignature',
     invalidSignature: 'SignatureDoesNotMatch',
     throttled: 'Throttling',
+    denied: 'AccessDenied',
   },
 
   unknownOperation: (operation, version) =>

@@ -8,7 +8,7 @@ export class UnknownOperation extends AwsError {}
 export interface WireProtocol {
   readonly contentType: string;
   /** What this protocol calls the errors that stand in no service's model. */
-  readonly codes: Readonly<Record<'missingToken' | 'incompleteSignature' | 'invalidSignature' | 'throttled', string>>;
+  readonly codes: Readonly<Record<'missingToken' | 'incompleteSignature' | 'invalidSignature' | 'throttled' | 'denied', string>>;
   /** The answer to an operation that the service does not have. */
   unknownOperation(operation: string, version: string): UnknownOperation;
   /** Throws AwsError for a body that can't be understood. */
