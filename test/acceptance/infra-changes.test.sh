@@ -115,4 +115,15 @@ expect_resources harbour AWS::EC2::Instance 0 'issue 5.1: no bastion without KEY
 again 'issue 5: then nothing is left to do'
 same_rules 'issue 5.3: the rule is as it was'
 
+if have_aws; then
+  seen=$(aws_cli cloudformation list-stacks --query 'StackSummaries[?StackStatus!=`DELETE_COMPLETE`].[StackName]' --output text 2>&1 | sort | tr '\n' ' ')
+  check 'issue 5.2: the AWS CLI sees two stacks' 'harbour harbour-quay' "$seen" test "$seen" = 'harbour harbour-quay '
+  for stack in harbour harbour-quay; do
+    seen=$(aws_cli cloudformation list-change-sets --stack-name "$stack" --query 'Summaries[?ExecutionStatus!=`EXECUTE_COMPLETE`].ChangeSetName' --output text 2>&1)
+    check "issue 5.2: the AWS CLI sees no change set of $stack" none "$seen" test -z "$seen"
+  done
+else
+  echo 'skipped: no aws (its list of stacks and change sets)'
+fi
+
 finish

@@ -1,72 +1,17 @@
 #!/usr/bin/env bash
-# destroy-infra shows what it will do and needs consent, in order: weights, tasks, services, rules, stacks; interrupted by
-# Ctrl-C or killed, it continues; foreign things are not touched, nothing of ours is left (issue 5.4).
+# destroy-infra shows what it will do and needs consent, in order: tasks, services, rules, stacks; foreign things are not
+# touched, nothing of ours is left; a service of somebody else's in our cluster stops it (issue 5.4).
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/routing-lib.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/survival-lib.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/infra-lib.sh"
 
-take_seed "$@"
 SPEED=$((SPEED * 2)) # nothing here looks at time
 start_sandbox
 new_project harbour DESIRED_COUNT=1
 set_setting SETTLE 0.2s
 for version in 4.1 4.2; do make_ferry "v$version" "$version"; done
-
-alive() { # a primary and a canary, half and half
-  must build-infra
-  take_endpoint
-  must update v4.1 --tag 4.1
-  must push v4.2 --tag 4.2
-  must rollout --tag 4.2
-  must route --canary 50
-}
-
-# What is somebody else's, asked in one go, so that it can be compared.
-foreign() {
-  cfn DescribeStacks StackName=ferry | grep -o '<StackStatus>[^<]*'
-  api_json ecr "$ECR.DescribeRepositories" '{}' | tr -d ' \n' | grep -o '"repositoryName":"ferry/[a-z]*"'
-  api_json ecs "$ECS.DescribeClusters" '{"clusters":["ferry"]}' | tr -d ' \n' | grep -o '"status":"[A-Z]*"'
-  api_json ssm AmazonSSM.GetParameter '{"Name":"/ferry/timetable"}' | tr -d ' \n' | grep -o '"Value":"[a-z]*"'
-  elb 'const g = (await all("DescribeTargetGroups", {}, "TargetGroups")).filter((x) => x.TargetGroupName === "ferry");
-    const b = (await all("DescribeLoadBalancers", {}, "LoadBalancers")).filter((x) => x.LoadBalancerName === "ferry");
-    return `${g.length} ${b.length} ${b.length && (await all("DescribeListeners", { LoadBalancerArn: b[0].LoadBalancerArn }, "Listeners")).length}`'
-}
-own_balancer ferry
-own_group ferry
-elb_must 'a listener of somebody else' 'await call("CreateListener", { LoadBalancerArn: args[0], Port: args[1], Protocol: "HTTP",
-  DefaultActions: [{ Type: "forward", TargetGroupArn: args[2] }] })' "$BALANCER" "$(free_ports 1)" "$GROUP"
-cfn CreateStack StackName=ferry 'TemplateBody={"Resources":{"Log":{"Type":"AWS::Logs::LogGroup"}}}' >/dev/null
-api_json ecr "$ECR.CreateRepository" '{"repositoryName":"ferry/quay"}' >/dev/null
-api_json ecs "$ECS.CreateCluster" '{"clusterName":"ferry"}' >/dev/null
-api_json ssm AmazonSSM.PutParameter '{"Name":"/ferry/timetable","Type":"String","Value":"hourly"}' >/dev/null
-wait_until 10 stack_is ferry CREATE_COMPLETE
-FOREIGN=$(foreign)
-check 'preparing: things of somebody else' 'six lines or so' "$FOREIGN" test "$(grep -c . <<<"$FOREIGN")" -eq 5
-foreign_untouched() { # TEXT
-  local seen
-  seen=$(foreign)
-  check "issue 5.4: $1: foreign things are untouched" "${FOREIGN//$'\n'/, }" "${seen//$'\n'/, }" test "$seen" = "$FOREIGN"
-}
-
-nothing_left() { # TEXT
-  local answer text="issue 5.4: $1"
-  check "$text: no stack is left" 'ferry alone' "$(stacks | tr '\n' ';')" test "$(stacks)" = 'ferry CREATE_COMPLETE'
-  expect_soon 5 "$text: no task is left" none nothing_runs 4.1
-  expect_soon 5 "$text: no task is left" none nothing_runs 4.2
-  answer=$(api_json ecs "$ECS.ListClusters" '{}' | tr -d ' \n')
-  check "$text: no cluster is left" 'ferry alone' "$answer" grep -q '"clusterArns":\["[^"]*/ferry"\]' <<<"$answer"
-  answer=$(api_json ecr "$ECR.DescribeRepositories" '{}' | tr -d ' \n')
-  check "$text: no repository is left" 'ferry/quay alone' "$answer" test "$(grep -o '"repositoryName":"[^"]*"' <<<"$answer")" = '"repositoryName":"ferry/quay"'
-  answer=$(api_json ssm AmazonSSM.DescribeParameters '{}' | tr -d ' \n')
-  check "$text: no log entry is left" '/ferry/timetable alone' "$answer" test "$(grep -o '"Name":"[^"]*"' <<<"$answer")" = '"Name":"/ferry/timetable"'
-  answer=$(elb 'return (await all("DescribeTargetGroups", {}, "TargetGroups")).map((g) => g.TargetGroupName).join(" ") + "; " +
-    (await all("DescribeLoadBalancers", {}, "LoadBalancers")).map((g) => g.LoadBalancerName).join(" ")')
-  check "$text: no target group and no load balancer is left" 'ferry; ferry' "$answer" test "$answer" = 'ferry; ferry'
-  answer=$(api_json logs Logs_20140328.DescribeLogGroups '{}' | tr -d ' \n' | grep -o '"logGroupName":"[^"]*"' | grep -v ferry)
-  check "$text: no log group is left" none "$answer" test -z "$answer"
-  foreign_untouched "$1"
-}
+make_foreign
 
 # Shown, and consent.
 alive
@@ -88,6 +33,21 @@ expect_stderr 'destroy-infra.*--yes|--yes.*destroy-infra' 'section 2: the comman
 same_rules 'issue 5.4: until there is consent, nothing is changed'
 same_status 'issue 5.4: until there is consent, all runs'
 
+# On a terminal it asks, and no is no.
+if script -qec true /dev/null </dev/null >/dev/null 2>&1; then
+  log_mark mark
+  prepare_call 'ecs-canary destroy-infra (on a terminal, answered with no)'
+  # shellcheck disable=SC2016 # for the shell in script
+  answer_no() { (cd "$PROJECT" && printf 'no\n' | exec env -u CI NO_COLOR=1 TERM=dumb CLI="$CLI" timeout 30 script -qec 'node "$CLI" destroy-infra' /dev/null >"$WORK/screen" 2>&1); }
+  answer_no
+  RC=$?
+  check 'section 2: on a terminal it asks' 'a question' "$(tail -c 200 "$WORK/screen" | cat -v)" grep -q '?' "$WORK/screen"
+  check 'section 2: answered with no it is not done' 'not 0' "$RC" test "$RC" -ne 0 -a "$RC" -ne 124
+  expect_no_writes "$mark" 'section 2: answered with no'
+else
+  echo 'skipped: no script(1) (the question on a terminal)'
+fi
+
 # In order.
 log_mark mark
 cli destroy-infra --yes
@@ -108,25 +68,23 @@ cli destroy-infra --yes
 expect_exit 0 'issue 5.4: once more'
 says "$NOTHING_TO_DO|there is no" 'issue 5.4: once more: says that there is nothing to do'
 
-# Killed, and interrupted; the .env is all that the next one needs.
+# Somebody runs a service of their own in our cluster: it is not ours to end.
 alive
-count=$((8 + RANDOM % 25))
-kill_after_calls "$count" destroy-infra --yes
-[[ $KILLED != yes ]] || elsewhere
+seen=$(api_json ecr "$ECR.DescribeRepositories" '{}' | tr -d ' \n' | grep -o '"repositoryUri":"[^"]*harbour/quay"' | cut -d'"' -f4)
+IMAGE=$seen:4.1
+own_service tug "$GROUP" 1
+await_healthy "$GROUP" 1
 cli destroy-infra --yes
-expect_exit 0 "issue 5.4: killed after $count calls, and once more"
-nothing_left "killed after $count calls, and once more"
-
-alive
-count=$((8 + RANDOM % 25))
-cli_in_background destroy-infra --yes
-wait_for_calls "$count" 60
-kill -INT "$CLI_PID" 2>/dev/null
-wait_for_cli 60
-expect_exit '130|0' "section 5: destroy-infra, Ctrl-C after $count calls"
-[[ $RC -ne 130 ]] || says 'destroy-infra' 'section 5: it says how to go on'
+expect_exit 1 'issue 5.4: a service of somebody else in our cluster'
+says '\btug\b|ClusterContainsServices' 'issue 5.4: it says so'
+seen=$(api_json ecs "$ECS.DescribeServices" '{"cluster":"harbour","services":["tug"]}' | tr -d ' \n')
+check 'issue 5.4: that service still runs' 'ACTIVE, 1 task' "$(head -c 300 <<<"$seen")" grep -q '"desiredCount":1' <<<"$seen"
+check 'issue 5.4: and is healthy' 1 "$(healthy "$GROUP")" healthy_is "$GROUP" 1
+api_json ecs "$ECS.DeleteService" '{"cluster":"harbour","service":"tug","force":true}' >/dev/null
+no_tug() { [[ $(api_json ecs "$ECS.ListTasks" '{"cluster":"harbour","serviceName":"tug"}' | tr -d ' \n') == '{"taskArns":[]}' ]]; }
+wait_until 20 no_tug
 cli destroy-infra --yes
-expect_exit 0 "issue 5.4: interrupted after $count calls, and once more"
-nothing_left "interrupted after $count calls, and once more"
+expect_exit 0 'issue 5.4: once it is gone'
+nothing_left 'once a service of somebody else is gone'
 
 finish

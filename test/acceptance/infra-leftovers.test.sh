@@ -43,6 +43,28 @@ else
   again 'issue 5.2: a stack in REVIEW_IN_PROGRESS: handled'
 fi
 
+# A --change-set that was killed while AWS worked on it, of an account where nothing is yet, and of one where all is.
+killed_change_set() { # TEXT
+  local mark
+  cli sandbox fault DescribeChangeSet --delay 20s --times always --dir "$SANDBOX_DIR"
+  log_mark mark
+  cli_in_background build-infra --change-set
+  begun() { tail -n "+$((mark + 1))" "$SANDBOX_DIR/requests.ndjson" | grep -q '"CreateChangeSet"' || cli_ended; }
+  wait_until 20 begun
+  kill -KILL "$CLI_PID" 2>/dev/null
+  wait_for_cli 5 2>/dev/null
+  check "issue 5.2: $1: it is at work on one" 'killed' "exit $RC" test "$RC" = 137
+  clear_faults
+  cli build-infra
+  expect_exit 0 "issue 5.2: $1, and build-infra"
+  expect_no_change_set "issue 5.2: $1, and build-infra"
+  again "issue 5.2: $1, then nothing is left to do"
+}
+new_project sketch
+killed_change_set 'a --change-set that was killed, of nothing'
+setting DEREGISTRATION_DELAY 12
+killed_change_set 'a --change-set that was killed, of what is there'
+
 # Another run is at work: this one waits for it, or says so.
 new_project busy
 cli_in_background build-infra

@@ -227,3 +227,63 @@ expect_redirect() { # TEXT PORT: what the HTTP listener does by default
     return `${action?.Type} ${action?.RedirectConfig?.Protocol} ${action?.RedirectConfig?.Port} ${action?.RedirectConfig?.StatusCode}`' "$PORT_PUBLIC")
   check "$1: HTTP redirects by default" "redirect HTTPS $2 HTTP_30x" "$seen" grep -Eq "^redirect HTTPS ($2|#\{port\}) HTTP_30" <<<"$seen"
 }
+
+# --- destroying --------------------------------------------------------------------------------------------------------
+
+alive() { # a primary and a canary, half and half
+  must build-infra
+  take_endpoint
+  must update v4.1 --tag 4.1
+  must push v4.2 --tag 4.2
+  must rollout --tag 4.2
+  must route --canary 50
+}
+
+# What is somebody else's, asked in one go, so that it can be compared.
+foreign() {
+  cfn DescribeStacks StackName=ferry | grep -o '<StackStatus>[^<]*'
+  api_json ecr "$ECR.DescribeRepositories" '{}' | tr -d ' \n' | grep -o '"repositoryName":"ferry/[a-z]*"'
+  api_json ecs "$ECS.DescribeClusters" '{"clusters":["ferry"]}' | tr -d ' \n' | grep -o '"status":"[A-Z]*"'
+  api_json ssm AmazonSSM.GetParameter '{"Name":"/ferry/timetable"}' | tr -d ' \n' | grep -o '"Value":"[a-z]*"'
+  elb 'const g = (await all("DescribeTargetGroups", {}, "TargetGroups")).filter((x) => x.TargetGroupName === "ferry");
+    const b = (await all("DescribeLoadBalancers", {}, "LoadBalancers")).filter((x) => x.LoadBalancerName === "ferry");
+    return `${g.length} ${b.length} ${b.length && (await all("DescribeListeners", { LoadBalancerArn: b[0].LoadBalancerArn }, "Listeners")).length}`'
+}
+make_foreign() {
+  own_balancer ferry
+  own_group ferry
+  elb_must 'a listener of somebody else' 'await call("CreateListener", { LoadBalancerArn: args[0], Port: args[1], Protocol: "HTTP",
+    DefaultActions: [{ Type: "forward", TargetGroupArn: args[2] }] })' "$BALANCER" "$(free_ports 1)" "$GROUP"
+  cfn CreateStack StackName=ferry 'TemplateBody={"Resources":{"Log":{"Type":"AWS::Logs::LogGroup"}}}' >/dev/null
+  api_json ecr "$ECR.CreateRepository" '{"repositoryName":"ferry/quay"}' >/dev/null
+  api_json ecs "$ECS.CreateCluster" '{"clusterName":"ferry"}' >/dev/null
+  api_json ssm AmazonSSM.PutParameter '{"Name":"/ferry/timetable","Type":"String","Value":"hourly"}' >/dev/null
+  wait_until 10 stack_is ferry CREATE_COMPLETE
+  FOREIGN=$(foreign)
+  check 'preparing: things of somebody else' 'six lines or so' "$FOREIGN" test "$(grep -c . <<<"$FOREIGN")" -eq 5
+}
+
+foreign_untouched() { # TEXT
+  local seen
+  seen=$(foreign)
+  check "issue 5.4: $1: foreign things are untouched" "${FOREIGN//$'\n'/, }" "${seen//$'\n'/, }" test "$seen" = "$FOREIGN"
+}
+
+nothing_left() { # TEXT
+  local answer text="issue 5.4: $1"
+  check "$text: no stack is left" 'ferry alone' "$(stacks | tr '\n' ';')" test "$(stacks)" = 'ferry CREATE_COMPLETE'
+  expect_soon 5 "$text: no task is left" none nothing_runs 4.1
+  expect_soon 5 "$text: no task is left" none nothing_runs 4.2
+  answer=$(api_json ecs "$ECS.ListClusters" '{}' | tr -d ' \n')
+  check "$text: no cluster is left" 'ferry alone' "$answer" grep -q '"clusterArns":\["[^"]*/ferry"\]' <<<"$answer"
+  answer=$(api_json ecr "$ECR.DescribeRepositories" '{}' | tr -d ' \n')
+  check "$text: no repository is left" 'ferry/quay alone' "$answer" test "$(grep -o '"repositoryName":"[^"]*"' <<<"$answer")" = '"repositoryName":"ferry/quay"'
+  answer=$(api_json ssm AmazonSSM.DescribeParameters '{}' | tr -d ' \n')
+  check "$text: no log entry is left" '/ferry/timetable alone' "$answer" test "$(grep -o '"Name":"[^"]*"' <<<"$answer")" = '"Name":"/ferry/timetable"'
+  answer=$(elb 'return (await all("DescribeTargetGroups", {}, "TargetGroups")).map((g) => g.TargetGroupName).join(" ") + "; " +
+    (await all("DescribeLoadBalancers", {}, "LoadBalancers")).map((g) => g.LoadBalancerName).join(" ")')
+  check "$text: no target group and no load balancer is left" 'ferry; ferry' "$answer" test "$answer" = 'ferry; ferry'
+  answer=$(api_json logs Logs_20140328.DescribeLogGroups '{}' | tr -d ' \n' | grep -o '"logGroupName":"[^"]*"' | grep -v ferry)
+  check "$text: no log group is left" none "$answer" test -z "$answer"
+  foreign_untouched "$1"
+}

@@ -74,22 +74,28 @@ works history
 works destroy-old --yes
 works update v4.3 --tag 4.3 --destroy-old
 works rollout --tag 4.2
-works route --canary 20
-remember_status
-refused destroy-infra --yes
-same_status 'issue 5.6: after a refused destroy-infra with policy deploy all is as it was'
 take_pair
+cp "$PROJECT/.env" "$WORK/good.env"
+setting DEREGISTRATION_DELAY 17
+refused build-infra
+cp "$WORK/good.env" "$PROJECT/.env"
 
 under route
+await_healthy "$PAIR_PRIMARY" 1
+await_healthy "$PAIR_CANARY" 1
 works status
 works route --canary 30
 works route --canary 10 --primary-target-group "$PAIR_PRIMARY" --canary-target-group "$PAIR_CANARY"
 expect_weights 10 'issue 5.6: weights are moved with policy route'
-refused destroy-old --yes
+works route --canary 0
 refused push v4.1 --tag 9.9
+setting DEREGISTRATION_DELAY 17
+refused build-infra
+cp "$WORK/good.env" "$PROJECT/.env"
 
 under read-only
-wait_until 20 answers 4.3
+await_healthy "$PAIR_PRIMARY" 1
+await_healthy "$PAIR_CANARY" 1
 remember_rules
 remember_status
 works status
@@ -97,7 +103,6 @@ works history
 works build-infra --dry-run
 works route --canary 60 --dry-run
 refused route --canary 60
-refused rollback
 refused promote
 refused rollout --tag 4.1 --replace
 refused destroy-infra --yes
