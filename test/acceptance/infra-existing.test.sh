@@ -93,10 +93,10 @@ check 'issue 5.1: a VPC that exists: the target groups are in it' "$VPC" "$seen"
 again 'issue 5.1: a VPC that exists'
 
 # What is named and is not there.
-new_project ghost CLUSTER=ghost
+new_project ghost CLUSTER=phantom
 cli build-infra
 expect_exit '1|2' 'issue 5.1: a cluster that does not exist'
-expect_stderr 'ghost|CLUSTER' 'issue 5.1: it is named'
+expect_stderr 'phantom|CLUSTER' 'issue 5.1: it is named'
 new_project ghosts "LISTENER_ARNS=${listener%/*}/0000000000000000"
 cli build-infra
 expect_exit '1|2' 'issue 5.1: a listener that does not exist'

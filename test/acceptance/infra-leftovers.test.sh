@@ -42,6 +42,7 @@ if [[ $RC -ne 0 ]]; then
 else
   again 'issue 5.2: a stack in REVIEW_IN_PROGRESS: handled'
 fi
+! stack_is draft REVIEW_IN_PROGRESS || cfn DeleteStack StackName=draft >/dev/null # where it was only explained
 
 # A --change-set that was killed while AWS worked on it, of an account where nothing is yet, and of one where all is.
 killed_change_set() { # TEXT

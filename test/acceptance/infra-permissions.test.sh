@@ -19,7 +19,11 @@ policy() { # NAME: POLICY
   sed -E "s/\\$\{?(AWS_)?ACCOUNT(_ID)?\}?|<account(-id)?>|123456789012|111122223333/$ACCOUNT/gi
     s/\\$\{?(AWS_DEFAULT_|AWS_)?REGION\}?|<region>|us-east-1|eu-west-1/$REGION/gi
     s/\\$\{?PROJECT(_NAME)?\}?|<project(-name)?>/harbour/gi
-    s/\\$\{?SERVICE(_NAME)?\}?|<service(-name)?>/quay/gi" "$ROOT/docs/iam/$1.json" >"$POLICY"
+    s/\\$\{?SERVICE(_NAME)?\}?|<service(-name)?>/quay/gi
+    s/\b(AWS_)?ACCOUNT(_ID)?\b/$ACCOUNT/g
+    s/\b(AWS_DEFAULT_)?REGION\b/$REGION/g
+    s/\bPROJECT(_NAME)?\b/harbour/g
+    s/\bSERVICE(_NAME)?\b/quay/g" "$ROOT/docs/iam/$1.json" >"$POLICY"
   check "issue 5.6: policy $1 is JSON" 'a Statement' "$(head -c 200 "$POLICY")" test "$(json "$POLICY" '!!o.Statement' 2>&1)" = true
   check "issue 5.6: policy $1 has resource limits" 'no action * and some resource with the project or a pattern' 'none' \
     test "$(json "$POLICY" '((all) => all.every((s) => ![].concat(s.Action ?? []).includes("*")) && all.some((s) => ![].concat(s.Resource ?? []).includes("*")))([].concat(o.Statement))' 2>&1)" = true

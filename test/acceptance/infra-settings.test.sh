@@ -107,4 +107,20 @@ expect_stderr 'nonsense\.json' 'issue 5.6: it is named'
 [[ $RC -ne 0 ]] || SANDBOXES+=("$WORK/none")
 expect_no_knock 'section 2: all of that'
 
+# What the issue wants to be written down.
+guide=$ROOT/docs/infrastructure.md
+check 'issue 5: docs/infrastructure.md is there' 'a file' none test -f "$guide"
+picture=$(grep -oE '[A-Za-z0-9_./-]+\.svg' "$guide" 2>/dev/null | head -n 1)
+check 'issue 5: docs/infrastructure.md has the picture, an SVG' 'a link to a file with <svg' "${picture:-none}" \
+  grep -qs '<svg' "$ROOT/docs/${picture:-none}"
+check 'issue 5: docs/infrastructure.md has a table of what it costs' 'a row with $ or USD' none grep -Eqs '^\|.*(\$ ?[0-9]|USD)' "$guide"
+for name in NAT CERTIFICATE_ARN HTTPS_LISTENER_PORT SECRETS TERMINATION_PROTECTION VPC_ID SUBNET_IDS CLUSTER LISTENER_ARNS \
+  BLUE_TARGET_GROUP_ARN GREEN_TARGET_GROUP_ARN SECURITY_GROUP_IDS; do
+  check "section 2: docs/interface.md has $name" 'a row' none grep -q "^| \`.*\b$name\b" "$ROOT/docs/interface.md"
+done
+for name in NAT=one NAT=per-zone NAT=endpoints VPC_ID SUBNET_IDS CLUSTER LISTENER_ARNS; do
+  [[ $name != NAT=* ]] || name="NAT.*${name#NAT=}|${name#NAT=}"
+  check "issue 5: docs/infrastructure.md has $name" 'a mention' none grep -Eqs "$name" "$guide"
+done
+
 finish
