@@ -3,6 +3,7 @@ import type { Stack } from '../aws/cloudformation.ts';
 import type { ListenerRule } from '../aws/elbv2.ts';
 import type { InfraSession } from './session.ts';
 import { baseName, serviceStackName } from './stack-requests.ts';
+import { observeStranded } from './stranded.ts';
 
 /** A stack with the text that it was made from. */
 export interface KnownStack extends Stack {
@@ -15,6 +16,8 @@ export interface InfraState {
   readonly services: ReadonlyMap<string, KnownStack>;
   /** All rules of the base's listeners, and of those that are used instead. */
   readonly rules: readonly ListenerRule[];
+  /** ECS services that would be left without a way out. */
+  readonly stranded?: readonly string[];
 }
 
 export async function observeInfra({ aws, settings }: Pick<InfraSession, 'aws' | 'settings'>): Promise<InfraState> {
@@ -30,6 +33,7 @@ export async function observeInfra({ aws, settings }: Pick<InfraSession, 'aws' |
     base,
     services: new Map(settings.services.flatMap(({ name }, index) => (services[index] ? [[name, services[index]]] : []))),
     rules: await aws.loadBalancing.rules([...listenersOf(base), ...(settings.existing.listenerArns ?? [])]),
+    stranded: await observeStranded({ aws, settings }, base),
   };
 }
 

@@ -7,6 +7,7 @@ import type { InfraState, KnownStack } from './observe-infra.ts';
 import { missingRule, refuseClashes, type ServiceRoute, wordsOf } from './rules.ts';
 import { PROJECT_TAG } from './session.ts';
 import { baseRequest, needsBase, serviceRequest } from './stack-requests.ts';
+import { refuseStranding } from './stranded.ts';
 
 export type InfraStep =
   | { readonly do: 'create-stack' | 'update-stack'; readonly request: StackRequest }
@@ -23,6 +24,7 @@ export type InfraStep =
  */
 export function planInfra(state: InfraState, settings: Settings): InfraStep[] {
   refuseClashes(settings);
+  refuseStranding(state.stranded ?? []);
   const rules: ListenerRule[] = [...state.rules];
   const newRules = settings.services.flatMap((service): InfraStep[] => {
     const rule = missingRule(settings, routeOf(service, state, settings), rules);

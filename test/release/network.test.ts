@@ -36,6 +36,10 @@ test('services keep their network while private subnets are built, and get them 
     await (await prepareRollout(moved, await push(release, '1.1'), options)).run();
     expect(await networkOf(project, 'green')).toEqual({ subnets: moved.place.subnets, securityGroups: moved.place.securityGroups, assignPublicIp: 'DISABLED' });
     expect(await networkOf(project, 'blue')).toEqual(before.blue);
+
+    // Its tasks need the way out for as long as they are there.
+    await expect(buildInfra(project.session(SETTINGS).session)).rejects.toMatchObject({ code: 'tasks-stranded', message: expect.stringContaining('tasks of server-green are') });
+    expect((await buildInfra(project.session({ ...SETTINGS, NAT: 'per-zone' }).session)).changed).toBe(true);
   }));
 
 test('a generated task definition hands out the secrets beside PORT, and none where none are named', () => {
