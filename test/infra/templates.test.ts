@@ -1,6 +1,7 @@
 /** The two templates as they stand, before judges that are not ours: a linter, and another CloudFormation. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { type Aws, connectAws } from '../../src/aws/aws.ts';
@@ -11,6 +12,7 @@ import { templates } from '../../src/infra/templates.ts';
 import { freePort } from '../../src/sandbox/dataplane/free-port.ts';
 import { readSettings } from '../../src/settings/settings.ts';
 import { poll, systemClock, type Wait } from '../../src/time.ts';
+import { runHere } from '../fuzz/outcome.ts';
 import { signatureFor } from '../sandbox/running.ts';
 
 const REGION = 'eu-central-1';
@@ -36,6 +38,25 @@ test('values go from one to the other as parameters, and nothing has a name of i
   expect(names.filter((line) => !line.startsWith('KeyName') && !line.includes('com.amazonaws.'))).toEqual([
     'ClusterName !Ref ProjectName', "RepositoryName !Sub '${ProjectName}/${ServiceName}'",
   ]);
+});
+
+test.each(['base', 'service'] as const)('build-infra --template %s prints it, after a look at the settings and without a call', async (which) => {
+  const asked: string[] = [];
+  const port = await freePort();
+  const server = createServer((request, response) => {
+    asked.push(request.url ?? '');
+    response.writeHead(500).end();
+  }).listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  const env = { PROJECT_NAME: 'fleet', AWS_DEFAULT_REGION: REGION, AWS_ACCOUNT_ID: '000000000000', AWS_ENDPOINT_URL: `http://127.0.0.1:${port}` };
+  try {
+    expect(await runHere({ args: ['build-infra', '--template', which], env })).toEqual({ code: 0, stdout: templates[which], stderr: '' });
+    const bad = await runHere({ args: ['build-infra', '--template', which], env: { ...env, NAT: 'two' } });
+    expect(bad).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('NAT is "two": it should be none, one, per-zone or endpoints.') });
+    expect(asked).toEqual([]);
+  } finally {
+    server.close();
+  }
 });
 
 testWith('cfn-lint')('a linter has nothing to say, and no rule of it is silenced', () => {
