@@ -18,6 +18,8 @@ export interface EcsService {
   readonly running: number;
   readonly pending: number;
   readonly targetGroupArns: readonly string[];
+  /** Where its next tasks would be. */
+  readonly subnets: readonly string[];
   readonly deployment: EcsDeployment | undefined;
   /** What ECS said of it, newest first. */
   readonly events: readonly string[];
@@ -281,6 +283,7 @@ function toService(service: Service, call: string): EcsService {
     running: needed(service.runningCount, call, 'the running count of a service'),
     pending: needed(service.pendingCount, call, 'the pending count of a service'),
     targetGroupArns: (service.loadBalancers ?? []).flatMap(({ targetGroupArn }) => targetGroupArn ?? []),
+    subnets: service.networkConfiguration?.awsvpcConfiguration?.subnets ?? [],
     deployment: service.deployments?.filter(({ status }) => status === 'PRIMARY').map((deployment) => toDeployment(deployment, call))[0],
     events: (service.events ?? []).flatMap(({ message }) => message ?? []),
     tags: toRecord(service.tags),

@@ -7,6 +7,7 @@ import { holdsExactly } from '../release/observe.ts';
 import type { ServiceSettings } from '../settings/settings.ts';
 import { type InfraSession, PROJECT_TAG, SERVICE_TAG } from './session.ts';
 import { baseName, serviceStackName } from './stack-requests.ts';
+import { observeStranded } from './stranded.ts';
 
 /** A stack with the text that it was made from. */
 export interface KnownStack extends Stack {
@@ -26,6 +27,8 @@ export interface InfraState {
   readonly owners: ReadonlyMap<string, string>;
   /** Parts of services that were built and are not in the settings any more. */
   readonly leftOver: readonly Stack[];
+  /** ECS services that would be left without a way out. */
+  readonly stranded?: readonly string[];
 }
 
 export async function observeInfra({ aws, settings }: Pick<InfraSession, 'aws' | 'settings'>): Promise<InfraState> {
@@ -54,6 +57,7 @@ export async function observeInfra({ aws, settings }: Pick<InfraSession, 'aws' |
     rules,
     owners: new Map((await Promise.all(settings.services.map(owner))).flat()),
     leftOver: all.filter(({ tags }) => tags[PROJECT_TAG] === settings.project && isDropped(tags[SERVICE_TAG], settings.services)),
+    stranded: await observeStranded({ aws, settings }, base),
   };
 }
 

@@ -10,6 +10,7 @@ import { missingRule, refuseClashes, wordsOf } from './rules.ts';
 import { NOT_MADE, routesOf } from './service-routes.ts';
 import { PROJECT_TAG } from './session.ts';
 import { baseName, baseRequest, needsBase, serviceRequest } from './stack-requests.ts';
+import { refuseStranding } from './stranded.ts';
 
 export type InfraStep =
   | { readonly do: 'create-stack'; readonly request: StackRequest }
@@ -32,6 +33,7 @@ export type InfraStep =
  */
 export function planInfra(state: InfraState, settings: Settings): InfraStep[] {
   refuseClashes(settings);
+  refuseStranding(state.stranded ?? []);
   const rules: ListenerRule[] = [...state.rules];
   const newRules = settings.services.flatMap((service): InfraStep[] => {
     return routesOf(service, state, settings).flatMap((route): InfraStep[] => {

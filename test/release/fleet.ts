@@ -74,7 +74,7 @@ async function targets(aws: Aws, group: string): Promise<number> {
   return (await aws.loadBalancing.targetHealth(group)).length;
 }
 
-async function halfWay(release: Release, version: Version): Promise<void> {
+export async function halfWay(release: Release, version: Version): Promise<void> {
   await (await prepareRollout(release, version, AT_ONCE)).run();
   await (await prepareRoute(release, { percent: 50, acceptDrift: false, noScale: false, scaleDown: false })).run();
 }

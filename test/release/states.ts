@@ -82,7 +82,7 @@ function service(colour: Colour, desired: number): EcsService {
     desired,
     running: desired,
     pending: 0,
-    targetGroupArns: [arn(colour)],
+    targetGroupArns: [arn(colour)], subnets: [],
     deployment: undefined,
     events: [],
     tags: { 'ecs-canary:project': 'echo' },
