@@ -137,14 +137,9 @@ export function stacks(caller: Caller, { hurried = false }: { hurried?: boolean 
     async createChangeSet(request, type, operation) {
       const { sdk, client } = await connect();
       const input = { ...inputOf(request), ChangeSetName: operation, ChangeSetType: type, ClientToken: operation };
-      const made = await client.send(new sdk.CreateChangeSetCommand(input)).catch((error: unknown) => {
-        if (!isAws(error, 'AlreadyExistsException')) throw error;
-        // The name is this operation's own: the SDK repeated a call whose answer was lost.
-        return client.send(new sdk.DescribeChangeSetCommand({ ChangeSetName: operation, StackName: request.name }));
-      });
-      const id = 'Id' in made ? made.Id : 'ChangeSetId' in made ? made.ChangeSetId : undefined;
+      const made = await client.send(new sdk.CreateChangeSetCommand(input));
       return {
-        id: needed(id, 'CreateChangeSet', 'the id of the change set'),
+        id: needed(made.Id, 'CreateChangeSet', 'the id of the change set'),
         stackId: needed(made.StackId, 'CreateChangeSet', 'the id of the stack'),
       };
     },
