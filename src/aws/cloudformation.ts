@@ -73,8 +73,8 @@ export interface Stacks {
   create(request: StackRequest, operation: string): Promise<string>;
   /** Begins to find out what a stack would become, and changes nothing. The change set has the operation's name. */
   createChangeSet(request: StackRequest, type: 'CREATE' | 'UPDATE', operation: string): Promise<Pick<ChangeSet, 'id' | 'stackId'>>;
-  /** A change set with its changes from all pages; undefined when it is not there. */
-  changeSet(id: string): Promise<ChangeSet | undefined>;
+  /** A change set with its changes from all pages. Throws what `isOvertaken` knows where it is not there. */
+  changeSet(id: string): Promise<ChangeSet>;
   /** Change sets of a stack that were not executed. */
   changeSets(nameOrId: string): Promise<{ readonly id: string; readonly name: string }[]>;
   /** Begins to change the stack as the change set says. */
@@ -137,39 +137,28 @@ export function stacks(caller: Caller, { hurried = false }: { hurried?: boolean 
     async createChangeSet(request, type, operation) {
       const { sdk, client } = await connect();
       const input = { ...inputOf(request), ChangeSetName: operation, ChangeSetType: type, ClientToken: operation };
-      const made = await client.send(new sdk.CreateChangeSetCommand(input)).catch((error: unknown) => {
-        if (!isAws(error, 'AlreadyExistsException')) throw error;
-        // The name is this operation's own: the SDK repeated a call whose answer was lost.
-        return client.send(new sdk.DescribeChangeSetCommand({ ChangeSetName: operation, StackName: request.name }));
-      });
-      const id = 'Id' in made ? made.Id : 'ChangeSetId' in made ? made.ChangeSetId : undefined;
+      const made = await client.send(new sdk.CreateChangeSetCommand(input));
       return {
-        id: needed(id, 'CreateChangeSet', 'the id of the change set'),
+        id: needed(made.Id, 'CreateChangeSet', 'the id of the change set'),
         stackId: needed(made.StackId, 'CreateChangeSet', 'the id of the stack'),
       };
     },
 
     async changeSet(id) {
       const { sdk, client } = await connect();
-      const pages: ChangeSet[] = [];
-      try {
-        await allPages(async (NextToken) => {
-          const answer = await client.send(new sdk.DescribeChangeSetCommand({ ChangeSetName: id, NextToken }));
-          pages.push({
-            id,
-            stackId: needed(answer.StackId, 'DescribeChangeSet', 'the id of the stack'),
-            status: needed(answer.Status, 'DescribeChangeSet', 'the status of the change set'),
-            reason: answer.StatusReason,
-            changes: (answer.Changes ?? []).flatMap(({ ResourceChange }) => (ResourceChange ? [toChange(ResourceChange)] : [])),
-          });
-          return [[], answer.NextToken];
-        });
-      } catch (error) {
-        if (isAws(error, 'ChangeSetNotFoundException')) return undefined;
-        throw error;
-      }
-      const [first] = pages;
-      return first && { ...first, changes: pages.flatMap(({ changes }) => changes) };
+      const page = (NextToken?: string) => client.send(new sdk.DescribeChangeSetCommand({ ChangeSetName: id, NextToken }));
+      const first = await page();
+      const changes = await allPages(async (token) => {
+        const { Changes = [], NextToken } = token === undefined ? first : await page(token);
+        return [Changes.flatMap(({ ResourceChange }) => (ResourceChange ? [toChange(ResourceChange)] : [])), NextToken];
+      });
+      return {
+        id,
+        stackId: needed(first.StackId, 'DescribeChangeSet', 'the id of the stack'),
+        status: needed(first.Status, 'DescribeChangeSet', 'the status of the change set'),
+        reason: first.StatusReason,
+        changes,
+      };
     },
 
     async changeSets(nameOrId) {

@@ -3,7 +3,7 @@ import { isOvertaken } from '../aws/cloudformation.ts';
 import { isRoleTooNew, NEW_ROLE } from '../aws/ecs.ts';
 import { CanaryError, usageError } from '../errors.ts';
 import type { Wait } from '../time.ts';
-import { discardChangeSet, lookAt } from './change-set.ts';
+import { discardChangeSet, discardReviewed, lookAt } from './change-set.ts';
 import { askingOnce, type Consent, type StackUpdate } from './consent.ts';
 import { endpointsOf, type Endpoints } from './describe-infra.ts';
 import { tellLeftOver } from './left-over.ts';
@@ -11,7 +11,7 @@ import { observeInfra } from './observe-infra.ts';
 import { makeRule } from './make-rule.ts';
 import { newOperation } from './operation-name.ts';
 import { describeStep, explainStep, type InfraStep, isForeseeable, planInfra as plan } from './plan-infra.ts';
-import type { InfraSession } from './session.ts';
+import { type InfraSession, UNTOUCHED } from './session.ts';
 import { awaitStack, type Followed, followStack } from './stack-operation.ts';
 import { updateStack } from './update-stack.ts';
 
@@ -57,6 +57,7 @@ export async function buildInfra(session: InfraSession, ask: Consent = refuse): 
       if (outcome === 'overtaken') {
         overtaken += 1;
         if (overtaken === LONGEST_RACE) throw outrun(step);
+        await wait.clock.sleep(wait.pollInterval, wait.signal);
       } else if (ONCE.has(step.do)) {
         taken.add(describeStep(step));
       }
@@ -71,15 +72,13 @@ export async function buildInfra(session: InfraSession, ask: Consent = refuse): 
 
 const ONCE: ReadonlySet<InfraStep['do']> = new Set(['update-stack', 'create-rule', 'protect-stack', 'unprotect-stack', 'delete-change-set']);
 
-const UNTOUCHED = 'where they were before; no listener rule was changed.';
-
 /** Times that others may come between before it is told. */
 const LONGEST_RACE = 5;
 
 function outrun(step: InfraStep): CanaryError {
   return new CanaryError({
     code: 'overtaken',
-    message: `Somebody else keeps changing what this run is about to ${describeStep(step)} with.`,
+    message: `Each time this run was about to ${describeStep(step)}, somebody else changed it.`,
     usersAre: UNTOUCHED,
     next: 'ecs-canary build-infra',
   });
@@ -117,7 +116,8 @@ async function apply(step: InfraStep, session: InfraSession, wait: Wait, consent
   const text = describeStep(step);
   session.progress({ type: 'waiting', text: text.charAt(0).toUpperCase() + text.slice(1) });
   const follow = (stack: string, operation: string, verb: Followed['verb']) =>
-    followStack({ stack, operation, verb, usersAre: UNTOUCHED, next: 'ecs-canary build-infra' }, session, wait);
+    // Its time begins now: a question before it may have waited long for its answer.
+    followStack({ stack, operation, verb, usersAre: UNTOUCHED, next: 'ecs-canary build-infra' }, session, session.wait());
   switch (step.do) {
     case 'create-stack': {
       const operation = newOperation();
@@ -132,11 +132,14 @@ async function apply(step: InfraStep, session: InfraSession, wait: Wait, consent
     case 'delete-failed-stack': {
       const { id, status, isProtected } = step.stack;
       const operation = newOperation();
+      // It may go without an event of it.
+      if (status === 'REVIEW_IN_PROGRESS') {
+        await discardReviewed(id, session, wait);
+        return 'changed';
+      }
       if (isProtected) await stacks.unprotect(id);
       await stacks.delete(id, operation);
-      // One that only had change sets may go without an event of it.
-      if (status === 'REVIEW_IN_PROGRESS') await awaitStack(id, session, wait);
-      else await follow(id, operation, 'deleted');
+      await follow(id, operation, 'deleted');
       return 'changed';
     }
     case 'delete-change-set':

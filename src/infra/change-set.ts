@@ -1,10 +1,9 @@
 /** Has CloudFormation find out what would change, and clears away what is not carried out. */
 import { type ChangeSet, isOvertaken, type ResourceChange, type StackRequest } from '../aws/cloudformation.ts';
-import { isAws } from '../aws/connect.ts';
-import { CanaryError, UNCHANGED } from '../errors.ts';
+import { CanaryError } from '../errors.ts';
 import { poll, type Wait } from '../time.ts';
 import { newLook, newOperation } from './operation-name.ts';
-import type { InfraSession } from './session.ts';
+import { type InfraSession, UNTOUCHED } from './session.ts';
 import { inWords, type StackChange } from './stack-changes.ts';
 import { awaitStack } from './stack-operation.ts';
 
@@ -33,16 +32,13 @@ export async function findChanges({ request, type, operation }: Asked, session: 
   const made = await stacks.createChangeSet(request, type, operation);
   const discard = () => (type === 'CREATE' ? discardFirst(made, session, wait) : discardChangeSet(made.id, session, wait));
   try {
-    const { status, reason = '', changes } = await poll(`the change set of stack ${request.name}`, wait, async () => {
-      const found = await stacks.changeSet(made.id);
-      return found && !UNDECIDED.has(found.status) ? found : undefined;
-    });
+    const { status, reason = '', changes } = await untilDecided(made.id, request.name, session, wait);
     if (status === 'CREATE_COMPLETE') return { id: made.id, changes, discard };
     if (NOTHING.test(reason)) return { id: made.id, changes: undefined, discard };
     throw new CanaryError({
       code: 'change-set-failed',
       message: `CloudFormation can not tell what would change in stack ${request.name}: ${reason || `its change set is ${status}`}`,
-      usersAre: UNCHANGED,
+      usersAre: UNTOUCHED,
       next: 'ecs-canary build-infra',
     });
   } catch (error) {
@@ -60,18 +56,41 @@ export async function lookAt({ request, type }: Omit<Asked, 'operation'>, sessio
 
 /** Deletes a change set of which nothing is known but that it is not wanted. */
 export async function discardChangeSet(id: string, { aws }: Pick<InfraSession, 'aws'>, wait: Wait): Promise<void> {
-  await poll('a change set to be deleted', untilDecided(wait), async () => {
+  await poll('a change set to be deleted', aftermath(wait), async () => {
     try {
       await aws.stacks.deleteChangeSet(id);
       return true;
     } catch (error) {
-      if (isAws(error, 'ChangeSetNotFoundException')) return true;
       if (!isOvertaken(error)) throw error;
       // One that is still being made can't be deleted, and one that is executed is gone by itself.
-      const found = await aws.stacks.changeSet(id);
-      return found && UNDECIDED.has(found.status) ? undefined : true;
+      const found = await aws.stacks.changeSet(id).catch(unlessGone);
+      return found && isUndecided(found) ? undefined : true;
     }
   });
+}
+
+/** Deletes a stack that only stands for its change sets. */
+export async function discardReviewed(stackId: string, { aws }: Pick<InfraSession, 'aws'>, wait: Wait): Promise<void> {
+  await aws.stacks.delete(stackId, newOperation());
+  await awaitStack(stackId, { aws, progress: () => undefined }, aftermath(wait));
+}
+
+/** @throws what `isOvertaken` knows where it is gone. */
+function untilDecided(id: string, stack: string, { aws }: Pick<InfraSession, 'aws'>, wait: Wait): Promise<ChangeSet> {
+  const seenBy = wait.clock.now() + LONGEST;
+  let isSeen = false;
+  return poll(`the change set of stack ${stack}`, wait, async () => {
+    // What was just made may not be read back yet.
+    const mayBeMissing = !isSeen && wait.clock.now() < seenBy;
+    const found = await (mayBeMissing ? aws.stacks.changeSet(id).catch(unlessGone) : aws.stacks.changeSet(id));
+    isSeen ||= found !== undefined;
+    return found && !isUndecided(found) ? found : undefined;
+  });
+}
+
+function unlessGone(error: unknown): undefined {
+  if (!isOvertaken(error)) throw error;
+  return undefined;
 }
 
 /** A stack that became more than a change set meanwhile, or holds somebody else's, stays. */
@@ -80,18 +99,20 @@ async function discardFirst({ id, stackId }: Pick<ChangeSet, 'id' | 'stackId'>, 
   const others = (await stacks.changeSets(stackId)).filter((changeSet) => changeSet.id !== id);
   const stack = await stacks.describe(stackId);
   if (others.length > 0 || stack?.status !== 'REVIEW_IN_PROGRESS') return discardChangeSet(id, session, wait);
-  await stacks.delete(stackId, newOperation());
-  await awaitStack(stackId, { aws: session.aws, progress: () => undefined }, untilDecided(wait));
+  await discardReviewed(stackId, session, wait);
 }
 
-const UNDECIDED: ReadonlySet<string> = new Set(['CREATE_PENDING', 'CREATE_IN_PROGRESS']);
+function isUndecided({ status }: ChangeSet): boolean {
+  return status.endsWith('_PENDING') || status.endsWith('_IN_PROGRESS');
+}
+
 /** There is no other sign of it than these two sentences. */
 const NOTHING = /didn't contain changes|No updates are to be performed/;
 
-/** ms. CloudFormation needs some seconds for a change set. */
+/** ms. CloudFormation needs some seconds for a change set, and for reading it back. */
 const LONGEST = 30_000;
 
 /** Clearing away goes on after Ctrl-C, and after a wait that took all its time. */
-function untilDecided({ clock, pollInterval }: Wait): Wait {
+function aftermath({ clock, pollInterval }: Wait): Wait {
   return { clock, pollInterval, deadline: clock.now() + LONGEST, signal: new AbortController().signal };
 }

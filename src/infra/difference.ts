@@ -6,10 +6,17 @@ import type { KnownStack } from './observe-infra.ts';
 /** Lines for a reader; none where they are alike. */
 export function difference(stack: KnownStack, { template, parameters, tags }: StackRequest): string[] {
   return [
-    ...valuesThatDiffer('parameter', stack.parameters, parameters),
+    ...valuesThatDiffer('parameter', stack.parameters, { ...defaultsOf(template), ...parameters }),
     ...valuesThatDiffer('tag', stack.tags, tags),
     ...linesThatDiffer(stack.template, template),
   ];
+}
+
+/** What parameters come to that nobody gives. Our own templates: each default is on one line. */
+function defaultsOf(template: string): Values {
+  const section = /^Parameters:\n((?: .*\n|\n)*)/m.exec(template)?.[1] ?? '';
+  const declared = Array.from(section.matchAll(/^ {2}(\w+):((?:\n {4}.*|\n)*)/gm), ([, name = '', body = '']) => [name, /^ {4}Default: *(.*)$/m.exec(body)?.[1]] as const);
+  return Object.fromEntries(declared.flatMap(([name, text]) => (text === undefined ? [] : [[name, text.replace(/^(['"])(.*)\1$/, '$2')]])));
 }
 
 type Values = Readonly<Record<string, string>>;

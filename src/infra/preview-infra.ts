@@ -2,7 +2,7 @@
 import { isOvertaken } from '../aws/cloudformation.ts';
 import { CanaryError, UNCHANGED } from '../errors.ts';
 import type { Wait } from '../time.ts';
-import { discardChangeSet, lookAt } from './change-set.ts';
+import { discardChangeSet, discardReviewed, lookAt } from './change-set.ts';
 import { observeInfra } from './observe-infra.ts';
 import { isLook } from './operation-name.ts';
 import { describeStep, type InfraStep, isForeseeable, planInfra } from './plan-infra.ts';
@@ -38,6 +38,9 @@ export async function previewInfra(session: InfraSession): Promise<Preview> {
       stacks.push(await previewStack(step, inTheWay.get(step.request.name), session, wait));
     } else if (step.do === 'delete-change-set' && isLook(step)) {
       await discardChangeSet(step.id, session, wait);
+    } else if (step.do === 'delete-failed-stack' && step.stack.status === 'REVIEW_IN_PROGRESS') {
+      // Only looks make such stacks.
+      await discardReviewed(step.stack.id, session, wait);
     } else {
       if (step.do === 'delete-failed-stack') inTheWay.set(step.stack.name, step.stack.status);
       others.push(describeStep(step));

@@ -228,7 +228,7 @@ test('CloudFormation that can not make a change set says why, and none is left',
     await buildInfra(mine);
     const changeSet = async (id: string) => {
       const found = await aws.stacks.changeSet(id);
-      return found?.status === 'CREATE_COMPLETE' ? { ...found, status: 'FAILED', reason: 'Transform failed.' } : found;
+      return found.status === 'CREATE_COMPLETE' ? { ...found, status: 'FAILED', reason: 'Transform failed.' } : found;
     };
     const failing = { ...session({ DEREGISTRATION_DELAY: '12' }).session, aws: { ...aws, stacks: { ...aws.stacks, changeSet } } };
     await expect(buildInfra(failing)).rejects.toMatchObject({ code: 'change-set-failed', message: expect.stringContaining('Transform failed.') });
@@ -271,6 +271,47 @@ test('killed after any call of an update, the next run completes it and nothing 
     }
     expect(calls).toBeGreaterThan(10);
   }), 120_000);
+
+test('a look that is killed after any call leaves nothing once it is run again', () =>
+  withProject(async ({ session, aws }) => {
+    const look = async (mine: InfraSession) => {
+      let calls = 0;
+      for (let call = 1; calls >= call - 1; call += 1) {
+        const mortal = dyingAfter(call, aws);
+        await previewInfra({ ...mine, aws: mortal.aws }).catch(() => undefined);
+        calls = mortal.calls();
+        await previewInfra(mine);
+        expect([call, await changeSetsOf(aws)]).toEqual([call, []]);
+        expect((await aws.stacks.all()).filter(({ status }) => status === 'REVIEW_IN_PROGRESS')).toEqual([]);
+      }
+      expect(calls).toBeGreaterThan(5);
+    };
+    await look(session().session);
+    expect(await aws.stacks.all()).toEqual([]);
+    await buildInfra(session().session);
+    await look(session({ DEREGISTRATION_DELAY: '12' }).session);
+  }), 120_000);
+
+test('a look whose change set somebody else takes away says so at once', () =>
+  withProject(async ({ session, aws }) => {
+    const { session: mine } = session();
+    const changeSet = async (id: string) => {
+      const found = await aws.stacks.changeSet(id);
+      await aws.stacks.delete(found.stackId, 'somebody');
+      return found;
+    };
+    const raced = { ...mine, aws: { ...aws, stacks: { ...aws.stacks, changeSet } } };
+    await expect(previewInfra(raced)).rejects.toMatchObject({ code: 'overtaken', next: 'ecs-canary build-infra --change-set' });
+  }));
+
+test('reads that lag behind an update are waited for, and it is made once', () =>
+  withProject(async ({ session, writes }) => {
+    await buildInfra(session().session);
+    const changed = { DEREGISTRATION_DELAY: '12', TERMINATION_PROTECTION: 'false' };
+    expect((await buildInfra(session(changed).session)).changed).toBe(true);
+    expect((await writes()).filter((write) => write.endsWith(':ExecuteChangeSet'))).toHaveLength(1);
+    expect((await buildInfra(session(changed).session)).changed).toBe(false);
+  }, { lagMs: 10_000, seed: 3 }));
 
 /** CloudFormation for a run that dies after one of its calls: nothing that it asks for afterwards is heard. */
 function dyingAfter(call: number, aws: Aws): { aws: Aws; calls: () => number } {
