@@ -33,7 +33,10 @@ export interface Write {
 }
 
 const RELEASE_WRITES = ['ModifyRule', 'ModifyListener', 'PutParameter', 'DeleteParameters', 'RegisterTaskDefinition', 'CreateService', 'UpdateService'];
-const INFRA_WRITES = ['CreateStack', 'UpdateStack', 'DeleteStack', 'CreateRule', 'DeleteRule', 'DeleteService', 'BatchDeleteImage', 'DeleteParameters'];
+const INFRA_WRITES = [
+  'CreateStack', 'UpdateStack', 'DeleteStack', 'UpdateTerminationProtection', 'CreateChangeSet', 'ExecuteChangeSet', 'DeleteChangeSet', 'CreateRule', 'DeleteRule',
+  'ModifyRule', 'PutParameter', 'UpdateService', 'DeleteService', 'BatchDeleteImage', 'DeleteParameters',
+];
 const READS = /^(Describe|List|Get|BatchGet|BatchCheck|HEAD |GET )/;
 /** An image that is pushed changes nothing for users. */
 const PUSHES = /^(POST|PATCH|PUT) \/v2\//;
