@@ -1,29 +1,44 @@
 /** `destroy-infra`: removes what build-infra made and what the CLI put there since; nothing without the project's tag. */
-import { randomUUID } from 'node:crypto';
+import { CanaryError, messageOf } from '../errors.ts';
+import { endTraffic, requireIdle } from '../release/end-traffic.ts';
 import { poll, type Wait } from '../time.ts';
 import { observeRemains } from './observe-remains.ts';
-import { describeDestroyStep, type DestroyStep, planDestroy } from './plan-destroy.ts';
+import { newOperation } from './operation-name.ts';
+import { countOf, describeDestroyStep, type DestroyStep, planDestroy } from './plan-destroy.ts';
 import type { InfraSession } from './session.ts';
 import { awaitStack, followStack } from './stack-operation.ts';
 
+export interface DestroyPlan {
+  /** A line for each step; none when there is nothing. */
+  readonly steps: readonly string[];
+  /** Repositories whose images go for good, with how many, in words. */
+  readonly images: readonly { readonly repository: string; readonly count: string }[];
+}
+
 /**
- * What `destroyInfra` would do, one line for each step; empty when there is nothing. Makes no write call.
+ * What `destroyInfra` would do. Makes no write call.
  * @throws CanaryError as `destroyInfra`.
  */
-export async function planDestroyInfra(session: InfraSession): Promise<string[]> {
-  return planDestroy(await observeRemains(session)).map(describeDestroyStep);
+export async function planDestroyInfra(session: InfraSession): Promise<DestroyPlan> {
+  const steps = planDestroy(await observeRemains(session));
+  return {
+    steps: steps.map(describeDestroyStep),
+    images: steps.flatMap((step) => (step.do === 'delete-images' ? [{ repository: step.repository, count: countOf(step.count) }] : [])),
+  };
 }
 
 /**
  * Ends all traffic, then removes what served it; a run that was interrupted is carried on.
  * @returns whether there was anything.
- * @throws CanaryError `not-ours`: nothing was changed; `stack-failed`, `timeout`: some of it is left.
+ * @throws CanaryError `not-ours`, `locked` (exit 6): nothing was changed; `stack-failed`, `timeout`: some of it is left.
  */
 export async function destroyInfra(session: InfraSession): Promise<boolean> {
   const wait = session.wait();
   let destroyed = false;
   for (;;) {
-    const steps = planDestroy(await observeRemains(session));
+    const { services, ...remains } = await observeRemains(session);
+    const steps = planDestroy({ services, ...remains });
+    for (const { pair, log } of services) if (pair && log.length > 0) await requireIdle(pair, { ...session, dryRun: false });
     for (const step of steps) await apply(step, session, wait);
     if (steps.length > 0) destroyed = true;
     // After a wait for somebody else there may be more to do.
@@ -41,11 +56,17 @@ async function apply(step: DestroyStep, session: InfraSession, wait: Wait): Prom
     case 'wait-stack':
       await awaitStack(step.stack, session, wait);
       break;
-    case 'delete-rules':
-      for (const arn of step.arns) await aws.loadBalancing.deleteRule(arn);
+    case 'end-traffic':
+      await endTraffic(step.pair, step.rules, { ...session, dryRun: false }, wait);
+      break;
+    case 'drain-ecs-services':
+      await drain(step.cluster, step.names, session, wait);
       break;
     case 'delete-ecs-services':
       await deleteEcsServices(step.cluster, step.names, session, wait);
+      break;
+    case 'delete-rules':
+      for (const arn of step.arns) await aws.loadBalancing.deleteRule(arn);
       break;
     case 'delete-images':
       await aws.registry.deleteAllImages(step.repository);
@@ -54,17 +75,26 @@ async function apply(step: DestroyStep, session: InfraSession, wait: Wait): Prom
       await aws.parameters.remove(step.names);
       break;
     case 'delete-stack':
-      await deleteStack(step.id, session, wait);
+      await deleteStack(step, session, wait);
       break;
   }
 }
 
 /** ECS stops a task only after its target has drained, so that requests in flight are answered. */
+async function drain(cluster: string, names: readonly string[], { aws }: InfraSession, wait: Wait): Promise<void> {
+  const { containers } = aws;
+  await poll('the tasks to drain and stop', wait, async () => {
+    const found = (await containers.describeServices(cluster, names)).filter(({ status }) => status === 'ACTIVE');
+    // Somebody else, such as autoscaling, may want tasks again meanwhile.
+    for (const { name } of found.filter(({ desired }) => desired > 0)) await containers.updateService(cluster, name, { desired: 0 });
+    return found.every(({ desired, running, pending }) => desired + running + pending === 0) ? true : undefined;
+  });
+}
+
 async function deleteEcsServices(cluster: string, names: readonly string[], { aws }: InfraSession, wait: Wait): Promise<void> {
   const { containers } = aws;
   const found = await containers.describeServices(cluster, names);
   for (const { name, status } of found) {
-    // Not first down to 0 tasks: ECS refuses to update a service whose target group no rule names any more.
     if (status === 'ACTIVE') await containers.deleteService(cluster, name);
   }
   await poll('the ECS services to be gone', wait, async () => {
@@ -73,10 +103,30 @@ async function deleteEcsServices(cluster: string, names: readonly string[], { aw
   });
 }
 
-async function deleteStack(id: string, session: InfraSession, wait: Wait): Promise<void> {
-  const operation = `ecs-canary-${randomUUID()}`;
-  await session.aws.stacks.unprotect(id);
-  await session.aws.stacks.delete(id, operation);
+type DeleteStack = Extract<DestroyStep, { do: 'delete-stack' }>;
+
+/** The network interfaces of tasks outlive them for a while, and hold on to their subnets and security groups. */
+async function deleteStack({ stack, id, isProtected }: DeleteStack, session: InfraSession, wait: Wait): Promise<void> {
+  const { aws, progress } = session;
+  if (isProtected) await aws.stacks.unprotect(id);
   const usersAre = 'not served any more: the listener rules are deleted.';
-  await followStack({ stack: id, operation, verb: 'deleted', usersAre, next: 'ecs-canary destroy-infra' }, session, wait);
+  for (;;) {
+    const operation = newOperation();
+    try {
+      await aws.stacks.delete(id, operation);
+      await followStack({ stack: id, operation, verb: 'deleted', usersAre, next: 'ecs-canary destroy-infra' }, session, wait);
+      return;
+    } catch (error) {
+      if (!isStillHeld(error) || wait.clock.now() >= wait.deadline) throw error;
+      progress({ type: 'waiting', text: `Something in stack ${stack} is still in use, such as a network interface of a stopped task: it is deleted once more` });
+    }
+    await wait.clock.sleep(PAUSES * wait.pollInterval, wait.signal);
+  }
+}
+
+/** Poll intervals until a deletion is tried again. */
+const PAUSES = 5;
+
+function isStillHeld(error: unknown): boolean {
+  return error instanceof CanaryError && error.code === 'stack-failed' && /DependencyViolation|has a dependent object|has dependencies and cannot be deleted/i.test(messageOf(error));
 }

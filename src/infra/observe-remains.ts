@@ -1,16 +1,22 @@
 /** Reads from AWS what there is to destroy of a project, and what stands in the way. */
 import type { Stack } from '../aws/cloudformation.ts';
 import type { EcsService } from '../aws/ecs.ts';
+import type { ListenerRule } from '../aws/elbv2.ts';
 import { logPath } from '../release/log.ts';
-import { listenersOf } from './observe-infra.ts';
+import { loadBalancerOf, type Pair } from '../release/model.ts';
+import { listenersOf, pairOf, rulesAround } from './observe-infra.ts';
 import { type InfraSession, PROJECT_TAG, SERVICE_TAG } from './session.ts';
 import { baseName } from './stack-requests.ts';
 
-/** Only what carries the project's tag is ours to destroy; the rest is counted as foreign. */
+/** Only what carries the project's tag is ours to destroy; of the rest, only what stands on ours counts as foreign. */
 export interface Remains {
   readonly base: Stack | undefined;
   readonly services: readonly ServiceRemains[];
-  readonly rules: Sorted<string>;
+  readonly rules: Sorted<ListenerRule>;
+  /** ARNs of listeners that others put on the project's load balancers. */
+  readonly foreignListeners: readonly string[];
+  /** Names of stacks of others that were made with ids of the base. */
+  readonly tenants: readonly string[];
   readonly ecsServices: Sorted<EcsService>;
   readonly cluster: string;
 }
@@ -18,6 +24,8 @@ export interface Remains {
 export interface ServiceRemains {
   readonly name: string;
   readonly stack: Stack;
+  /** Undefined where it was never made, or is gone. */
+  readonly pair: Pair | undefined;
   readonly repository: string;
   readonly images: number;
   /** Names of the release log's parameters. */
@@ -33,47 +41,69 @@ type Observing = Pick<InfraSession, 'aws' | 'settings'>;
 
 export async function observeRemains(session: Observing): Promise<Remains> {
   const { aws, settings } = session;
-  const stacks = (await aws.stacks.all()).filter(({ tags }) => tags[PROJECT_TAG] === settings.project);
+  const all = await aws.stacks.all();
+  const stacks = all.filter(({ tags }) => tags[PROJECT_TAG] === settings.project);
   const base = stacks.find(({ name }) => name === baseName(settings));
-  const services = stacks.filter(({ tags }) => tags[SERVICE_TAG] !== undefined);
-  const cluster = base?.outputs['ClusterName'] ?? settings.project;
+  const services = await Promise.all(
+    stacks.filter(({ tags }) => tags[SERVICE_TAG] !== undefined).map((stack) => serviceRemains(session, stack)),
+  );
+  const rules = await rulesAround(aws, [...listenersOf(base), ...(settings.existing.listenerArns ?? [])]);
+  const cluster = base?.outputs['ClusterName'] ?? settings.existing.cluster ?? settings.project;
+  const listeners = [...new Set(rules.filter((rule) => isOnBase(rule, base)).map(({ listenerArn }) => listenerArn))];
   return {
     base,
-    services: await Promise.all(services.map((stack) => serviceRemains(session, stack))),
-    rules: await sortRules(session, base),
-    ecsServices: await sortEcsServices(session, cluster, services),
+    services,
+    rules: await sortRules(session, { base, services, rules }),
+    foreignListeners: listeners.filter((arn) => !listenersOf(base).includes(arn)),
+    tenants: all.filter((stack) => !stacks.includes(stack) && standsOn(stack, base)).map(({ name }) => name),
+    ecsServices: await sortEcsServices(session, cluster, { base, services }),
     cluster,
   };
 }
 
 async function serviceRemains({ aws, settings }: Observing, stack: Stack): Promise<ServiceRemains> {
   const name = stack.tags[SERVICE_TAG] ?? '';
-  const { BlueTargetGroupArn: blue, GreenTargetGroupArn: green } = stack.outputs;
+  const { targetGroups } = settings.services.find((service) => service.name === name) ?? { targetGroups: undefined };
+  const pair = pairOf({ targetGroups }, stack);
   const repository = stack.outputs['RepositoryName'] ?? `${settings.project}/${name}`;
-  const [images = 0, log] = await Promise.all([
-    aws.registry.countImages(repository),
-    blue !== undefined && green !== undefined ? aws.parameters.list(logPath({ primary: blue, canary: green })) : [],
-  ]);
-  return { name, stack, repository, images, log: log.map((parameter) => parameter.name) };
+  const [images = 0, log] = await Promise.all([aws.registry.countImages(repository), pair ? aws.parameters.list(logPath(pair)) : []]);
+  return { name, stack, pair, repository, images, log: log.map((parameter) => parameter.name) };
 }
 
-async function sortRules({ aws, settings }: Observing, base: Stack | undefined): Promise<Sorted<string>> {
-  const rules = await aws.loadBalancing.rules(listenersOf(base));
-  const arns = rules.filter(({ isDefault }) => !isDefault).map(({ arn }) => arn);
-  const tags = await aws.loadBalancing.tagsOf(arns);
-  return sort(arns, (arn) => tags.get(arn)?.[PROJECT_TAG] === settings.project);
+interface Found {
+  readonly base: Stack | undefined;
+  readonly services: readonly ServiceRemains[];
 }
 
-/** The names are asked for as well, because a service that drains is not listed any more. */
-async function sortEcsServices(
-  { aws, settings }: Observing, cluster: string, stacks: readonly Stack[],
-): Promise<Sorted<EcsService>> {
-  const expected = stacks.flatMap(({ tags }) => [`${tags[SERVICE_TAG]}-blue`, `${tags[SERVICE_TAG]}-green`]);
-  const listed = await aws.containers.listServices(cluster);
+/** On a load balancer that was there before, rules of others are in the way only where they hold on to target groups of ours. */
+async function sortRules({ aws, settings }: Observing, { base, services, rules }: Found & { readonly rules: readonly ListenerRule[] }): Promise<Sorted<ListenerRule>> {
+  const made = services.flatMap(({ stack }) => Object.values(pairOf({ targetGroups: undefined }, stack) ?? {}));
+  const numbered = rules.filter(({ isDefault }) => !isDefault);
+  const tags = await aws.loadBalancing.tagsOf(numbered.map(({ arn }) => arn));
+  const isOurs = ({ arn }: ListenerRule) => tags.get(arn)?.[PROJECT_TAG] === settings.project;
+  const inTheWay = (rule: ListenerRule) => isOnBase(rule, base) || (rule.forward ?? []).some(({ arn }) => made.includes(arn));
+  return { ours: numbered.filter(isOurs), foreign: numbered.filter((rule) => !isOurs(rule) && inTheWay(rule)) };
+}
+
+/** The names are asked for as well, because a service that drains is not listed any more. A cluster of others stays. */
+async function sortEcsServices({ aws, settings }: Observing, cluster: string, { base, services }: Found): Promise<Sorted<EcsService>> {
+  const staying = settings.existing.cluster !== undefined || Boolean(base?.parameters['ExistingCluster']);
+  const expected = services.flatMap(({ name }) => [`${name}-blue`, `${name}-green`]);
+  const listed = staying ? [] : await aws.containers.listServices(cluster);
   const found = await aws.containers.describeServices(cluster, [...new Set([...listed, ...expected])]);
-  return sort(found, ({ tags }) => tags[PROJECT_TAG] === settings.project);
+  const isOurs = ({ tags }: EcsService) => tags[PROJECT_TAG] === settings.project;
+  return { ours: found.filter(isOurs), foreign: staying ? [] : found.filter((service) => !isOurs(service)) };
 }
 
-function sort<T>(items: readonly T[], isOurs: (item: T) => boolean): Sorted<T> {
-  return { ours: items.filter(isOurs), foreign: items.filter((item) => !isOurs(item)) };
+function isOnBase(rule: ListenerRule, base: Stack | undefined): boolean {
+  return listenersOf(base).some((listenerArn) => loadBalancerOf({ listenerArn }) === loadBalancerOf(rule));
+}
+
+/** Whether a stack was given the id of something that goes with the base. */
+function standsOn({ parameters }: Stack, base: Stack | undefined): boolean {
+  if (!base) return false;
+  const { VpcId = '', SubnetIds = '', PrivateSubnetIds = '', LoadBalancerSecurityGroupId = '', TaskSecurityGroupId = '' } = base.outputs;
+  const network = base.parameters['ExistingVpcId'] ? [] : [VpcId, ...SubnetIds.split(','), ...PrivateSubnetIds.split(',')];
+  const going = new Set([...network, LoadBalancerSecurityGroupId, TaskSecurityGroupId, ...listenersOf(base)].filter(Boolean));
+  return Object.values(parameters).some((value) => value.split(',').some((id) => going.has(id.trim())));
 }

@@ -1,19 +1,25 @@
 /** What is to be done until nothing of a project's infrastructure is left. Pure: no call, no clock. */
+import type { ListenerRule } from '../aws/elbv2.ts';
 import { CanaryError, UNCHANGED } from '../errors.ts';
-import type { Remains } from './observe-remains.ts';
+import { hasWeight, nameOf, type Pair } from '../release/model.ts';
+import { holdsExactly } from '../release/observe.ts';
+import type { Remains, ServiceRemains } from './observe-remains.ts';
 
 export type DestroyStep =
   /** Somebody else works on it. */
   | { readonly do: 'wait-stack'; readonly stack: string; readonly status: string }
-  /** Traffic ends here. */
+  | { readonly do: 'end-traffic'; readonly service: string; readonly pair: Pair; readonly rules: readonly ListenerRule[] }
+  | { readonly do: 'drain-ecs-services' | 'delete-ecs-services'; readonly cluster: string; readonly names: readonly string[] }
   | { readonly do: 'delete-rules'; readonly arns: readonly string[] }
-  | { readonly do: 'delete-ecs-services'; readonly cluster: string; readonly names: readonly string[] }
   | { readonly do: 'delete-images'; readonly repository: string; readonly count: number }
   | { readonly do: 'delete-log'; readonly service: string; readonly names: readonly string[] }
-  | { readonly do: 'delete-stack'; readonly stack: string; readonly id: string };
+  | { readonly do: 'delete-stack'; readonly stack: string; readonly id: string; readonly isProtected: boolean };
 
 /**
  * Steps in order; none when there is nothing. While somebody else works on a stack, waiting is the only step.
+ *
+ * Rules go after the ECS services: ECS refuses to update a service whose target group no rule names any more. What a stack
+ * can't be deleted with, or without which later runs could not find the rest, goes right before it.
  * @throws CanaryError before anything is changed, when something is in the way that is not ours to delete.
  */
 export function planDestroy(remains: Remains): DestroyStep[] {
@@ -22,13 +28,22 @@ export function planDestroy(remains: Remains): DestroyStep[] {
   const stacks = [...services.map(({ stack }) => stack), ...(base ? [base] : [])];
   const busy = stacks.filter(({ status }) => status.endsWith('_IN_PROGRESS') && status !== 'REVIEW_IN_PROGRESS');
   if (busy.length > 0) return busy.map(({ name, status }) => ({ do: 'wait-stack', stack: name, status }));
-  const withImages = services.filter(({ images }) => images > 0);
+  const attached = new Set(rules.ours.flatMap(({ forward = [] }) => forward.map(({ arn }) => arn)));
+  const drainable = ecsServices.ours.filter(
+    ({ status, desired, running, pending, targetGroupArns }) =>
+      status === 'ACTIVE' && desired + running + pending > 0 && targetGroupArns.every((arn) => attached.has(arn)),
+  );
   return [
-    ...some(rules.ours, (arns): DestroyStep => ({ do: 'delete-rules', arns })),
+    ...services.flatMap((service) => endTraffic(service, rules.ours)),
+    ...some(drainable.map(({ name }) => name), (names): DestroyStep => ({ do: 'drain-ecs-services', cluster, names })),
     ...some(ecsServices.ours.map(({ name }) => name), (names): DestroyStep => ({ do: 'delete-ecs-services', cluster, names })),
-    ...withImages.map(({ repository, images }): DestroyStep => ({ do: 'delete-images', repository, count: images })),
-    ...services.flatMap(({ name, log }) => some(log, (names): DestroyStep => ({ do: 'delete-log', service: name, names }))),
-    ...stacks.map(({ name, id }): DestroyStep => ({ do: 'delete-stack', stack: name, id })),
+    ...some(rules.ours.map(({ arn }) => arn), (arns): DestroyStep => ({ do: 'delete-rules', arns })),
+    ...services.flatMap(({ name, stack, repository, images, log }): DestroyStep[] => [
+      ...(images > 0 ? [{ do: 'delete-images', repository, count: images } as const] : []),
+      ...some(log, (names): DestroyStep => ({ do: 'delete-log', service: name, names })),
+      { do: 'delete-stack', stack: stack.name, id: stack.id, isProtected: stack.isProtected },
+    ]),
+    ...(base ? [{ do: 'delete-stack', stack: base.name, id: base.id, isProtected: base.isProtected } as const] : []),
   ];
 }
 
@@ -37,32 +52,45 @@ export function describeDestroyStep(step: DestroyStep): string {
   switch (step.do) {
     case 'wait-stack':
       return `wait for stack ${step.stack}, which is ${step.status}`;
-    case 'delete-rules':
-      return `delete listener rules, which ends all traffic: ${step.arns.join(', ')}`;
+    case 'end-traffic':
+      return `end all traffic of ${step.service}: weights of 0 in ${step.rules.map(({ arn }) => arn).join(', ')}`;
+    case 'drain-ecs-services':
+      return `scale ECS services of cluster ${step.cluster} to 0 and let them drain: ${step.names.join(', ')}`;
     case 'delete-ecs-services':
-      return `drain and delete ECS services of cluster ${step.cluster}: ${step.names.join(', ')}`;
+      return `delete ECS services of cluster ${step.cluster}: ${step.names.join(', ')}`;
+    case 'delete-rules':
+      return `delete listener rules: ${step.arns.join(', ')}`;
     case 'delete-images':
       return `delete ${countOf(step.count)} in repository ${step.repository}`;
     case 'delete-log':
       return `delete the release log of ${step.service}`;
     case 'delete-stack':
-      return `delete stack ${step.stack}`;
+      return `delete stack ${step.stack}${step.isProtected ? ', and its protection before' : ''}`;
   }
 }
 
-function countOf(images: number): string {
+/** Such as "3 images". */
+export function countOf(images: number): string {
   return images === 1 ? '1 image' : `${images} images`;
 }
 
-function refuseForeign({ rules, ecsServices, cluster }: Remains): void {
+function endTraffic({ name, pair }: ServiceRemains, rules: readonly ListenerRule[]): DestroyStep[] {
+  if (!pair) return [];
+  const serving = rules.filter((rule) => holdsExactly(rule, pair) && hasWeight(rule));
+  return serving.length === 0 ? [] : [{ do: 'end-traffic', service: name, pair, rules: serving }];
+}
+
+function refuseForeign({ rules, foreignListeners, tenants, ecsServices, cluster }: Remains): void {
   const found = [
-    ...rules.foreign.map((arn) => `listener rule ${arn}`),
+    ...tenants.map((stack) => `stack ${stack}`),
+    ...foreignListeners.map((arn) => `listener ${arn}`),
+    ...rules.foreign.map((rule) => `listener rule ${nameOf(rule)}`),
     ...ecsServices.foreign.map(({ name }) => `ECS service ${name} in cluster ${cluster}`),
   ];
   if (found.length === 0) return;
   throw new CanaryError({
     code: 'not-ours',
-    message: `What ecs-canary did not make stands on this infrastructure: ${found.join(', ')}.`,
+    message: `What ecs-canary did not make for this project stands on its infrastructure: ${found.join(', ')}.`,
     usersAre: UNCHANGED,
     next: 'remove that yourself, then: ecs-canary destroy-infra',
   });

@@ -138,6 +138,11 @@ export function weightIn(rule: ListenerRule, targetGroup: string): number {
   return rule.forward?.find(({ arn }) => arn === targetGroup)?.weight ?? 0;
 }
 
+/** Whether a rule sends anybody anywhere. */
+export function hasWeight({ forward = [] }: ListenerRule): boolean {
+  return forward.some(({ weight }) => weight > 0);
+}
+
 /** Percent of a rule's traffic that goes to a group; 0 for a rule that does not name it. */
 export function share(rule: ListenerRule, targetGroup: string): number {
   const total = (rule.forward ?? []).reduce((sum, { weight }) => sum + weight, 0);

@@ -1,13 +1,22 @@
+import { PassThrough } from 'node:stream';
 import type { Aws } from '../../src/aws/aws.ts';
+import type { StackEvent } from '../../src/aws/cloudformation.ts';
+import type { ListenerRule } from '../../src/aws/elbv2.ts';
+import { runProgram } from '../../src/cli/program.ts';
 import { buildInfra } from '../../src/infra/build-infra.ts';
 import { describePlace } from '../../src/infra/describe-infra.ts';
 import { destroyInfra, planDestroyInfra } from '../../src/infra/destroy-infra.ts';
 import type { InfraSession } from '../../src/infra/session.ts';
+import { followStack } from '../../src/infra/stack-operation.ts';
+import { serviceRequest } from '../../src/infra/stack-requests.ts';
+import { type LogEntry, serialize } from '../../src/release/log-entry.ts';
 import { logPath } from '../../src/release/log.ts';
+import { type Pair, pairAt } from '../../src/release/model.ts';
+import { holdsExactly } from '../../src/release/observe.ts';
 import { withProject } from './project.ts';
 
 test('removes rules, ECS services, log and stacks, and nothing is left; then there is nothing to do', () =>
-  withProject(async ({ session, aws, sandbox }) => {
+  withProject(async ({ session, aws, sandbox, writes }) => {
     const { session: mine, settings } = session();
     await buildInfra(mine);
     const place = await describePlace(aws, settings, 'server');
@@ -15,15 +24,22 @@ test('removes rules, ECS services, log and stacks, and nothing is left; then the
     await aws.parameters.create(`${logPath(pair)}/1`, '{}', 'release log');
     await runService(mine, { 'ecs-canary:project': 'fleet' });
 
-    expect(await planDestroyInfra(mine)).toEqual([
-      expect.stringMatching(/^delete listener rules, which ends all traffic: arn:/),
-      'drain and delete ECS services of cluster fleet: server-blue',
+    expect((await planDestroyInfra(mine)).steps).toEqual([
+      expect.stringMatching(/^end all traffic of server: weights of 0 in arn:/),
+      'scale ECS services of cluster fleet to 0 and let them drain: server-blue',
+      'delete ECS services of cluster fleet: server-blue',
+      expect.stringMatching(/^delete listener rules: arn:/),
       'delete the release log of server',
       'delete stack fleet-server',
-      'delete stack fleet',
+      'delete stack fleet, and its protection before',
     ]);
+    const before = await writes();
     expect(await destroyInfra(mine)).toBe(true);
 
+    expect((await writes()).slice(before.length)).toEqual([
+      'elasticloadbalancing:ModifyRule', 'ecs:UpdateService', 'ecs:DeleteService', 'elasticloadbalancing:DeleteRule',
+      'ssm:DeleteParameters', 'cloudformation:DeleteStack', 'cloudformation:UpdateTerminationProtection', 'cloudformation:DeleteStack',
+    ]);
     expect((await aws.stacks.all()).length).toBe(0);
     expect(await aws.registry.countImages('fleet/server')).toBeUndefined();
     expect(await aws.parameters.list(logPath(pair))).toEqual([]);
@@ -31,7 +47,7 @@ test('removes rules, ECS services, log and stacks, and nothing is left; then the
     const { elbv2 } = region.state;
     expect([elbv2.loadBalancers, elbv2.listeners, elbv2.targetGroups].map((found) => Object.keys(found))).toEqual([[], [], []]);
     expect(await destroyInfra(mine)).toBe(false);
-    expect(await planDestroyInfra(mine)).toEqual([]);
+    expect(await planDestroyInfra(mine)).toEqual({ steps: [], images: [] });
   }));
 
 test('carries on where an interrupted run stopped', () =>
@@ -73,14 +89,114 @@ test('refuses before anything is changed when something stands there that it did
     expect(await writes()).toEqual([...before, 'elasticloadbalancing:CreateRule']);
   }));
 
+test('refuses while a release is at work, and records what the weights were before it ends them', () =>
+  withProject(async ({ session, aws, writes }) => {
+    const { session: mine, settings } = session();
+    await buildInfra(mine);
+    const pair = pairAt(await describePlace(aws, settings, 'server'));
+    const at = new Date().toISOString();
+    const entry: LogEntry = { number: 1, at, by: 'somebody@here', command: 'update', primary: pair.primary, other: undefined, percent: 0, tasks: 1, before: {} };
+    const record = (facts: Partial<LogEntry>) => aws.parameters.overwrite(`${logPath(pair)}/1`, serialize({ ...entry, ...facts }), '');
+    await record({ renewed: at, holder: { host: 'here', pid: process.pid } });
+    const before = await writes();
+    await expect(destroyInfra(mine)).rejects.toMatchObject({ exitCode: 6, message: expect.stringContaining('somebody@here holds this pair') });
+    expect(await writes()).toEqual(before);
+
+    await record({ ended: at });
+    const controller = new AbortController();
+    const wait = () => ({ ...mine.wait(), signal: controller.signal });
+    const interrupted: InfraSession = { ...mine, wait, progress: (event) => event.type === 'waiting' && event.text.startsWith('Delete ECS services') && controller.abort(new Error('Ctrl-C')) };
+    await runService(mine, { 'ecs-canary:project': 'fleet' });
+    await expect(destroyInfra(interrupted)).rejects.toThrow();
+    const [newest] = await aws.parameters.get([`${logPath(pair)}/2`]);
+    const [rule] = await pairRules(aws, pair);
+    expect(Object.values<object>(JSON.parse(newest?.value ?? '{}').before)[0]).toEqual({ [(rule?.arn ?? '').split('/').at(-1) ?? '']: [100, 0] });
+    expect(rule?.forward?.map(({ weight }) => weight)).toEqual([0, 0]);
+    expect(await destroyInfra(mine)).toBe(true);
+  }));
+
+test('another project that was built on this one is named, and nothing is changed', () =>
+  withProject(async ({ session, aws, writes }) => {
+    const { session: mine } = session();
+    await buildInfra(mine);
+    const { settings: theirs } = session({ PROJECT_NAME: 'annex' });
+    const base = await aws.stacks.describe('fleet');
+    const annex = await aws.stacks.create(serviceRequest(theirs, theirs.service, base?.outputs['VpcId'] ?? ''), 'theirs');
+    await followStack({ stack: annex, operation: 'theirs', verb: 'made', usersAre: '', next: '' }, mine, mine.wait());
+    const before = await writes();
+    await expect(destroyInfra(mine)).rejects.toMatchObject({ code: 'not-ours', message: expect.stringContaining('stack annex-server') });
+    expect(await writes()).toEqual(before);
+  }));
+
+test('a stack whose network is still in use for a while is deleted again until it can be', () =>
+  withProject(async ({ session, aws }) => {
+    const { session: mine } = session();
+    await buildInfra(mine);
+    const stack = await aws.stacks.describe('fleet');
+    // The first two deletions of the base end as on AWS, where the interfaces of stopped tasks outlive them.
+    const refused: string[] = [];
+    const held = (nameOrId: string) => nameOrId === stack?.id && refused.length <= 2;
+    const stacks: Aws['stacks'] = {
+      ...aws.stacks,
+      delete: async (id, operation) => {
+        if (id === stack?.id && refused.push(operation) <= 2) return;
+        await aws.stacks.delete(id, operation);
+      },
+      describe: async (nameOrId) => (held(nameOrId) && refused.length > 0 && stack ? { ...stack, status: 'DELETE_FAILED' } : aws.stacks.describe(nameOrId)),
+      lastEvents: async (nameOrId) => (held(nameOrId) && refused.length > 0 ? [inUse(refused.at(-1))] : aws.stacks.lastEvents(nameOrId)),
+    };
+    expect(await destroyInfra({ ...mine, aws: { ...aws, stacks } })).toBe(true);
+    expect(refused).toHaveLength(3);
+    expect(await aws.stacks.describe('fleet')).toBeUndefined();
+  }));
+
+const inUse = (operation: string | undefined): StackEvent => ({
+  id: operation ?? '', operation, resource: 'SubnetA', kind: 'AWS::EC2::Subnet', status: 'DELETE_FAILED',
+  reason: "The subnet 'subnet-1' has dependencies and cannot be deleted. (Service: Ec2, Status Code: 400)",
+});
+
+async function pairRules(aws: Aws, pair: Pair): Promise<ListenerRule[]> {
+  const base = await aws.stacks.describe('fleet');
+  const rules = await aws.loadBalancing.rules([base?.outputs['PublicListenerArn'] ?? '']);
+  return rules.filter((rule) => holdsExactly(rule, pair));
+}
+
 test('says how many images go with a repository', () =>
   withProject(async ({ session, aws, sandbox }) => {
     const { session: mine } = session();
     await buildInfra(mine);
     const region = await sandbox.region('eu-central-1');
     await region.call('ecr', 'PutImage', { repositoryName: 'fleet/server', imageTag: 'a', imageManifest: EMPTY_IMAGE_INDEX });
-    expect(await planDestroyInfra(mine)).toContain('delete 1 image in repository fleet/server');
+    expect(await planDestroyInfra(mine)).toMatchObject({
+      steps: expect.arrayContaining(['delete 1 image in repository fleet/server']),
+      images: [{ repository: 'fleet/server', count: '1 image' }],
+    });
     expect(await destroyInfra(mine)).toBe(true);
+    expect(await aws.registry.countImages('fleet/server')).toBeUndefined();
+  }));
+
+test('images are asked for by the name of their repository, before anything is changed', () =>
+  withProject(async ({ session, aws, sandbox, variables, writes }) => {
+    await buildInfra(session().session);
+    const region = await sandbox.region('eu-central-1');
+    await region.call('ecr', 'PutImage', { repositoryName: 'fleet/server', imageTag: 'a', imageManifest: EMPTY_IMAGE_INDEX });
+    const answering = async (name: string) => {
+      const done = () => true;
+      const stream = () => Object.assign(new PassThrough(), { isTTY: true, cursorTo: done, clearLine: done, moveCursor: done });
+      const [stdin, stdout, stderr] = [stream(), stream(), stream()];
+      let said = '';
+      stderr.on('data', (text: Buffer) => {
+        said += text.toString();
+        if (said.endsWith('[y/N] ')) stdin.write('y\n');
+        if (said.endsWith('to delete them: ')) stdin.write(`${name}\n`);
+      });
+      const code = await runProgram(['destroy-infra', '--no-color'], { stdin, stdout, stderr, env: { ...process.env, ...variables() } }, '0');
+      return { code, said };
+    };
+    const before = await writes();
+    expect(await answering('y')).toEqual({ code: 1, said: expect.stringContaining("1 image in repository fleet/server can't be had back. Type its name to delete them: ") });
+    expect(await writes()).toEqual(before);
+    expect(await answering('fleet/server')).toEqual({ code: 0, said: expect.stringContaining('fleet/server') });
     expect(await aws.registry.countImages('fleet/server')).toBeUndefined();
   }));
 

@@ -34,8 +34,7 @@ export interface Write {
 
 const RELEASE_WRITES = ['ModifyRule', 'ModifyListener', 'PutParameter', 'DeleteParameters', 'RegisterTaskDefinition', 'CreateService', 'UpdateService'];
 const INFRA_WRITES = [
-  'CreateStack', 'CreateChangeSet', 'ExecuteChangeSet', 'DeleteChangeSet', 'DeleteStack', 'UpdateTerminationProtection',
-  'CreateRule', 'DeleteRule', 'DeleteService', 'BatchDeleteImage', 'DeleteParameters',
+const INFRA_WRITES = ['CreateStack', 'CreateChangeSet', 'ExecuteChangeSet', 'DeleteChangeSet', 'DeleteStack', 'UpdateTerminationProtection', 'CreateRule', 'DeleteRule', 'DeleteService', 'BatchDeleteImage', 'DeleteParameters', 'UpdateStack', 'ModifyRule', 'PutParameter', 'UpdateService'];
 ];
 const READS = /^(Describe|List|Get|BatchGet|BatchCheck|HEAD |GET )/;
 /** An image that is pushed changes nothing for users. */

@@ -1,6 +1,6 @@
 /** `destroy-infra`: removes what build-infra made. */
 import type { Command } from '../command.ts';
-import { confirm } from '../confirm.ts';
+import { confirm, confirmByName } from '../confirm.ts';
 import { announce, openProject } from '../session.ts';
 
 export const destroyInfra: Command = {
@@ -13,7 +13,7 @@ export const destroyInfra: Command = {
     const session = await openProject(context);
     announce(context, session.settings);
     const infra = await import('../../infra/destroy-infra.ts');
-    const steps = await infra.planDestroyInfra(session);
+    const { steps, images } = await infra.planDestroyInfra(session);
     if (context.dryRun) {
       const { showSteps } = await import('../show-plan.ts');
       return showSteps(context, steps);
@@ -24,6 +24,7 @@ export const destroyInfra: Command = {
     }
     for (const step of steps) context.say(`  ${step}`);
     await confirm(context, `Destroy all of this, in project ${session.settings.project}?`);
+    for (const { repository, count } of images) await confirmByName(context, `${count} in repository ${repository} can't be had back.`, repository);
     await infra.destroyInfra(session);
     context.print(`The infrastructure of ${session.settings.project} is destroyed.`);
     return { destroyed: true };
