@@ -61,6 +61,7 @@ const NOT_MET: Readonly<Record<PolicyName, Readonly<Record<string, readonly stri
     'tasks that do not start for a greater share': ['logs:GetLogEvents'],
   },
   'read-only': {
+    'change sets that somebody left': ['cloudformation:ListChangeSets'],
     'targets that are in other zones than those of the other group': ['elasticloadbalancing:DescribeTargetGroupAttributes'],
   },
 };
