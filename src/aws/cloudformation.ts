@@ -1,5 +1,5 @@
-/** CloudFormation: stacks, and what happened to their resources. */
-import type { Stack as SdkStack } from '@aws-sdk/client-cloudformation';
+/** CloudFormation: stacks, what an update would change, and what happened to their resources. */
+import type { ResourceChange as SdkChange, Stack as SdkStack } from '@aws-sdk/client-cloudformation';
 import { allPages, type Caller, clientOptions, explaining, isAws, once } from './connect.ts';
 import { needed } from './needed.ts';
 
@@ -13,6 +13,8 @@ export interface Stack {
   /** Empty until the stack is made. */
   readonly outputs: Readonly<Record<string, string>>;
   readonly tags: Readonly<Record<string, string>>;
+  /** Whether it refuses to be deleted. */
+  readonly isProtected: boolean;
 }
 
 /** What a stack is to be. Its IAM resources are acknowledged. */
@@ -21,6 +23,30 @@ export interface StackRequest {
   readonly template: string;
   readonly parameters: Readonly<Record<string, string>>;
   readonly tags: Readonly<Record<string, string>>;
+  /** Whether it is to refuse its deletion. */
+  readonly protect: boolean;
+}
+
+/** What an update would do to a resource. */
+export interface ResourceChange {
+  /** `Add`, `Modify`, `Remove`, `Import`, …, or what AWS adds later. */
+  readonly action: string;
+  /** Logical id. */
+  readonly resource: string;
+  /** Such as `AWS::ECS::Cluster`. */
+  readonly kind: string;
+  /** Whether another one takes its place: `True`, `False`, or `Conditional` where only the update itself will tell. */
+  readonly replacement: string | undefined;
+}
+
+export interface ChangeSet {
+  readonly id: string;
+  /** Of the stack; a first change set makes one that is REVIEW_IN_PROGRESS and holds nothing. */
+  readonly stackId: string;
+  /** `CREATE_PENDING`, `CREATE_IN_PROGRESS`, `CREATE_COMPLETE`, `FAILED`, …, or what AWS adds later. */
+  readonly status: string;
+  readonly reason: string | undefined;
+  readonly changes: readonly ResourceChange[];
 }
 
 export interface StackEvent {
@@ -45,8 +71,20 @@ export interface Stacks {
   template(name: string): Promise<string>;
   /** Begins to make a stack and returns its id. */
   create(request: StackRequest, operation: string): Promise<string>;
-  /** Begins to change a stack, unless it is already as asked for. */
-  update(request: StackRequest, operation: string): Promise<'updating' | 'unchanged'>;
+  /** Begins to find out what a stack would become, and changes nothing. The change set has the operation's name. */
+  createChangeSet(request: StackRequest, type: 'CREATE' | 'UPDATE', operation: string): Promise<Pick<ChangeSet, 'id' | 'stackId'>>;
+  /** A change set with its changes from all pages. Throws what `isOvertaken` knows where it is not there. */
+  changeSet(id: string): Promise<ChangeSet>;
+  /** Change sets of a stack that were not executed. */
+  changeSets(nameOrId: string): Promise<{ readonly id: string; readonly name: string }[]>;
+  /** Begins to change the stack as the change set says. */
+  executeChangeSet(id: string, operation: string): Promise<void>;
+  /** Does nothing where there is none. */
+  deleteChangeSet(id: string): Promise<void>;
+  /** Has the stack refuse to be deleted. */
+  protect(nameOrId: string): Promise<void>;
+  /** Lets the stack be deleted. */
+  unprotect(nameOrId: string): Promise<void>;
   /** Begins to delete a stack. */
   delete(nameOrId: string, operation: string): Promise<void>;
   /** The events of the operation that began last, oldest first; none where the stack is not read back yet. */
@@ -88,19 +126,83 @@ export function stacks(caller: Caller, { hurried = false }: { hurried?: boolean 
 
     async create(request, operation) {
       const { sdk, client } = await connect();
-      const answer = await client.send(new sdk.CreateStackCommand({ ...inputOf(request), ClientRequestToken: operation }));
+      const answer = await client.send(new sdk.CreateStackCommand({
+        ...inputOf(request),
+        EnableTerminationProtection: request.protect,
+        ClientRequestToken: operation,
+      }));
       return needed(answer.StackId, 'CreateStack', 'the id of the stack');
     },
 
-    async update(request, operation) {
+    async createChangeSet(request, type, operation) {
+      const { sdk, client } = await connect();
+      const input = { ...inputOf(request), ChangeSetName: operation, ChangeSetType: type, ClientToken: operation };
+      const made = await client.send(new sdk.CreateChangeSetCommand(input)).catch((error: unknown) => {
+        if (!isAws(error, 'AlreadyExistsException')) throw error;
+        // The name is this operation's own: the SDK repeated a call whose answer was lost.
+        return client.send(new sdk.DescribeChangeSetCommand({ ChangeSetName: operation, StackName: request.name }));
+      });
+      const id = 'Id' in made ? made.Id : 'ChangeSetId' in made ? made.ChangeSetId : undefined;
+      return {
+        id: needed(id, 'CreateChangeSet', 'the id of the change set'),
+        stackId: needed(made.StackId, 'CreateChangeSet', 'the id of the stack'),
+      };
+    },
+
+    async changeSet(id) {
+      const { sdk, client } = await connect();
+      const page = (NextToken?: string) => client.send(new sdk.DescribeChangeSetCommand({ ChangeSetName: id, NextToken }));
+      const first = await page();
+      const changes = await allPages(async (token) => {
+        const { Changes = [], NextToken } = token === undefined ? first : await page(token);
+        return [Changes.flatMap(({ ResourceChange }) => (ResourceChange ? [toChange(ResourceChange)] : [])), NextToken];
+      });
+      return {
+        id,
+        stackId: needed(first.StackId, 'DescribeChangeSet', 'the id of the stack'),
+        status: needed(first.Status, 'DescribeChangeSet', 'the status of the change set'),
+        reason: first.StatusReason,
+        changes,
+      };
+    },
+
+    async changeSets(nameOrId) {
+      const { sdk, client } = await connect();
+      return allPages(async (NextToken) => {
+        const answer = await client.send(new sdk.ListChangeSetsCommand({ StackName: nameOrId, NextToken })).catch((error: unknown) => {
+          if (isMissing(error)) return { Summaries: [], NextToken: undefined };
+          throw error;
+        });
+        const open = (answer.Summaries ?? []).filter(({ ExecutionStatus = '' }) => !ExecutionStatus.startsWith('EXECUTE_'));
+        return [open.map(({ ChangeSetId: id = '', ChangeSetName: name = '' }) => ({ id, name })), answer.NextToken];
+      });
+    },
+
+    async executeChangeSet(id, operation) {
       const { sdk, client } = await connect();
       try {
-        await client.send(new sdk.UpdateStackCommand({ ...inputOf(request), ClientRequestToken: operation }));
-        return 'updating';
+        await client.send(new sdk.ExecuteChangeSetCommand({ ChangeSetName: id, ClientRequestToken: operation }));
       } catch (error) {
-        if (error instanceof Error && error.message.includes('No updates are to be performed')) return 'unchanged';
-        throw error;
+        if (!isOvertaken(error) && !isAws(error, 'TokenAlreadyExistsException')) throw error;
+        // The SDK repeats a call whose answer was lost, and the change set is being executed then.
+        const { ExecutionStatus = '' } = await client.send(new sdk.DescribeChangeSetCommand({ ChangeSetName: id }));
+        if (!ExecutionStatus.startsWith('EXECUTE_')) throw error;
       }
+    },
+
+    async deleteChangeSet(id) {
+      const { sdk, client } = await connect();
+      await client.send(new sdk.DeleteChangeSetCommand({ ChangeSetName: id }));
+    },
+
+    async protect(nameOrId) {
+      const { sdk, client } = await connect();
+      await client.send(new sdk.UpdateTerminationProtectionCommand({ StackName: nameOrId, EnableTerminationProtection: true }));
+    },
+
+    async unprotect(nameOrId) {
+      const { sdk, client } = await connect();
+      await client.send(new sdk.UpdateTerminationProtectionCommand({ StackName: nameOrId, EnableTerminationProtection: false }));
     },
 
     async delete(nameOrId, operation) {
@@ -146,6 +248,14 @@ function inputOf({ name, template, parameters, tags }: StackRequest) {
   };
 }
 
+/**
+ * Whether somebody else was faster: the change set is not there any more, fits the stack no more, or the stack is being changed.
+ */
+export function isOvertaken(error: unknown): boolean {
+  if (isAws(error, 'ChangeSetNotFoundException', 'InvalidChangeSetStatusException')) return true;
+  return isAws(error, 'ValidationError') && error instanceof Error && /can ?not be (updated|executed)/.test(error.message);
+}
+
 /** CloudFormation has no code of its own for a stack that does not exist. */
 function isMissing(error: unknown): boolean {
   return isAws(error, 'ValidationError') && error instanceof Error && error.message.includes('does not exist');
@@ -164,5 +274,15 @@ function toStack(stack: SdkStack): Stack {
       (stack.Outputs ?? []).map(({ OutputKey = '', OutputValue = '' }) => [OutputKey, OutputValue]),
     ),
     tags: Object.fromEntries((stack.Tags ?? []).map(({ Key = '', Value = '' }) => [Key, Value])),
+    isProtected: stack.EnableTerminationProtection ?? false,
+  };
+}
+
+function toChange(change: SdkChange): ResourceChange {
+  return {
+    action: needed(change.Action, 'DescribeChangeSet', 'the action of a change'),
+    resource: needed(change.LogicalResourceId, 'DescribeChangeSet', 'the resource of a change'),
+    kind: change.ResourceType ?? '',
+    replacement: change.Replacement,
   };
 }

@@ -1,81 +1,156 @@
 /** `build-infra`: stacks, then the listener rules that the CLI makes itself. */
-import { randomUUID } from 'node:crypto';
+import { isOvertaken } from '../aws/cloudformation.ts';
 import { isAws } from '../aws/connect.ts';
 import { isRoleTooNew, NEW_ROLE } from '../aws/ecs.ts';
 import type { NewRule } from '../aws/elbv2.ts';
+import { CanaryError, usageError } from '../errors.ts';
 import { holdsExactly } from '../release/observe.ts';
 import type { Wait } from '../time.ts';
+import { discardChangeSet, discardReviewed, lookAt } from './change-set.ts';
+import { askingOnce, type Consent, type StackUpdate } from './consent.ts';
 import { endpointsOf, type Endpoints } from './describe-infra.ts';
 import { observeInfra } from './observe-infra.ts';
-import { describeStep, type InfraStep, planInfra as plan } from './plan-infra.ts';
+import { newOperation } from './operation-name.ts';
+import { describeStep, explainStep, type InfraStep, isForeseeable, planInfra as plan } from './plan-infra.ts';
 import { sameConditions } from './rules.ts';
-import type { InfraSession } from './session.ts';
+import { type InfraSession, UNTOUCHED } from './session.ts';
 import { awaitStack, type Followed, followStack } from './stack-operation.ts';
+import { updateStack } from './update-stack.ts';
 
 export interface Built extends Endpoints {
   /** False when everything was as the settings say already. */
   readonly changed: boolean;
 }
 
-/** What `buildInfra` would do, one line for each step. Makes no write call. */
+/** What `buildInfra` would do, a text for each step, with what makes it needed. Makes no write call. */
 export async function planInfra(session: InfraSession): Promise<string[]> {
-  return plan(await observeInfra(session), session.settings).map(describeStep);
+  return plan(await observeInfra(session), session.settings).map(explainStep);
 }
 
 /**
  * Makes or updates the base, each service's part and each service's listener rule; a run that was interrupted is carried on.
- * @throws CanaryError `stack-failed` with CloudFormation's first real cause; `timeout`; what `planInfra` refuses, before
- *   anything is changed.
+ * @param ask for consent to what an update replaces or removes, before anything is changed; without it none is made.
+ * @throws CanaryError `stack-failed` with CloudFormation's first real cause; `timeout`; what `ask` throws; what
+ *   `planInfra` refuses, before anything is changed.
  */
-export async function buildInfra(session: InfraSession): Promise<Built> {
+export async function buildInfra(session: InfraSession, ask: Consent = refuse): Promise<Built> {
   const wait = session.wait();
+  const consent = askingOnce(ask);
+  let isFirst = true;
   // What AWS does not read back to the letter, or at once, must not be done a second time.
   const taken = new Set<string>();
   let changed = false;
+  let overtaken = 0;
   let roleDeadline: number | undefined;
   for (;;) {
     const state = await observeInfra(session);
-    const step = plan(state, session.settings).find((next) => !taken.has(describeStep(next)));
+    const [step, ...later] = plan(state, session.settings).filter((next) => !taken.has(describeStep(next)));
     if (!step) return { ...endpointsOf(state.base), changed };
-    if (step.do === 'update-stack' || step.do === 'create-rule') taken.add(describeStep(step));
+    if (isFirst && later.length > 0) await askAhead([step, ...later], session, wait, consent);
+    isFirst = false;
     try {
-      if (await apply(step, session, wait)) changed = true;
+      const outcome = await apply(step, session, wait, consent);
+      if (outcome === 'changed') changed = true;
+      if (outcome === 'overtaken') {
+        overtaken += 1;
+        if (overtaken === LONGEST_RACE) throw outrun(step);
+        await wait.clock.sleep(wait.pollInterval, wait.signal);
+      } else if (ONCE.has(step.do)) {
+        taken.add(describeStep(step));
+      }
     } catch (error) {
       if (!isRoleTooNew(error)) throw error;
       roleDeadline ??= wait.clock.now() + NEW_ROLE;
       if (wait.clock.now() > roleDeadline) throw error;
-      session.progress({ type: 'warning', text: 'ECS can not use its role in this account yet, which was just made: the stack is made once more.' });
+      session.progress({ type: 'waiting', text: 'ECS has just got its role in this account: the stack is made once more' });
     }
   }
 }
 
-const UNTOUCHED = 'where they were before; no listener rule was changed.';
+const ONCE: ReadonlySet<InfraStep['do']> = new Set(['update-stack', 'create-rule', 'protect-stack', 'unprotect-stack', 'delete-change-set']);
 
-/** Returns whether something was changed. */
-async function apply(step: InfraStep, session: InfraSession, wait: Wait): Promise<boolean> {
+/** Times that others may come between before it is told. */
+const LONGEST_RACE = 5;
+
+function outrun(step: InfraStep): CanaryError {
+  return new CanaryError({
+    code: 'overtaken',
+    message: `Each time this run was about to ${describeStep(step)}, somebody else changed it.`,
+    usersAre: UNTOUCHED,
+    next: 'ecs-canary build-infra',
+  });
+}
+
+function refuse(updates: readonly StackUpdate[]): never {
+  const stacks = updates.map(({ stack }) => stack).join(' and ');
+  throw usageError(`The update of ${stacks} would replace or remove something.`, 'ecs-canary build-infra --yes');
+}
+
+/** Who says no must find everything as it was: later updates are asked about before the first step, as far as they are known. */
+async function askAhead(steps: readonly InfraStep[], session: InfraSession, wait: Wait, consent: Consent): Promise<void> {
+  const requests = steps.flatMap((step) => (step.do === 'update-stack' && isForeseeable(step.request) ? [step.request] : []));
+  // What stands first anyway asks by itself.
+  if (requests.length === 0 || (requests.length === 1 && steps[0]?.do === 'update-stack')) return;
+  const updates: StackUpdate[] = [];
+  for (const request of requests) {
+    session.progress({ type: 'waiting', text: `Ask CloudFormation what would change in stack ${request.name}` });
+    try {
+      updates.push({ stack: request.name, changes: (await lookAt({ request, type: 'UPDATE' }, session, wait)) ?? [] });
+    } catch (error) {
+      // Somebody else is at work on that stack: it is asked about when its turn comes.
+      if (!isOvertaken(error)) throw error;
+    }
+  }
+  await consent(updates);
+}
+
+type Outcome = 'changed' | 'unchanged' | 'overtaken';
+
+async function apply(step: InfraStep, session: InfraSession, wait: Wait, consent: Consent): Promise<Outcome> {
   const { stacks, loadBalancing } = session.aws;
   // Whoever was interrupted begins nothing more.
   wait.signal.throwIfAborted();
   const text = describeStep(step);
   session.progress({ type: 'waiting', text: text.charAt(0).toUpperCase() + text.slice(1) });
-  const operation = `ecs-canary-${randomUUID()}`;
-  const follow = (stack: string, verb: Followed['verb']) =>
-    followStack({ stack, operation, verb, usersAre: UNTOUCHED, next: 'ecs-canary build-infra' }, session, wait);
+  const follow = (stack: string, operation: string, verb: Followed['verb']) =>
+    // Its time begins now: a question before it may have waited long for its answer.
+    followStack({ stack, operation, verb, usersAre: UNTOUCHED, next: 'ecs-canary build-infra' }, session, session.wait());
   switch (step.do) {
-    case 'create-stack':
-      await follow(await stacks.create(step.request, operation), 'made');
-      return true;
-    case 'update-stack':
-      if ((await stacks.update(step.request, operation)) === 'unchanged') return false;
-      await follow(step.request.name, 'updated');
-      return true;
-    case 'delete-failed-stack':
-      await stacks.delete(step.id, operation);
-      await follow(step.id, 'deleted');
-      return true;
+    case 'create-stack': {
+      const operation = newOperation();
+      await follow(await stacks.create(step.request, operation), operation, 'made');
+      return 'changed';
+    }
+    case 'update-stack': {
+      const { request } = step;
+      const outcome = await updateStack(request, session, wait, { consent, follow: (operation) => follow(request.name, operation, 'updated') });
+      return outcome === 'updated' ? 'changed' : outcome;
+    }
+    case 'delete-failed-stack': {
+      const { id, status, isProtected } = step.stack;
+      const operation = newOperation();
+      // It may go without an event of it.
+      if (status === 'REVIEW_IN_PROGRESS') {
+        await discardReviewed(id, session, wait);
+        return 'changed';
+      }
+      if (isProtected) await stacks.unprotect(id);
+      await stacks.delete(id, operation);
+      await follow(id, operation, 'deleted');
+      return 'changed';
+    }
+    case 'delete-change-set':
+      await discardChangeSet(step.id, session, wait);
+      return 'unchanged';
+    case 'protect-stack':
+      await stacks.protect(step.id);
+      return 'changed';
+    case 'unprotect-stack':
+      await stacks.unprotect(step.id);
+      return 'changed';
     case 'wait-stack':
       await awaitStack(step.stack, session, wait);
-      return false;
+      return 'unchanged';
     case 'create-rule':
       try {
         await loadBalancing.createRule(step.rule);
@@ -83,7 +158,7 @@ async function apply(step: InfraStep, session: InfraSession, wait: Wait): Promis
         // The SDK repeats a call whose answer was lost, and its own rule stands in the way then.
         if (!isAws(error, 'PriorityInUseException') || !(await isMade(step.rule, session))) throw error;
       }
-      return true;
+      return 'changed';
   }
 }
 

@@ -75,6 +75,7 @@ async function deleteEcsServices(cluster: string, names: readonly string[], { aw
 
 async function deleteStack(id: string, session: InfraSession, wait: Wait): Promise<void> {
   const operation = `ecs-canary-${randomUUID()}`;
+  await session.aws.stacks.unprotect(id);
   await session.aws.stacks.delete(id, operation);
   const usersAre = 'not served any more: the listener rules are deleted.';
   await followStack({ stack: id, operation, verb: 'deleted', usersAre, next: 'ecs-canary destroy-infra' }, session, wait);

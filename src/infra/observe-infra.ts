@@ -6,7 +6,10 @@ import { baseName, serviceStackName } from './stack-requests.ts';
 
 /** A stack with the text that it was made from. */
 export interface KnownStack extends Stack {
+  /** Empty for one that only was looked ahead to. */
   readonly template: string;
+  /** Change sets that nobody has executed. */
+  readonly changeSets: readonly { readonly id: string; readonly name: string }[];
 }
 
 export interface InfraState {
@@ -20,7 +23,10 @@ export interface InfraState {
 export async function observeInfra({ aws, settings }: Pick<InfraSession, 'aws' | 'settings'>): Promise<InfraState> {
   const known = async (name: string): Promise<KnownStack | undefined> => {
     const stack = await aws.stacks.describe(name);
-    return stack && { ...stack, template: await aws.stacks.template(name) };
+    if (!stack) return undefined;
+    // A stack that only has change sets has no template yet.
+    const template = stack.status === 'REVIEW_IN_PROGRESS' ? '' : await aws.stacks.template(name);
+    return { ...stack, template, changeSets: await aws.stacks.changeSets(name) };
   };
   const [base, ...services] = await Promise.all([
     known(baseName(settings)),

@@ -1,17 +1,25 @@
 /** What is still to be done until the infrastructure is as the settings say. Pure: no call, no clock. */
 import type { StackRequest } from '../aws/cloudformation.ts';
 import type { ListenerRule, NewRule } from '../aws/elbv2.ts';
-import { CanaryError } from '../errors.ts';
+import { CanaryError, UNCHANGED } from '../errors.ts';
+import { difference } from './difference.ts';
+import { isOurs } from './operation-name.ts';
 import type { ServiceSettings, Settings } from '../settings/settings.ts';
 import type { InfraState, KnownStack } from './observe-infra.ts';
 import { missingRule, refuseClashes, type ServiceRoute, wordsOf } from './rules.ts';
 import { PROJECT_TAG } from './session.ts';
-import { baseRequest, serviceRequest } from './stack-requests.ts';
+import { baseName, baseRequest, serviceRequest } from './stack-requests.ts';
 
 export type InfraStep =
-  | { readonly do: 'create-stack' | 'update-stack'; readonly request: StackRequest }
+  | { readonly do: 'create-stack'; readonly request: StackRequest }
+  /** CloudFormation may find that nothing is to be changed after all. */
+  | { readonly do: 'update-stack'; readonly request: StackRequest; readonly stack: KnownStack }
   /** A stack that never came to be can only be deleted. */
-  | { readonly do: 'delete-failed-stack'; readonly stack: string; readonly id: string; readonly status: string }
+  | { readonly do: 'delete-failed-stack'; readonly stack: KnownStack }
+  /** A run that was ended has left it. */
+  | { readonly do: 'delete-change-set'; readonly stack: string; readonly id: string; readonly name: string }
+  /** The stack is to refuse to be deleted, or no longer. */
+  | { readonly do: 'protect-stack' | 'unprotect-stack'; readonly stack: string; readonly id: string }
   /** Somebody else works on it. */
   | { readonly do: 'wait-stack'; readonly stack: string; readonly status: string }
   | { readonly do: 'create-rule'; readonly service: string; readonly rule: NewRule };
@@ -40,7 +48,18 @@ export function planInfra(state: InfraState, settings: Settings): InfraStep[] {
   ];
 }
 
-/** The step in one line, for `--dry-run`. */
+/** The step with what makes it needed, for `--dry-run`. */
+export function explainStep(step: InfraStep): string {
+  const lines = step.do === 'update-stack' ? difference(step.stack, step.request) : [];
+  return [describeStep(step), ...lines.map((line) => `  ${line}`)].join('\n');
+}
+
+/** Whether what a stack is made of is all there: CloudFormation can't tell of one whose VPC is still to be made. */
+export function isForeseeable({ parameters }: StackRequest): boolean {
+  return !Object.values(parameters).some((value) => value.includes(NOT_MADE));
+}
+
+/** The step in one line. */
 export function describeStep(step: InfraStep): string {
   switch (step.do) {
     case 'create-stack':
@@ -48,7 +67,13 @@ export function describeStep(step: InfraStep): string {
     case 'update-stack':
       return `update stack ${step.request.name}`;
     case 'delete-failed-stack':
-      return `delete stack ${step.stack}, which is ${step.status} and can only be deleted`;
+      return `delete stack ${step.stack.name}, which is ${step.stack.status} and can only be deleted`;
+    case 'delete-change-set':
+      return `delete change set ${step.name} of stack ${step.stack}, which a run has left`;
+    case 'protect-stack':
+      return `protect stack ${step.stack} from being deleted`;
+    case 'unprotect-stack':
+      return `end the protection of stack ${step.stack}`;
     case 'wait-stack':
       return `wait for stack ${step.stack}, which is ${step.status}`;
     case 'create-rule':
@@ -77,31 +102,68 @@ function routeOf(service: ServiceSettings, state: InfraState): ServiceRoute {
 function planStack(request: StackRequest, stack: KnownStack | undefined, settings: Settings): InfraStep[] {
   const create: InfraStep = { do: 'create-stack', request };
   if (!stack) return [create];
-  const { name, status } = stack;
-  if (stack.tags[PROJECT_TAG] !== settings.project) {
+  const { name, status, id } = stack;
+  refuseForeign(stack, settings);
+  if (NEVER_MADE.has(status)) return [{ do: 'delete-failed-stack', stack }, create];
+  if (status.endsWith('_IN_PROGRESS')) return [{ do: 'wait-stack', stack: name, status }];
+  if (!SOUND.has(status)) throw broken(stack, name === baseName(settings));
+  const protection: InfraStep = { do: request.protect ? 'protect-stack' : 'unprotect-stack', stack: name, id };
+  return [
+    ...stack.changeSets.filter(isOurs).map((changeSet): InfraStep => ({ do: 'delete-change-set', stack: name, ...changeSet })),
+    ...(stack.isProtected === request.protect ? [] : [protection]),
+    ...(isAsRequested(stack, request) ? [] : [{ do: 'update-stack', request, stack } as const]),
+  ];
+}
+
+/** A stack of only change sets carries no tags yet: they tell whose it is. */
+function refuseForeign({ name, status, tags, changeSets }: KnownStack, { project }: Settings): void {
+  if (tags[PROJECT_TAG] === project) return;
+  if (status !== 'REVIEW_IN_PROGRESS') {
     throw new CanaryError({
       code: 'not-ours',
-      message: `There is a stack ${name} already, and it does not carry the tag ${PROJECT_TAG}=${settings.project}: it is not touched.`,
+      message: `There is a stack ${name} already, and it does not carry the tag ${PROJECT_TAG}=${project}: it is not touched.`,
       next: 'choose another PROJECT_NAME, or remove that stack yourself',
     });
   }
-  if (NEVER_MADE.has(status)) return [{ do: 'delete-failed-stack', stack: name, id: stack.id, status }, create];
-  if (status.endsWith('_IN_PROGRESS')) return [{ do: 'wait-stack', stack: name, status }];
-  if (!SOUND.has(status)) {
-    throw new CanaryError({
-      code: 'stack-broken',
-      message: `Stack ${name} is ${status}${stack.statusReason ? ` (${stack.statusReason.trim()})` : ''}.`,
-      next: status.startsWith('UPDATE_')
-        ? `aws cloudformation continue-update-rollback --stack-name ${name}, then: ecs-canary build-infra`
-        : 'ecs-canary destroy-infra, then: ecs-canary build-infra',
-    });
-  }
-  return isAsRequested(stack, request) ? [] : [{ do: 'update-stack', request }];
+  if (changeSets.length > 0 && changeSets.every(isOurs)) return;
+  const theirs = changeSets.filter((changeSet) => !isOurs(changeSet)).map((changeSet) => changeSet.name);
+  throw new CanaryError({
+    code: 'not-ours',
+    message: `Stack ${name} is REVIEW_IN_PROGRESS: it holds nothing but ${theirs.length === 0 ? 'a name' : `somebody's change set ${theirs.join(', ')}`}.`,
+    usersAre: UNCHANGED,
+    next: `where nobody wants that any more: aws cloudformation delete-stack --stack-name ${name}, then: ecs-canary build-infra`,
+  });
 }
 
-/** A stack of only a change set, or one whose resources were all rolled back. */
-const NEVER_MADE: ReadonlySet<string> = new Set(['REVIEW_IN_PROGRESS', 'ROLLBACK_COMPLETE']);
-const SOUND: ReadonlySet<string> = new Set(['CREATE_COMPLETE', 'UPDATE_COMPLETE', 'UPDATE_ROLLBACK_COMPLETE']);
+/** Resources were never all there, so nobody can depend on them. */
+const NEVER_MADE: ReadonlySet<string> = new Set(['REVIEW_IN_PROGRESS', 'ROLLBACK_COMPLETE', 'ROLLBACK_FAILED']);
+const SOUND: ReadonlySet<string> = new Set([
+  'CREATE_COMPLETE', 'UPDATE_COMPLETE', 'UPDATE_ROLLBACK_COMPLETE', 'IMPORT_COMPLETE', 'IMPORT_ROLLBACK_COMPLETE',
+]);
+
+function broken({ name, status, statusReason }: KnownStack, isBase: boolean): CanaryError {
+  return new CanaryError({
+    code: 'stack-broken',
+    message: `Stack ${name} is ${status}${statusReason ? ` (${statusReason.trim()})` : ''}.`,
+    next: `${wayOut(name, status, isBase)}, then: ecs-canary build-infra`,
+  });
+}
+
+/** The command that a person has to type: what each of them costs is theirs to judge. */
+function wayOut(name: string, status: string, isBase: boolean): string {
+  switch (status) {
+    case 'UPDATE_ROLLBACK_FAILED':
+      return `aws cloudformation continue-update-rollback --stack-name ${name}`;
+    case 'UPDATE_FAILED':
+      return `aws cloudformation rollback-stack --stack-name ${name}`;
+    case 'CREATE_FAILED':
+    case 'DELETE_FAILED':
+      // Services stand on the base, and it may be protected.
+      return isBase ? 'ecs-canary destroy-infra' : `aws cloudformation delete-stack --stack-name ${name}`;
+    default:
+      return `aws cloudformation describe-stack-events --stack-name ${name}   (says what is wrong; once that is mended)`;
+  }
+}
 
 function isAsRequested(stack: KnownStack, { template, parameters, tags }: StackRequest): boolean {
   return stack.template.trim() === template.trim() && holdsAll(stack.parameters, parameters) && holdsAll(stack.tags, tags);

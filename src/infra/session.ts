@@ -14,3 +14,6 @@ export interface InfraSession {
 
 export const PROJECT_TAG = 'ecs-canary:project';
 export const SERVICE_TAG = 'ecs-canary:service';
+
+/** State of users when an operation on a stack went wrong: weights are in rules, and no stack has any. */
+export const UNTOUCHED = 'where they were before; no listener rule was changed.';

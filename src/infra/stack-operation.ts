@@ -1,5 +1,6 @@
 /** Follows an operation on a stack to its end, tells of each resource, and says what went wrong. */
 import type { StackEvent } from '../aws/cloudformation.ts';
+import { isRoleTooNew } from '../aws/ecs.ts';
 import { CanaryError } from '../errors.ts';
 import { poll, type Wait } from '../time.ts';
 import type { InfraSession } from './session.ts';
@@ -64,8 +65,11 @@ function untilSettled({ stack, operation, mayBeGone }: Awaited, { aws, progress 
     const events = await aws.stacks.lastEvents(found.id);
     // What was just asked for may not be read back yet.
     if (operation !== undefined && events[0]?.operation !== operation) return undefined;
+    // The stack is made once more then, and nobody has to know that it took two.
+    const isInVain = events.some(({ reason }) => isRoleTooNew(reason));
     for (const event of events.filter(({ id }) => !told.has(id))) {
       told.add(event.id);
+      if (isInVain) continue;
       const { resource, kind, status, reason } = event;
       progress({ type: 'resource', stack: found.name, resource, kind, status, reason });
     }
@@ -76,15 +80,33 @@ function untilSettled({ stack, operation, mayBeGone }: Awaited, { aws, progress 
 
 /** The stack's status by the operation's own events: another read may be older than they are. */
 function lastOwnStatus(events: readonly StackEvent[], name: string): string | undefined {
-  return events.findLast(({ resource, kind }) => resource === name && kind === 'AWS::CloudFormation::Stack')?.status;
+  return events.findLast(({ resource, kind }) => resource === name && kind === STACK)?.status;
 }
 
 const SUCCESS: ReadonlySet<string> = new Set(['CREATE_COMPLETE', 'UPDATE_COMPLETE', 'DELETE_COMPLETE']);
 
-/** The first failure that is not only the consequence of another one. */
-function causeOf(events: readonly StackEvent[]): string {
-  const cause = events.find(({ status, reason = '' }) => status.endsWith('_FAILED') && !/cancelled/i.test(reason));
-  return cause ? `: ${cause.resource} (${cause.kind}): ${plain(cause.reason ?? 'no reason given')}` : '.';
+/**
+ * What failed by itself, in the order of the events: what failed since the stack goes back is a consequence, and so is what was
+ * given up because of another one. Where no resource failed the stack's own reason is all there is.
+ */
+export function causeOf(events: readonly StackEvent[]): string {
+  const goingBack = events.findIndex(({ kind, status }) => kind === STACK && GOING_BACK.has(status));
+  const before = goingBack < 0 ? events : events.slice(0, goingBack);
+  const failures = (before.some(isRealFailure) ? before : events).filter(isRealFailure);
+  const [cause, ...others] = failures.filter(({ kind }) => kind !== STACK);
+  if (cause) {
+    const also = [...new Set(others.map(({ resource }) => resource))].filter((resource) => resource !== cause.resource);
+    return `: ${cause.resource} (${cause.kind}): ${plain(cause.reason ?? 'no reason given')}${also.length > 0 ? ` Failed as well: ${also.join(', ')}.` : ''}`;
+  }
+  const own = failures[0] ?? events[goingBack];
+  return own?.reason ? `: ${plain(own.reason)}` : '.';
+}
+
+const STACK = 'AWS::CloudFormation::Stack';
+const GOING_BACK: ReadonlySet<string> = new Set(['ROLLBACK_IN_PROGRESS', 'UPDATE_ROLLBACK_IN_PROGRESS']);
+
+function isRealFailure({ status, reason = '' }: StackEvent): boolean {
+  return status.endsWith('_FAILED') && !/^(Resource|Stack) \w+ cancelled/i.test(reason);
 }
 
 /** What the service said, without the envelope that CloudFormation puts around it. */

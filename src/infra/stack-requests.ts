@@ -24,6 +24,7 @@ export function baseRequest(settings: Settings, existing: Stack | undefined): St
       BastionCidr: settings.bastion?.cidr ?? '',
     },
     tags: { [PROJECT_TAG]: settings.project },
+    protect: settings.terminationProtection,
   };
 }
 
@@ -45,6 +46,7 @@ export function serviceRequest(settings: Settings, service: ServiceSettings, vpc
       DeregistrationDelay: String(service.deregistrationDelay),
     },
     tags: { [PROJECT_TAG]: settings.project, [SERVICE_TAG]: service.name },
+    protect: false,
   };
 }
 

@@ -7,7 +7,7 @@ import type { Clock } from './clock.ts';
 import type { PulledImage, TaskRunner } from './dataplane/runner.ts';
 import type { Guard } from './iam/guard.ts';
 import type { Quotas } from './quotas.ts';
-import type { StoredStack } from './world/cloudformation-state.ts';
+import type { StoredChangeSet, StoredStack } from './world/cloudformation-state.ts';
 import type { Metrics } from './world/metrics.ts';
 import type { WorldState } from './world/state.ts';
 
@@ -109,6 +109,8 @@ export interface LoadBalancers {
 export interface Stacks {
   /** Begins, or takes up again, what the stack's status says is to be done. */
   work(stack: StoredStack): void;
+  /** Begins, or takes up again, to find out what a change set of the stack would change. */
+  review(stack: StoredStack, changeSet: StoredChangeSet): void;
 }
 
 /** Where VPC addresses really are. */

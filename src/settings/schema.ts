@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { MAX_5XX_LOOKS, MAX_LATENCY_LOOKS, parseMax5xx, parseMaxLatency } from './bounds.ts';
 import { parseDuration } from './duration.ts';
+import { parseSecrets, SECRETS_LOOK } from './secrets.ts';
 
 /** Every problem is worded "NAME should be …": the reader gets name and value in front of this text. */
 const text = (pattern: RegExp, expected: string) => z.string().regex(pattern, expected);
@@ -41,8 +42,20 @@ function parsed<Value>(parse: (given: string) => Value | undefined, expected: st
   });
 }
 
+/** Items with commas between them. */
+function list(item: RegExp, expected: string) {
+  return z
+    .string()
+    .transform((given) => given.split(',').map((part) => part.trim()))
+    .pipe(z.array(text(item, expected)));
+}
+
 const SERVICE = /^[a-z][a-z0-9-]{0,29}[a-z0-9]$/;
 const serviceName = text(SERVICE, 'lower-case letters, digits and hyphens, such as server');
+const targetGroup = text(
+  /^arn:aws[a-z-]*:elasticloadbalancing:[a-z\d-]+:\d{12}:targetgroup\/[\w-]+\/[\da-f]+$/,
+  'the ARN of a target group, such as arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web/0123456789abcdef',
+);
 const cidr = text(/^\d{1,3}(\.\d{1,3}){3}\/\d{1,2}$/, 'an address range such as 203.0.113.4/32');
 
 /** Settings of the project: one value for all its services. */
@@ -53,15 +66,25 @@ export const projectSchema = z.object({
   ),
   AWS_ACCOUNT_ID: text(/^\d{12}$/, 'the 12 digits of your AWS account, such as 123456789012'),
   SERVICE_NAME: serviceName.default('server'),
-  SERVICES: z
-    .string()
-    .transform((list) => list.split(',').map((name) => name.trim()))
-    .pipe(z.array(text(SERVICE, 'service names with commas between them, such as client,server')))
-    .optional(),
+  SERVICES: list(SERVICE, 'service names with commas between them, such as client,server').optional(),
   LISTENER_PORT: integer(1, 65_535).default(80),
   INTERNAL_LISTENER_PORT: integer(1, 65_535).default(8_443),
+  CERTIFICATE_ARN: text(
+    /^arn:aws[a-z-]*:(acm:[a-z\d-]+:\d{12}:certificate|iam::\d{12}:server-certificate)\/[\w+=,.@/-]+$/,
+    'the ARN of a certificate, such as arn:aws:acm:eu-west-1:123456789012:certificate/0a1b2c3d-1234-5678-9abc-0123456789ab',
+  ).optional(),
+  HTTPS_LISTENER_PORT: integer(1, 65_535).default(443),
+  NAT: z.enum(['none', 'one', 'per-zone', 'endpoints'], 'none, one, per-zone or endpoints').default('none'),
   KEY_PAIR: z.string().optional(),
   BASTION_CIDR: cidr.optional(),
+  TERMINATION_PROTECTION: z.enum(['true', 'false'], 'true or false').transform((text) => text === 'true').default(true),
+  VPC_ID: text(/^vpc-[\da-f]{2,17}$/, 'the id of a VPC, such as vpc-0a1b2c3d').optional(),
+  SUBNET_IDS: list(/^subnet-[\da-f]{2,17}$/, 'ids of subnets with commas between them, such as subnet-0a1b2c3d,subnet-4e5f6a7b').optional(),
+  CLUSTER: text(/^[A-Za-z\d_-]{1,255}$/, 'the name of an ECS cluster, such as shop').optional(),
+  LISTENER_ARNS: list(
+    /^arn:aws[a-z-]*:elasticloadbalancing:[a-z\d-]+:\d{12}:listener\/app\/[\w-]+\/[\da-f]+\/[\da-f]+$/,
+    'ARNs of listeners with commas between them, such as arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener/app/web/0123456789abcdef/fedcba9876543210',
+  ).optional(),
   // Each look is also a sign of life to other runs, which count on one every 15 seconds.
   POLL_INTERVAL: duration.refine((ms) => ms >= 100 && ms <= 15_000, '0.1 to 15 seconds').default(2_000),
   SETTLE: duration.default(15_000),
@@ -87,6 +110,10 @@ export const serviceSchema = z.object({
   UNHEALTHY_THRESHOLD: integer(2, 10).default(2),
   HEALTH_CHECK_GRACE_PERIOD: integer(0, 2_147_483_647).default(60),
   DEREGISTRATION_DELAY: integer(0, 3_600).default(30),
+  SECRETS: parsed(parseSecrets, SECRETS_LOOK).optional(),
+  SECURITY_GROUP_IDS: list(/^sg-[\da-f]{2,17}$/, 'ids of security groups with commas between them, such as sg-0a1b2c3d').optional(),
+  BLUE_TARGET_GROUP_ARN: targetGroup.optional(),
+  GREEN_TARGET_GROUP_ARN: targetGroup.optional(),
   MAX_5XX: parsed(parseMax5xx, MAX_5XX_LOOKS).optional(),
   MAX_LATENCY: parsed(parseMaxLatency, MAX_LATENCY_LOOKS).optional(),
   BUILDER: z.enum(['pack'], 'pack (the only builder so far)').default('pack'),

@@ -2,7 +2,9 @@
 import type * as z from 'zod';
 import { type Bounds, orNone } from './bounds.ts';
 import { type Connection, type Variables, connectionOf, throwProblems } from './connection.ts';
+import { type Existing, problemsOf } from './existing.ts';
 import { projectSchema, serviceSchema } from './schema.ts';
+import type { Secrets } from './secrets.ts';
 
 export type { Connection, Variables } from './connection.ts';
 
@@ -16,6 +18,15 @@ export interface Settings extends Connection {
   readonly service: ServiceSettings;
   readonly listenerPort: number;
   readonly internalListenerPort: number;
+  /** Of the public load balancer, where there is a certificate. */
+  readonly httpsListenerPort: number;
+  readonly certificateArn: string | undefined;
+  /** How tasks reach AWS and the internet: `none`, from public subnets by themselves; else from private ones. */
+  readonly nat: 'none' | 'one' | 'per-zone' | 'endpoints';
+  /** Whether the base stack refuses to be deleted. */
+  readonly terminationProtection: boolean;
+  /** What is used instead of making it. */
+  readonly existing: Existing;
   readonly bastion: { readonly keyPair: string; readonly cidr: string } | undefined;
   /** ms between two looks at AWS. */
   readonly pollInterval: number;
@@ -53,6 +64,12 @@ export interface ServiceSettings {
   };
   /** Seconds. */
   readonly deregistrationDelay: number;
+  /** What the generated task definition hands to the container, beside its own variables. */
+  readonly secrets: Secrets;
+  /** Of its tasks; undefined for one that is made. */
+  readonly securityGroupIds: readonly string[] | undefined;
+  /** ARNs; undefined for a pair that is made. */
+  readonly targetGroups: { readonly blue: string; readonly green: string } | undefined;
   /** What a canary must keep to while it has traffic. */
   readonly bounds: Bounds;
   readonly builder: 'pack';
@@ -71,25 +88,48 @@ export function readSettings(variables: Variables): Settings {
   const wanted = variables['SERVICE_NAME'] ? project?.SERVICE_NAME : names[0];
   if (wanted !== undefined && !names.includes(wanted)) problems.push(`SERVICE_NAME is ${wanted}, which is not in SERVICES (${names.join(',')}).`);
   const chosen = services.find((service) => service?.name === wanted);
-  if (project?.KEY_PAIR && !project.BASTION_CIDR) {
-    problems.push('BASTION_CIDR is missing: with KEY_PAIR, say which addresses may reach the bastion, such as 203.0.113.4/32.');
-  }
+  const found = services.filter((service) => service !== undefined);
+  if (project) problems.push(...projectProblems(project, found));
   throwProblems(problems);
   if (!project || !chosen) throw new Error('a setting is missing although none was reported');
   return {
     ...connection,
     project: project.PROJECT_NAME,
     account: project.AWS_ACCOUNT_ID,
-    services: services.filter((service) => service !== undefined),
+    services: found,
     service: chosen,
     listenerPort: project.LISTENER_PORT,
     internalListenerPort: project.INTERNAL_LISTENER_PORT,
+    httpsListenerPort: project.HTTPS_LISTENER_PORT,
+    certificateArn: project.CERTIFICATE_ARN,
+    nat: project.NAT,
+    terminationProtection: project.TERMINATION_PROTECTION,
+    existing: existingOf(project),
     bastion: project.KEY_PAIR && project.BASTION_CIDR ? { keyPair: project.KEY_PAIR, cidr: project.BASTION_CIDR } : undefined,
     pollInterval: project.POLL_INTERVAL,
     settle: project.SETTLE,
     steps: project.STEPS,
     hold: project.HOLD,
   };
+}
+
+type ProjectVariables = z.output<typeof projectSchema>;
+
+function existingOf({ VPC_ID, SUBNET_IDS, CLUSTER, LISTENER_ARNS }: ProjectVariables): Existing {
+  return { vpcId: VPC_ID, subnetIds: SUBNET_IDS, cluster: CLUSTER, listenerArns: LISTENER_ARNS };
+}
+
+/** Settings that need one another, or contradict. */
+function projectProblems(project: ProjectVariables, services: readonly ServiceSettings[]): string[] {
+  const { KEY_PAIR, BASTION_CIDR, CERTIFICATE_ARN, LISTENER_PORT, HTTPS_LISTENER_PORT, NAT } = project;
+  const problems = problemsOf({ existing: existingOf(project), nat: NAT, certificateArn: CERTIFICATE_ARN, services });
+  if (KEY_PAIR && !BASTION_CIDR) {
+    problems.push('BASTION_CIDR is missing: with KEY_PAIR, say which addresses may reach the bastion, such as 203.0.113.4/32.');
+  }
+  if (CERTIFICATE_ARN && LISTENER_PORT === HTTPS_LISTENER_PORT) {
+    problems.push(`HTTPS_LISTENER_PORT is "${HTTPS_LISTENER_PORT}": it should be another port than LISTENER_PORT.`);
+  }
+  return problems;
 }
 
 function readService(name: string, variables: Variables, first: boolean, problems: string[]): ServiceSettings | undefined {
@@ -101,6 +141,9 @@ function readService(name: string, variables: Variables, first: boolean, problem
   if (value.HEALTH_CHECK_TIMEOUT >= value.HEALTH_CHECK_INTERVAL) {
     problems.push('HEALTH_CHECK_TIMEOUT should be less than HEALTH_CHECK_INTERVAL.');
   }
+  const { BLUE_TARGET_GROUP_ARN: blue, GREEN_TARGET_GROUP_ARN: green } = value;
+  const half = blue === undefined ? 'BLUE' : 'GREEN';
+  if ((blue === undefined) !== (green === undefined)) problems.push(`${half}_TARGET_GROUP_ARN is missing: a pair of ${name} is two target groups.`);
   return {
     name,
     expose: value.EXPOSE ?? (first ? 'public' : 'internal'),
@@ -121,6 +164,9 @@ function readService(name: string, variables: Variables, first: boolean, problem
       gracePeriod: value.HEALTH_CHECK_GRACE_PERIOD,
     },
     deregistrationDelay: value.DEREGISTRATION_DELAY,
+    secrets: value.SECRETS ?? {},
+    securityGroupIds: value.SECURITY_GROUP_IDS,
+    targetGroups: blue !== undefined && green !== undefined ? { blue, green } : undefined,
     bounds: { max5xx: orNone(value.MAX_5XX), maxLatency: orNone(value.MAX_LATENCY) },
     builder: value.BUILDER,
   };

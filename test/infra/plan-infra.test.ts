@@ -20,10 +20,10 @@ const pairWith = (blue: number, green: number) => [{ arn: 'blue', weight: blue }
 function built(settings: Settings, status = 'CREATE_COMPLETE'): InfraState {
   const base = baseRequest(settings, undefined);
   const service = serviceRequest(settings, settings.service, 'vpc-1');
-  const shared = { id: 'id', status, statusReason: undefined };
+  const shared = { id: 'id', status, statusReason: undefined, changeSets: [] };
   return {
-    base: { ...base, ...shared, outputs: { VpcId: 'vpc-1', PublicListenerArn: 'listener' } },
-    services: new Map([['server', { ...service, ...shared, outputs: { BlueTargetGroupArn: 'blue', GreenTargetGroupArn: 'green' } }]]),
+    base: { ...base, ...shared, isProtected: true, outputs: { VpcId: 'vpc-1', PublicListenerArn: 'listener' } },
+    services: new Map([['server', { ...service, ...shared, isProtected: false, outputs: { BlueTargetGroupArn: 'blue', GreenTargetGroupArn: 'green' } }]]),
     rules: [ruleOf(['/*'], pairWith(0, 100))],
   };
 }
@@ -94,14 +94,40 @@ test('rules that ask for more stand before rules that ask for less, and no two s
 
 test.each([
   ['ROLLBACK_COMPLETE', ['delete stack fleet, which is ROLLBACK_COMPLETE and can only be deleted', 'create stack fleet']],
+  ['ROLLBACK_FAILED', ['delete stack fleet, which is ROLLBACK_FAILED and can only be deleted', 'create stack fleet']],
+  ['IMPORT_IN_PROGRESS', ['wait for stack fleet, which is IMPORT_IN_PROGRESS']],
+  ['DELETE_IN_PROGRESS', ['wait for stack fleet, which is DELETE_IN_PROGRESS']],
   ['UPDATE_COMPLETE_CLEANUP_IN_PROGRESS', ['wait for stack fleet, which is UPDATE_COMPLETE_CLEANUP_IN_PROGRESS']],
 ])('a base stack that is %s', (status, steps) => {
   const state = built(settingsWith());
   expect(plan({ ...state, base: state.base && { ...state.base, status } }, settingsWith())).toEqual(steps);
 });
 
-test.each(['UPDATE_ROLLBACK_FAILED', 'DELETE_FAILED', 'CREATE_FAILED'])('a base stack that is %s is for a person to repair', (status) => {
-  expect(() => plan(built(settingsWith(), status), settingsWith())).toThrow(expect.objectContaining({ code: 'stack-broken' }));
+test.each([
+  ['UPDATE_ROLLBACK_FAILED', 'aws cloudformation continue-update-rollback --stack-name fleet', 'aws cloudformation continue-update-rollback --stack-name fleet-server'],
+  ['UPDATE_FAILED', 'aws cloudformation rollback-stack --stack-name fleet', 'aws cloudformation rollback-stack --stack-name fleet-server'],
+  ['DELETE_FAILED', 'ecs-canary destroy-infra', 'aws cloudformation delete-stack --stack-name fleet-server'],
+  ['CREATE_FAILED', 'ecs-canary destroy-infra', 'aws cloudformation delete-stack --stack-name fleet-server'],
+  ['IMPORT_ROLLBACK_FAILED', 'aws cloudformation describe-stack-events --stack-name fleet', 'aws cloudformation describe-stack-events --stack-name fleet-server'],
+  ['WHATEVER_COMES_LATER', 'aws cloudformation describe-stack-events --stack-name fleet', 'aws cloudformation describe-stack-events --stack-name fleet-server'],
+])('a stack that is %s is for a person to repair, who is told how', (status, ofBase, ofService) => {
+  const told = (state: InfraState) => {
+    try {
+      return plan(state, settingsWith());
+    } catch (error) {
+      return error;
+    }
+  };
+  const sound = built(settingsWith());
+  const service = sound.services.get('server');
+  const broken = { ...sound, services: new Map(service && [['server', { ...service, status, statusReason: ' it broke ' }]]) };
+  const next = (command: string) => expect.stringMatching(new RegExp(`^${command}\\b.*then: ecs-canary build-infra$|^${command} {3}\\(.*\\), then: ecs-canary build-infra$`));
+  expect(told(built(settingsWith(), status))).toMatchObject({ code: 'stack-broken', next: next(ofBase) });
+  expect(told(broken)).toMatchObject({ code: 'stack-broken', message: `Stack fleet-server is ${status} (it broke).`, next: next(ofService) });
+});
+
+test.each(['UPDATE_ROLLBACK_COMPLETE', 'IMPORT_COMPLETE', 'IMPORT_ROLLBACK_COMPLETE'])('a stack that is %s is as good as any', (status) => {
+  expect(plan(built(settingsWith(), status), settingsWith())).toEqual([]);
 });
 
 test('a stack of that name without our tag is not touched', () => {

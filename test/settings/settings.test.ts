@@ -29,6 +29,11 @@ test('with only the required three, everything else has its default', () => {
     service: SERVER,
     listenerPort: 80,
     internalListenerPort: 8_443,
+    httpsListenerPort: 443,
+    certificateArn: undefined,
+    nat: 'none',
+    terminationProtection: true,
+    existing: {},
     bastion: undefined,
     pollInterval: 2_000,
     settle: 15_000,
@@ -50,9 +55,18 @@ const SERVER: ServiceSettings = {
   cpuArchitecture: 'X86_64',
   healthCheck: { path: '/', interval: 5, timeout: 2, healthyThreshold: 2, unhealthyThreshold: 2, gracePeriod: 60 },
   deregistrationDelay: 30,
+  secrets: {},
+  securityGroupIds: undefined,
+  targetGroups: undefined,
   bounds: { max5xx: undefined, maxLatency: undefined },
   builder: 'pack',
 };
+
+const CERTIFICATE = 'arn:aws:acm:eu-west-1:123456789012:certificate/0a1b2c3d-1234-5678-9abc-0123456789ab';
+const LISTENER = 'arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener/app/web/0123456789abcdef/fedcba9876543210';
+const GROUP = 'arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web/0123456789abcdef';
+const SECRET = 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-AbCdEf';
+const VPC = { VPC_ID: 'vpc-0a1b2c3d', SUBNET_IDS: 'subnet-0a1b2c3d,subnet-4e5f6a7b' };
 
 /** A good value with what becomes of it, and a bad one with what it should have been. */
 const PROJECT_TABLE: [name: string, good: string, becomes: Partial<Settings>, bad: string, expected: string][] = [
@@ -62,6 +76,11 @@ const PROJECT_TABLE: [name: string, good: string, becomes: Partial<Settings>, ba
   ['AWS_ENDPOINT_URL', 'http://127.0.0.1:4566', { endpointUrl: 'http://127.0.0.1:4566' }, '127.0.0.1', 'a URL such as http://127.0.0.1:4566'],
   ['LISTENER_PORT', '65535', { listenerPort: 65_535 }, '65536', 'a whole number from 1 to 65535'],
   ['INTERNAL_LISTENER_PORT', '1', { internalListenerPort: 1 }, '0', 'a whole number from 1 to 65535'],
+  ['CERTIFICATE_ARN', CERTIFICATE, { certificateArn: CERTIFICATE }, 'example.com', `the ARN of a certificate, such as ${CERTIFICATE}`],
+  ['HTTPS_LISTENER_PORT', '8444', { httpsListenerPort: 8_444 }, 'https', 'a whole number from 1 to 65535'],
+  ['NAT', 'per-zone', { nat: 'per-zone' }, 'two', 'none, one, per-zone or endpoints'],
+  ['TERMINATION_PROTECTION', 'false', { terminationProtection: false }, 'off', 'true or false'],
+  ['CLUSTER', 'shop', { existing: { vpcId: undefined, subnetIds: undefined, cluster: 'shop', listenerArns: undefined } }, 'a b', 'the name of an ECS cluster, such as shop'],
   ['POLL_INTERVAL', '500ms', { pollInterval: 500 }, 'often', 'a duration such as 15s, 2m or 500ms, of 24h at most'],
   ['SETTLE', '0', { settle: 0 }, '-1s', 'a duration such as 15s, 2m or 500ms, of 24h at most'],
   ['HOLD', '1m30s', { hold: 90_000 }, '2 minutes', 'a duration such as 15s, 2m or 500ms, of 24h at most'],
@@ -97,6 +116,12 @@ const SERVICE_TABLE: [name: string, good: string, becomes: Partial<ServiceSettin
   ['DEREGISTRATION_DELAY', '3600', { deregistrationDelay: 3_600 }, '3601', 'a whole number from 0 to 3600'],
   ['MAX_5XX', '0.5%', bounds({ max5xx: 0.5 }), '0.01', 'a percentage from 0% to below 100%, such as 1% or 0.5%, or none'],
   ['MAX_LATENCY', 'p99.9=1.5s', bounds({ maxLatency: { statistic: 'p99.9', ms: 1_500 } }), 'p42=1s', LATENCY_LOOKS],
+  [
+    'SECRETS', `DB=${SECRET}, KEY=arn:aws:ssm:eu-west-1:123456789012:parameter/shop/key`,
+    { secrets: { DB: SECRET, KEY: 'arn:aws:ssm:eu-west-1:123456789012:parameter/shop/key' } },
+    'DB=hunter2', `names and ARNs of Secrets Manager or Parameter Store, such as DB_PASSWORD=${SECRET}`,
+  ],
+  ['SECURITY_GROUP_IDS', 'sg-0a1b,sg-2c3d', { securityGroupIds: ['sg-0a1b', 'sg-2c3d'] }, 'web', 'ids of security groups with commas between them, such as sg-0a1b2c3d'],
   ['BUILDER', 'pack', { builder: 'pack' }, 'docker', 'pack (the only builder so far)'],
 ];
 
@@ -127,6 +152,49 @@ test('a bastion needs its key pair and who may reach it', () => {
   expect(read({ KEY_PAIR: 'harbour', BASTION_CIDR: '203.0.113.4/32' }).bastion).toEqual({ keyPair: 'harbour', cidr: '203.0.113.4/32' });
   expect(problems(() => read({ KEY_PAIR: 'harbour' }))).toEqual([expect.stringMatching(/^BASTION_CIDR is missing: .*such as 203\.0\.113\.4\/32\.$/)]);
   expect(problems(() => read({ BASTION_CIDR: 'home' }))).toEqual(['BASTION_CIDR is "home": it should be an address range such as 203.0.113.4/32.']);
+});
+
+test('secrets are named once each, and PORT is not one of them', () => {
+  const looks = expect.stringContaining('names and ARNs of Secrets Manager');
+  expect(read({ SECRETS: `DB=${SECRET}:password::` }).service.secrets).toEqual({ DB: `${SECRET}:password::` });
+  for (const bad of [`PORT=${SECRET}`, `DB=${SECRET},DB=${SECRET}`, `DB-1=${SECRET}`, SECRET, `DB=${SECRET},`, `DB=${GROUP}`]) {
+    expect(problems(() => read({ SECRETS: bad }))).toEqual([looks]);
+  }
+});
+
+test('what is used instead of making it goes together', () => {
+  const pair = { BLUE_TARGET_GROUP_ARN: GROUP, GREEN_TARGET_GROUP_ARN: `${GROUP}0` };
+  const all = { ...VPC, ...pair, LISTENER_ARNS: `${LISTENER},${LISTENER}0`, SECURITY_GROUP_IDS: 'sg-0a', CLUSTER: 'shop' };
+  expect(read(all)).toMatchObject({
+    existing: { vpcId: 'vpc-0a1b2c3d', subnetIds: ['subnet-0a1b2c3d', 'subnet-4e5f6a7b'], cluster: 'shop', listenerArns: [LISTENER, `${LISTENER}0`] },
+    service: { securityGroupIds: ['sg-0a'], targetGroups: { blue: GROUP, green: `${GROUP}0` } },
+  });
+  const missing = (variables: Variables) => problems(() => read(variables)).map((problem) => problem.replace(/:.*/, ''));
+  expect(missing({ VPC_ID: VPC.VPC_ID })).toEqual(['SUBNET_IDS is missing']);
+  expect(missing({ SUBNET_IDS: VPC.SUBNET_IDS })).toEqual(['VPC_ID is missing']);
+  expect(missing({ ...VPC, SUBNET_IDS: 'subnet-0a' })).toEqual(['SUBNET_IDS should name subnets in two zones at least']);
+  expect(missing(pair)).toEqual(['VPC_ID is missing']);
+  expect(missing({ ...VPC, BLUE_TARGET_GROUP_ARN: GROUP })).toEqual(['GREEN_TARGET_GROUP_ARN is missing']);
+  expect(missing({ ...all, GREEN_TARGET_GROUP_ARN: GROUP })).toEqual(['BLUE_TARGET_GROUP_ARN and GREEN_TARGET_GROUP_ARN should be two different target groups.']);
+  expect(missing({ ...all, SERVICES: 'client,server' })).toEqual([expect.stringContaining('others for each service')]);
+  expect(missing({ ...all, SECURITY_GROUP_IDS: '' })).toEqual(['SECURITY_GROUP_IDS is missing']);
+  expect(missing({ ...all, CERTIFICATE_ARN: CERTIFICATE })).toEqual(['CERTIFICATE_ARN should not be set with LISTENER_ARNS']);
+  expect(missing({ ...all, LISTENER_ARNS: `${LISTENER},${LISTENER.replace('/web/', '/other/')}` })).toEqual(['LISTENER_ARNS names listeners of several load balancers']);
+  expect(missing({ ...VPC, NAT: 'one' })).toEqual(['LISTENER_ARNS is missing']);
+  expect(missing({ ...VPC, NAT: 'one', EXPOSE: 'internal' })).toEqual([]);
+});
+
+test.each([
+  ['VPC_ID', 'main', 'the id of a VPC, such as vpc-0a1b2c3d'],
+  ['SUBNET_IDS', 'subnet-0a,b', 'ids of subnets with commas between them, such as subnet-0a1b2c3d,subnet-4e5f6a7b'],
+  ['LISTENER_ARNS', GROUP, `ARNs of listeners with commas between them, such as ${LISTENER}`],
+  ['GREEN_TARGET_GROUP_ARN', 'green', `the ARN of a target group, such as ${GROUP}`],
+])('%s refuses %s', (name, bad, expected) => {
+  expect(problems(() => read({ [name]: bad }))).toEqual([`${name} is "${bad}": it should be ${expected}.`]);
+});
+
+test('HTTP and HTTPS have ports of their own', () => {
+  expect(problems(() => read({ CERTIFICATE_ARN: CERTIFICATE, LISTENER_PORT: '443' }))).toEqual(['HTTPS_LISTENER_PORT is "443": it should be another port than LISTENER_PORT.']);
 });
 
 test('all problems are named at once, those of the connection, the project and the services', () => {

@@ -15,6 +15,7 @@ function world(change: Partial<World> = {}): World {
     services: new Map([['server-blue', service(BLUE, 2)], ['server-green', service(GREEN, 2)]]),
     tasks: ['server-blue', 'server-green'].flatMap((name) => [1, 2].map((number) => ({ service: name, status: 'RUNNING', address: `${name}-${number}`, taskDefinition: 'server:1' }))),
     stacks: new Map([['fleet', 'CREATE_COMPLETE'], ['fleet-server', 'UPDATE_COMPLETE']]),
+    changeSets: new Map(),
     parameters: new Map([[`/ecs-canary/${'a'.repeat(32)}/1`, '{"ended":"2026-01-02T03:04:05.678Z"}']]),
     ...change,
   };
@@ -109,6 +110,7 @@ test('at rest, rules that agree and tasks that somebody wants are all there is',
   expect(judgeRest(HALF)).toContain('the rules disagree: blue has 50% and 100%');
   expect(judgeRest(world({ services: new Map([...world().services, ['server-red', service(GREEN, 0)]]) }))).toContain('there is an ECS service server-red');
   expect(judgeRest(world({ stacks: new Map([['other', 'CREATE_COMPLETE'], ['fleet', 'UPDATE_ROLLBACK_COMPLETE']]) }))).toEqual(['there is a stack other', 'stack fleet is UPDATE_ROLLBACK_COMPLETE']);
+  expect(judgeRest(world({ changeSets: new Map([['ecs-canary-1', 'fleet']]) }))).toEqual(['there is a change set ecs-canary-1 of stack fleet']);
   expect(judgeRest(world({ tasks: world().tasks.slice(1) }))).toEqual(['target server-blue-1 of blue is no task of server-blue']);
   expect(judgeRest(world({ tasks: [...world().tasks, { service: 'server-blue', status: 'RUNNING', address: 'x', taskDefinition: 'server:0' }] }))).toEqual(['a task of server-blue runs server:0, and nobody wants it']);
   expect(judgeRest(world({ groups: groups(2, 1) }))).toEqual(['green has 1 targets for 2 tasks']);

@@ -33,7 +33,10 @@ export interface Write {
 }
 
 const RELEASE_WRITES = ['ModifyRule', 'ModifyListener', 'PutParameter', 'DeleteParameters', 'RegisterTaskDefinition', 'CreateService', 'UpdateService'];
-const INFRA_WRITES = ['CreateStack', 'UpdateStack', 'DeleteStack', 'CreateRule', 'DeleteRule', 'DeleteService', 'BatchDeleteImage', 'DeleteParameters'];
+const INFRA_WRITES = [
+  'CreateStack', 'CreateChangeSet', 'ExecuteChangeSet', 'DeleteChangeSet', 'DeleteStack', 'UpdateTerminationProtection',
+  'CreateRule', 'DeleteRule', 'DeleteService', 'BatchDeleteImage', 'DeleteParameters',
+];
 const READS = /^(Describe|List|Get|BatchGet|BatchCheck|HEAD |GET )/;
 /** An image that is pushed changes nothing for users. */
 const PUSHES = /^(POST|PATCH|PUT) \/v2\//;
@@ -188,6 +191,7 @@ export function judgeRest(world: World, killed: ReadonlySet<number> = new Set())
   for (const name of world.services.keys()) if (!ours.includes(name)) found.push(`there is an ECS service ${name}`);
   for (const name of world.stacks.keys()) if (![CLUSTER, `${CLUSTER}-${SERVICE}`].includes(name)) found.push(`there is a stack ${name}`);
   for (const [name, status] of world.stacks) if (!/^(CREATE|UPDATE)_COMPLETE$/.test(status)) found.push(`stack ${name} is ${status}`);
+  for (const [name, stack] of world.changeSets) found.push(`there is a change set ${name} of stack ${stack}`);
   for (const task of world.tasks) {
     const owner = world.services.get(task.service);
     if (owner?.taskDefinition !== task.taskDefinition) found.push(`a task of ${task.service || 'nobody'} runs ${task.taskDefinition}, and nobody wants it`);

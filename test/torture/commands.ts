@@ -40,6 +40,7 @@ export const SCENARIOS: readonly Scenario[] = [
   { name: 'unlock', args: ['unlock', '--yes'], from: 'held', to: { state: 'primary+canary', primary: OLD, other: NEW, otherWeight: 50 } },
   { name: 'build-infra (empty account)', args: ['build-infra'], from: 'empty', to: { state: 'nothing' }, withoutUsers: true },
   { name: 'build-infra (existing)', args: ['build-infra'], from: 'half', env: { DEREGISTRATION_DELAY: '11' }, to: { state: 'primary+canary', primary: OLD, other: NEW, otherWeight: 50 } },
+  { name: 'build-infra --change-set', args: ['build-infra', '--change-set'], from: 'half', env: { DEREGISTRATION_DELAY: '11' }, to: { state: 'primary+canary', primary: OLD, other: NEW, otherWeight: 50 } },
   { name: 'destroy-infra', args: ['destroy-infra', '--yes'], from: 'alone', to: undefined, withoutUsers: true },
 ];
 

@@ -8,7 +8,7 @@ import type {
   DescribeTargetGroupsOutput,
   DescribeTargetHealthOutput,
 } from '@aws-sdk/client-elastic-load-balancing-v2';
-import type { DescribeStacksOutput } from '@aws-sdk/client-cloudformation';
+import type { DescribeStacksOutput, ListChangeSetsOutput } from '@aws-sdk/client-cloudformation';
 import type { GetParametersByPathResult } from '@aws-sdk/client-ssm';
 import { AwsError } from '../../src/sandbox/errors.ts';
 import type { Sandbox } from '../../src/sandbox/index.ts';
@@ -53,6 +53,8 @@ export interface ServiceView {
 export interface World extends View {
   readonly tasks: readonly { readonly service: string; readonly status: string; readonly address: string; readonly taskDefinition: string }[];
   readonly stacks: ReadonlyMap<string, string>;
+  /** Names of stacks by the names of change sets that nobody has executed. */
+  readonly changeSets: ReadonlyMap<string, string>;
   /** Values by name. */
   readonly parameters: ReadonlyMap<string, string>;
 }
@@ -118,6 +120,11 @@ export async function lookAtAll(sandbox: Sandbox): Promise<World> {
   const { taskArns = [] } = await withoutCluster(ask<ListTasksResponse>('ecs', 'ListTasks', { cluster: CLUSTER }));
   const { tasks = [] } = taskArns.length === 0 ? {} : await ask<DescribeTasksResponse>('ecs', 'DescribeTasks', { cluster: CLUSTER, tasks: taskArns });
   const { Stacks = [] } = await ask<DescribeStacksOutput>('cloudformation', 'DescribeStacks', {});
+  const changeSets = new Map<string, string>();
+  for (const { StackName = '' } of Stacks) {
+    const { Summaries = [] } = await ask<ListChangeSetsOutput>('cloudformation', 'ListChangeSets', { StackName });
+    for (const { ChangeSetName = '' } of Summaries) changeSets.set(ChangeSetName, StackName);
+  }
   const parameters = new Map<string, string>();
   let NextToken: string | undefined;
   do {
@@ -134,6 +141,7 @@ export async function lookAtAll(sandbox: Sandbox): Promise<World> {
       address: attachments.flatMap(({ details = [] }) => details).find(({ name }) => name === 'privateIPv4Address')?.value ?? '',
     })),
     stacks: new Map(Stacks.map(({ StackName = '', StackStatus = '' }) => [StackName, StackStatus])),
+    changeSets,
     parameters,
   };
 }

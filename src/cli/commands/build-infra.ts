@@ -1,13 +1,21 @@
 /** `build-infra`: makes or updates what the project stands on, and prints its endpoints. */
 import { usageError } from '../../errors.ts';
-import { type Command, option, textOf } from '../command.ts';
+import type { StackUpdate } from '../../infra/consent.ts';
+import type { Preview } from '../../infra/preview-infra.ts';
+import { changeTable } from '../change-table.ts';
+import { type Command, isSet, option, textOf } from '../command.ts';
+import { confirm } from '../confirm.ts';
+import type { Context } from '../context.ts';
 import { announce, openProject } from '../session.ts';
 
 export const buildInfra: Command = {
   name: 'build-infra',
   summary: 'create or update network, load balancers, cluster, and the part of each service',
-  options: [option('--template <which>', 'print the base or service template and do nothing else')],
-  examples: ['ecs-canary build-infra', 'ecs-canary build-infra --template base > base.yaml'],
+  options: [
+    option('--change-set', 'ask CloudFormation what would be added, changed, replaced and removed, and do nothing of it'),
+    option('--template <which>', 'print the base or service template and do nothing else'),
+  ],
+  examples: ['ecs-canary build-infra', 'ecs-canary build-infra --change-set', 'ecs-canary build-infra --template base > base.yaml'],
   writes: true,
   async run(context, values) {
     const wanted = textOf(values, 'template');
@@ -26,7 +34,11 @@ export const buildInfra: Command = {
       const { showSteps } = await import('../show-plan.ts');
       return showSteps(context, await infra.planInfra(session));
     }
-    const { publicEndpoint, internalEndpoint, bastionEndpoint, changed } = await infra.buildInfra(session);
+    if (isSet(values, 'changeSet')) {
+      const { previewInfra } = await import('../../infra/preview-infra.ts');
+      return show(context, await previewInfra(session));
+    }
+    const { publicEndpoint, internalEndpoint, bastionEndpoint, changed } = await infra.buildInfra(session, (updates) => agree(context, updates));
     if (!changed) context.print('Nothing to do: the infrastructure is as the settings say.');
     if (bastionEndpoint) {
       context.print('Bastion endpoint:');
@@ -43,3 +55,22 @@ export const buildInfra: Command = {
     return { publicEndpoint: publicEndpoint ?? null, bastionEndpoint: bastionEndpoint ?? null };
   },
 };
+
+function show(context: Context, { stacks, steps }: Preview): object {
+  for (const { stack, changes = [], note } of stacks) {
+    context.print(note === undefined ? `${stack}:` : `${stack}: ${note}.`);
+    changeTable(changes).forEach(context.print);
+  }
+  if (steps.length > 0) context.print('Besides:');
+  for (const step of steps) context.print(`  ${step}`);
+  context.print(stacks.length + steps.length > 0 ? 'Nothing of this was done.' : 'Nothing to do: the infrastructure is as the settings say.');
+  return { changeSets: stacks.map(({ stack, changes = null, note = null }) => ({ stack, changes, note })), steps };
+}
+
+/** Asks for consent to updates that take something away. */
+async function agree(context: Context, updates: readonly StackUpdate[]): Promise<void> {
+  for (const { stack, changes } of updates) {
+    context.progress({ type: 'warning', text: [`The update of stack ${stack} replaces or removes resources:`, ...changeTable(changes)].join('\n') });
+  }
+  await confirm(context, `Update ${updates.map(({ stack }) => stack).join(' and ')}?`);
+}

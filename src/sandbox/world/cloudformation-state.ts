@@ -1,5 +1,8 @@
 /** What the sandbox's CloudFormation holds: stacks, deleted ones included, with their resources and events. */
-import type { Capability, OnFailure, Output, Parameter, ResourceStatus, StackEvent, StackStatus, Tag } from '@aws-sdk/client-cloudformation';
+import type {
+  Capability, Change, ChangeSetStatus, ChangeSetType, ExecutionStatus, OnFailure, Output, Parameter, ResourceStatus, StackEvent,
+  StackStatus, Tag,
+} from '@aws-sdk/client-cloudformation';
 
 export interface CloudFormationState {
   /** By stack id. Of stacks that share a name, all but the last one are deleted. */
@@ -15,7 +18,7 @@ export interface StoredStack {
   createdAt: Date;
   updatedAt?: Date;
   deletedAt?: Date;
-  /** What the stack is, or is becoming. */
+  /** What the stack is, or is becoming. Its template is empty while the stack is but reviewed. */
   definition: StackDefinition;
   /** What it was before the update that is under way. */
   previous?: StackDefinition;
@@ -31,6 +34,27 @@ export interface StoredStack {
   outputs: Output[];
   /** Oldest first. */
   events: StoredEvent[];
+  /** Refuses to be deleted. */
+  isProtected?: boolean;
+  /** Oldest first, the executed ones included. */
+  changeSets?: StoredChangeSet[];
+}
+
+export interface StoredChangeSet {
+  id: string;
+  name: string;
+  type: Exclude<ChangeSetType, 'IMPORT'>;
+  description?: string;
+  createdAt: Date;
+  /** What the stack would become. */
+  definition: StackDefinition;
+  onFailure?: OnFailure;
+  status: ChangeSetStatus;
+  statusReason?: string;
+  executionStatus: ExecutionStatus;
+  /** Of the request that made it. */
+  token?: string;
+  changes: Change[];
 }
 
 /** AWS gives the stack's own status, too, where its API model names only those of resources. */

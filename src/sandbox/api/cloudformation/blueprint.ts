@@ -2,14 +2,17 @@
 import type { Output } from '@aws-sdk/client-cloudformation';
 import type { Region } from '../../parts.ts';
 import type { StackDefinition, StoredResource, StoredStack } from '../../world/cloudformation-state.ts';
-import { evaluate, holds, NO_VALUE, PENDING, type Scope } from './evaluate.ts';
+import { evaluate, holds, markOf, NO_VALUE, type Scope } from './evaluate.ts';
 import { parameterValue } from './parameters.ts';
-import { invalid, isSection, text } from './section.ts';
+import { invalid, isSection, type Section, text } from './section.ts';
 import { readTemplate, type ResourceDeclaration, type Template } from './template.ts';
 
 export interface Blueprint {
   /** In the template's order. */
   readonly resources: ReadonlyMap<string, PlannedResource>;
+  readonly template: Template;
+  /** Each resource's properties, with marks (see `evaluate.ts`) for what is known only once other resources are made. */
+  readonly symbols: ReadonlyMap<string, Section>;
   /** Equal for blueprints between which an update has nothing to do. */
   readonly fingerprint: string;
   /** Properties with everything resolved, as far as the resources made so far allow. */
@@ -46,6 +49,8 @@ export function drawBlueprint(definition: StackDefinition, stack: Pick<StoredSta
 
   return {
     resources,
+    template,
+    symbols: new Map(Array.from(symbols, ([logicalId, { properties }]) => [logicalId, asProperties(properties)])),
     fingerprint: JSON.stringify([[...symbols].map(([id, { properties }]) => [resources.get(id), properties]), symbolicOutputs]),
     properties(logicalId, made) {
       const scope = makeScope(world, 'Resources', live(made));
@@ -101,7 +106,7 @@ function symbolic(known: readonly string[], asked: Set<string>): ResourceLookup 
   const symbol = (logicalId: string, attribute: string) => {
     if (!known.includes(logicalId)) return undefined;
     asked.add(logicalId);
-    return `${PENDING}${logicalId}.${attribute}${PENDING}`;
+    return markOf(logicalId, attribute);
   };
   return { ref: (logicalId) => symbol(logicalId, ''), attribute: symbol };
 }

@@ -68,11 +68,6 @@ async function makeTrue(site: Site, planned: PlannedResource, blueprint: Bluepri
     return;
   }
   Object.assign(existing, { needs, retain });
-  if (existing.type !== type) {
-    throw invalid(
-      `Update of resource type is not permitted. The new template modifies resource type of the following resources: [${logicalId}]`,
-    );
-  }
   if (existing.status === 'CREATE_IN_PROGRESS') {
     await finish(site, existing, kind, 'CREATE_COMPLETE', checkpoint);
   } else if (kind.replacedBy.some((name) => !isDeepStrictEqual(existing.properties[name], properties[name]))) {

@@ -16,8 +16,27 @@ export interface Scope {
 /** `AWS::NoValue`: the property that has it is left out. */
 export const NO_VALUE = Symbol('AWS::NoValue');
 
-/** Stands in texts for what is known only once a resource is made. */
+/** Around marks, which stand in texts for what is known only once a resource is made. */
 export const PENDING = '\u0000';
+
+/** The mark of an attribute of a resource; with an empty name that of what Ref gives. */
+export function markOf(logicalId: string, attribute: string): string {
+  return `${PENDING}${logicalId}.${attribute}${PENDING}`;
+}
+
+/** The marks in a value, each once. */
+export function marksIn(value: unknown): { logicalId: string; attribute: string }[] {
+  const marks = new Map(textsIn(value).flatMap((each) => [...each.matchAll(MARK)]).map((match) => [match[0], match]));
+  return Array.from(marks.values(), ([, logicalId = '', attribute = '']) => ({ logicalId, attribute }));
+}
+
+const MARK = new RegExp(`${PENDING}([A-Za-z0-9]+)\\.([^${PENDING}]*)${PENDING}`, 'g');
+
+function textsIn(value: unknown): string[] {
+  if (typeof value === 'string') return [value];
+  if (Array.isArray(value)) return value.flatMap(textsIn);
+  return isSection(value) ? Object.values(value).flatMap(textsIn) : [];
+}
 
 /**
  * The value with every function replaced by its result.
@@ -97,7 +116,8 @@ const FUNCTIONS: Readonly<Record<string, (argument: unknown, scope: Scope) => un
     const list = evaluate(items, scope);
     const position = Number(evaluate(index, scope));
     if (!Array.isArray(list) || list[position] === undefined) {
-      if (text(list).includes(PENDING)) return PENDING;
+      // What will be selected is not known yet, but what it will come from is.
+      if (text(list).includes(PENDING)) return text(list);
       throw invalid(`Template error: Fn::Select cannot select nonexistent value at index ${position}`);
     }
     return list[position];

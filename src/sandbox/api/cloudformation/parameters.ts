@@ -1,11 +1,21 @@
 /** Checks the parameters of a CreateStack or UpdateStack call against what the template declares, and resolves them. */
 import type { Parameter } from '@aws-sdk/client-cloudformation';
 import type { Region } from '../../parts.ts';
+import type { StackDefinition } from '../../world/cloudformation-state.ts';
 import { invalid } from './section.ts';
-import type { ParameterDeclaration, Template } from './template.ts';
+import { type ParameterDeclaration, readTemplate, type Template } from './template.ts';
 
 /** What NoEcho parameters read as. */
-export const HIDDEN = '****';
+const HIDDEN = '****';
+
+/** A definition's parameters as answers show them. */
+export function shownParameters({ template, parameters }: StackDefinition): Parameter[] {
+  if (template === '') return [];
+  const declared = readTemplate(template).parameters;
+  return parameters.map((parameter) =>
+    declared[parameter.ParameterKey ?? '']?.noEcho ? { ...parameter, ParameterValue: HIDDEN } : parameter,
+  );
+}
 
 /**
  * One value for each parameter of the template: the one given, the previous one where that is asked for, or the default.

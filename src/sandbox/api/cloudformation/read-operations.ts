@@ -6,8 +6,9 @@ import type {
 } from '@aws-sdk/client-cloudformation';
 import type { Region } from '../../parts.ts';
 import type { StoredEvent, StoredResource, StoredStack } from '../../world/cloudformation-state.ts';
+import { isListed } from './change-set-lookup.ts';
 import { getStack, page } from './lookup.ts';
-import { HIDDEN } from './parameters.ts';
+import { shownParameters } from './parameters.ts';
 import { invalid } from './section.ts';
 import { readTemplate } from './template.ts';
 
@@ -28,7 +29,7 @@ export const readOperations = {
       StackSummaries: items.map((stack) => ({
         StackId: stack.id,
         StackName: stack.name,
-        TemplateDescription: readTemplate(stack.definition.template).description,
+        TemplateDescription: descriptionOf(stack),
         CreationTime: stack.createdAt,
         LastUpdatedTime: stack.updatedAt,
         DeletionTime: stack.deletedAt,
@@ -113,15 +114,17 @@ function summarize(resource: StoredResource) {
   };
 }
 
+function descriptionOf({ definition: { template } }: StoredStack): string | undefined {
+  return template === '' ? undefined : readTemplate(template).description;
+}
+
 function describe(stack: StoredStack): Stack {
   const { definition } = stack;
-  const template = readTemplate(definition.template);
   return {
     ...identify(stack),
-    Description: template.description,
-    Parameters: definition.parameters.map((parameter) =>
-      template.parameters[parameter.ParameterKey ?? '']?.noEcho ? { ...parameter, ParameterValue: HIDDEN } : parameter,
-    ),
+    ChangeSetId: stack.changeSets?.findLast((changeSet) => !isListed(changeSet))?.id,
+    Description: descriptionOf(stack),
+    Parameters: shownParameters(definition),
     CreationTime: stack.createdAt,
     LastUpdatedTime: stack.updatedAt,
     DeletionTime: stack.deletedAt,
@@ -133,7 +136,7 @@ function describe(stack: StoredStack): Stack {
     Capabilities: definition.capabilities,
     Outputs: stack.outputs,
     Tags: definition.tags,
-    EnableTerminationProtection: false,
+    EnableTerminationProtection: stack.status === 'DELETE_COMPLETE' ? undefined : (stack.isProtected ?? false),
     DriftInformation: NOT_CHECKED,
   };
 }

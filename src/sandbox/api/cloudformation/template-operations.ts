@@ -4,13 +4,19 @@ import type {
 } from '@aws-sdk/client-cloudformation';
 import type { Region } from '../../parts.ts';
 import { capabilityReason, neededCapability } from './capabilities.ts';
+import { getChangeSet } from './change-set-lookup.ts';
 import { getStack } from './lookup.ts';
 import { invalid } from './section.ts';
 import { readTemplate, type Template } from './template.ts';
 
 export const templateOperations = {
-  GetTemplate({ StackName: name }: GetTemplateInput, region: Region): GetTemplateOutput {
+  GetTemplate({ StackName: name, ChangeSetName }: GetTemplateInput, region: Region): GetTemplateOutput {
+    if (ChangeSetName !== undefined) {
+      const { changeSet } = getChangeSet(region, { StackName: name, ChangeSetName });
+      return { TemplateBody: changeSet.definition.template, StagesAvailable: ['Original', 'Processed'] };
+    }
     const stack = getStack(region, name, `Stack with id ${name} does not exist`);
+    if (stack.definition.template === '') throw invalid('GetTemplate cannot be called on REVIEW_IN_PROGRESS stacks.');
     return { TemplateBody: stack.definition.template, StagesAvailable: ['Original', 'Processed'] };
   },
 

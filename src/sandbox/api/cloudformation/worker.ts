@@ -1,15 +1,18 @@
 /** Carries out what a stack's status says is to be done, over AWS time, until the stack is in progress no more. */
 import type { StackStatus } from '@aws-sdk/client-cloudformation';
 import type { Lifecycle, Region, Stacks } from '../../parts.ts';
-import type { StoredStack } from '../../world/cloudformation-state.ts';
+import type { StoredChangeSet, StoredStack } from '../../world/cloudformation-state.ts';
 import { type Blueprint, drawBlueprint } from './blueprint.ts';
+import { changeSetsOf } from './change-set-lookup.ts';
 import { converge } from './converge.ts';
+import { reviewChanges } from './review.ts';
 import { makeSite, messageOf, type Site } from './site.ts';
 import { tearDown } from './teardown.ts';
 
 export function makeStacks(region: Region): Stacks & Lifecycle {
   /** Who works on which stack: whoever comes later (a deletion, while the stack is being created) takes over. */
   const workers = new Map<string, symbol>();
+  let isRunning = true;
 
   const work = (stack: StoredStack) => {
     const me = Symbol(stack.name);
@@ -24,13 +27,28 @@ export function makeStacks(region: Region): Stacks & Lifecycle {
     void carryOn(site);
   };
 
+  const review = (stack: StoredStack, changeSet: StoredChangeSet) => {
+    const pass = (awsMs: number) =>
+      new Promise<void>((resolve) => {
+        region.clock.after(awsMs, () => {
+          if (isRunning) resolve();
+        });
+      });
+    void reviewChanges(region, stack, changeSet, pass);
+  };
+
   return {
     work,
+    review,
     start() {
-      Object.values(region.state.cloudformation.stacks).forEach(work);
+      for (const stack of Object.values(region.state.cloudformation.stacks)) {
+        work(stack);
+        for (const changeSet of changeSetsOf(stack)) review(stack, changeSet);
+      }
       return Promise.resolve();
     },
     stop() {
+      isRunning = false;
       workers.clear();
       return Promise.resolve();
     },
@@ -41,7 +59,18 @@ async function carryOn(site: Site): Promise<void> {
   for (let phase = phases[site.stack.status]; phase; phase = phases[site.stack.status]) {
     await phase(site);
   }
+  endExecution(site);
 }
+
+/** The change set that is executed, if any, is through with it once its stack is. */
+function endExecution({ region, stack }: Site): void {
+  const executed = changeSetsOf(stack).find(({ executionStatus }) => executionStatus === 'EXECUTE_IN_PROGRESS');
+  if (!executed) return;
+  executed.executionStatus = SUCCEEDED.has(stack.status) ? 'EXECUTE_COMPLETE' : 'EXECUTE_FAILED';
+  region.changed();
+}
+
+const SUCCEEDED: ReadonlySet<string> = new Set(['CREATE_COMPLETE', 'UPDATE_COMPLETE']);
 
 /** What each status asks for. A phase ends with another status. */
 const phases: Partial<Record<StackStatus, (site: Site) => Promise<void>>> = {

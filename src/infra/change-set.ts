@@ -1,0 +1,118 @@
+/** Has CloudFormation find out what would change, and clears away what is not carried out. */
+import { type ChangeSet, isOvertaken, type ResourceChange, type StackRequest } from '../aws/cloudformation.ts';
+import { CanaryError } from '../errors.ts';
+import { poll, type Wait } from '../time.ts';
+import { newLook, newOperation } from './operation-name.ts';
+import { type InfraSession, UNTOUCHED } from './session.ts';
+import { inWords, type StackChange } from './stack-changes.ts';
+import { awaitStack } from './stack-operation.ts';
+
+export interface Asked {
+  readonly request: StackRequest;
+  /** For a stack that is not there, or one that is. */
+  readonly type: 'CREATE' | 'UPDATE';
+  /** The change set's name. */
+  readonly operation: string;
+}
+
+export interface Found {
+  readonly id: string;
+  /** What the resources are in for; undefined where nothing at all is to be done. Outputs alone are no resources. */
+  readonly changes: readonly ResourceChange[] | undefined;
+  /** Deletes the change set, with the stack that only stands for it. */
+  readonly discard: () => Promise<void>;
+}
+
+/**
+ * Makes a change set and waits for it.
+ * @throws CanaryError `change-set-failed` with CloudFormation's reason; `timeout`; what `isOvertaken` knows. None is left then.
+ */
+export async function findChanges({ request, type, operation }: Asked, session: Pick<InfraSession, 'aws'>, wait: Wait): Promise<Found> {
+  const { stacks } = session.aws;
+  const made = await stacks.createChangeSet(request, type, operation);
+  const discard = () => (type === 'CREATE' ? discardFirst(made, session, wait) : discardChangeSet(made.id, session, wait));
+  try {
+    const { status, reason = '', changes } = await untilDecided(made.id, request.name, session, wait);
+    if (status === 'CREATE_COMPLETE') return { id: made.id, changes, discard };
+    if (NOTHING.test(reason)) return { id: made.id, changes: undefined, discard };
+    throw new CanaryError({
+      code: 'change-set-failed',
+      message: `CloudFormation can not tell what would change in stack ${request.name}: ${reason || `its change set is ${status}`}`,
+      usersAre: UNTOUCHED,
+      next: 'ecs-canary build-infra',
+    });
+  } catch (error) {
+    await discard().catch(() => undefined);
+    throw error;
+  }
+}
+
+/** What would change, by a change set that is only looked at; undefined where nothing is to be done. Throws as `findChanges`. */
+export async function lookAt({ request, type }: Omit<Asked, 'operation'>, session: Pick<InfraSession, 'aws'>, wait: Wait): Promise<StackChange[] | undefined> {
+  const { changes, discard } = await findChanges({ request, type, operation: newLook() }, session, wait);
+  await discard();
+  return changes && inWords(changes);
+}
+
+/** Deletes a change set of which nothing is known but that it is not wanted. */
+export async function discardChangeSet(id: string, { aws }: Pick<InfraSession, 'aws'>, wait: Wait): Promise<void> {
+  await poll('a change set to be deleted', aftermath(wait), async () => {
+    try {
+      await aws.stacks.deleteChangeSet(id);
+      return true;
+    } catch (error) {
+      if (!isOvertaken(error)) throw error;
+      // One that is still being made can't be deleted, and one that is executed is gone by itself.
+      const found = await aws.stacks.changeSet(id).catch(unlessGone);
+      return found && isUndecided(found) ? undefined : true;
+    }
+  });
+}
+
+/** Deletes a stack that only stands for its change sets. */
+export async function discardReviewed(stackId: string, { aws }: Pick<InfraSession, 'aws'>, wait: Wait): Promise<void> {
+  await aws.stacks.delete(stackId, newOperation());
+  await awaitStack(stackId, { aws, progress: () => undefined }, aftermath(wait));
+}
+
+/** @throws what `isOvertaken` knows where it is gone. */
+function untilDecided(id: string, stack: string, { aws }: Pick<InfraSession, 'aws'>, wait: Wait): Promise<ChangeSet> {
+  const seenBy = wait.clock.now() + LONGEST;
+  let isSeen = false;
+  return poll(`the change set of stack ${stack}`, wait, async () => {
+    // What was just made may not be read back yet.
+    const mayBeMissing = !isSeen && wait.clock.now() < seenBy;
+    const found = await (mayBeMissing ? aws.stacks.changeSet(id).catch(unlessGone) : aws.stacks.changeSet(id));
+    isSeen ||= found !== undefined;
+    return found && !isUndecided(found) ? found : undefined;
+  });
+}
+
+function unlessGone(error: unknown): undefined {
+  if (!isOvertaken(error)) throw error;
+  return undefined;
+}
+
+/** A stack that became more than a change set meanwhile, or holds somebody else's, stays. */
+async function discardFirst({ id, stackId }: Pick<ChangeSet, 'id' | 'stackId'>, session: Pick<InfraSession, 'aws'>, wait: Wait): Promise<void> {
+  const { stacks } = session.aws;
+  const others = (await stacks.changeSets(stackId)).filter((changeSet) => changeSet.id !== id);
+  const stack = await stacks.describe(stackId);
+  if (others.length > 0 || stack?.status !== 'REVIEW_IN_PROGRESS') return discardChangeSet(id, session, wait);
+  await discardReviewed(stackId, session, wait);
+}
+
+function isUndecided({ status }: ChangeSet): boolean {
+  return status.endsWith('_PENDING') || status.endsWith('_IN_PROGRESS');
+}
+
+/** There is no other sign of it than these two sentences. */
+const NOTHING = /didn't contain changes|No updates are to be performed/;
+
+/** ms. CloudFormation needs some seconds for a change set, and for reading it back. */
+const LONGEST = 30_000;
+
+/** Clearing away goes on after Ctrl-C, and after a wait that took all its time. */
+function aftermath({ clock, pollInterval }: Wait): Wait {
+  return { clock, pollInterval, deadline: clock.now() + LONGEST, signal: new AbortController().signal };
+}

@@ -1,0 +1,28 @@
+/** Consent to updates that take something away. */
+import { needsConsent, type StackChange } from './stack-changes.ts';
+
+export interface StackUpdate {
+  readonly stack: string;
+  readonly changes: readonly StackChange[];
+}
+
+/**
+ * Resolves when somebody wants these updates, each of which replaces or removes something.
+ * @throws CanaryError when nobody does: nothing of it is done.
+ */
+export type Consent = (updates: readonly StackUpdate[]) => Promise<void>;
+
+/** Asks only where something is taken away, and about each thing once. */
+export function askingOnce(ask: Consent): Consent {
+  const agreed = new Set<string>();
+  return async (updates) => {
+    const asked = updates.filter((update) => lossesOf(update).some((loss) => !agreed.has(loss)));
+    if (asked.length === 0) return;
+    await ask(asked);
+    for (const loss of asked.flatMap(lossesOf)) agreed.add(loss);
+  };
+}
+
+function lossesOf({ stack, changes }: StackUpdate): string[] {
+  return changes.filter(needsConsent).map(({ change, resource }) => `${stack} ${resource} ${change}`);
+}
