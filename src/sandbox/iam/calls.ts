@@ -96,7 +96,6 @@ const logStream = (asked: Asked) => {
 export const CALLS: Readonly<Record<ServiceName, Calls>> = {
   cloudformation: {
     CreateStack: withTags('cloudformation:CreateStack'),
-    UpdateStack: withTags('cloudformation:UpdateStack'),
     DeleteStack: all(['cloudformation:DeleteStack'], stack),
     DescribeStacks: all(['cloudformation:DescribeStacks'], stack),
     DescribeStackEvents: all(['cloudformation:DescribeStackEvents'], stack),
