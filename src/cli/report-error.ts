@@ -3,6 +3,7 @@ import { CanaryError, ExitCode, messageOf } from '../errors.ts';
 import { printable, readable } from '../progress/printable.ts';
 import { type CommandLine, withWhere } from './command-line.ts';
 import type { Terminal } from './context.ts';
+import { policyFor } from './permissions.ts';
 
 export interface Reporting {
   readonly json: boolean;
@@ -19,6 +20,8 @@ export function reportError(thrown: unknown, terminal: Terminal, { json, verbose
   const lines = [`Error: ${readable(message)}`];
   if (usersAre) lines.push(`Users are ${usersAre}`);
   if (next) lines.push(`Next: ${next}`);
+  const policy = policyFor(thrown, commandLine);
+  if (policy) lines.push(`Permissions: ${policy} has those that this command needs.`);
   terminal.stderr.write(`${printable(lines.join('\n'))}\n`);
   if (verbose) terminal.stderr.write(`${printable(stackOf(thrown))}\n`);
   if (json) terminal.stdout.write(`${JSON.stringify({ schemaVersion: 1, error: { code, message, usersAre: usersAre ?? null, next: next ?? null } })}\n`);

@@ -37,8 +37,18 @@ const withTags = (action: string): Need[] => [
   { action: 'cloudformation:TagResource', on: (asked) => (requestTags(asked).size > 0 ? stack(asked) : []), tags: requestTags },
 ];
 
-/** A change set is known by its name and its stack's, or by its ARN alone: then the caller's policy is asked about that. */
-const changeSet = (asked: Asked) => (text(asked, 'StackName') === '' ? [text(asked, 'ChangeSetName')] : stack(asked));
+interface Reviewed {
+  readonly id: string;
+  readonly changeSets?: readonly { readonly id: string }[];
+}
+
+/** A change set is known by its name and its stack's, or by its ARN alone; what is asked about is its stack. */
+const changeSet = (asked: Asked) => {
+  if (text(asked, 'StackName') !== '') return stack(asked);
+  const stacks: readonly Reviewed[] = Object.values(asked.region.state.cloudformation.stacks);
+  const found = stacks.find(({ changeSets = [] }) => changeSets.some(({ id }) => id === text(asked, 'ChangeSetName')));
+  return found ? [found.id] : stack(asked);
+};
 
 const clusterOf = (asked: Asked) => arnOr(asked.region, 'ecs', text(asked, 'cluster') || 'default', 'cluster/');
 const clusterName = (asked: Asked) => clusterOf(asked).replace(/^.*cluster\//, '');
@@ -86,7 +96,6 @@ const logStream = (asked: Asked) => {
 export const CALLS: Readonly<Record<ServiceName, Calls>> = {
   cloudformation: {
     CreateStack: withTags('cloudformation:CreateStack'),
-    UpdateStack: withTags('cloudformation:UpdateStack'),
     DeleteStack: all(['cloudformation:DeleteStack'], stack),
     DescribeStacks: all(['cloudformation:DescribeStacks'], stack),
     DescribeStackEvents: all(['cloudformation:DescribeStackEvents'], stack),

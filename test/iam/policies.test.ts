@@ -1,0 +1,196 @@
+/**
+ * The policies of docs/iam: each command runs in a sandbox that enforces the one it is said to need, and none of them grants what
+ * no call needs.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { ElasticLoadBalancingV2 } from '@aws-sdk/client-elastic-load-balancing-v2';
+import { runProgram } from '../../src/cli/program.ts';
+import { commands } from '../../src/cli/commands.ts';
+import { freePort } from '../../src/sandbox/dataplane/free-port.ts';
+import { CALLS } from '../../src/sandbox/iam/calls.ts';
+import type { AccessCheck } from '../../src/sandbox/iam/guard.ts';
+import type { Need } from '../../src/sandbox/iam/needs.ts';
+import { RESOURCE_TYPES } from '../../src/sandbox/iam/resource-types.ts';
+import { type Sandbox, startSandbox } from '../../src/sandbox/index.ts';
+import { withFolder } from '../folder.ts';
+import { filesOf, SETTINGS } from '../release/deployment.ts';
+
+const README = readFileSync('docs/iam/README.md', 'utf8');
+const POLICIES = ['infra', 'deploy', 'route', 'read-only'] as const;
+type PolicyName = (typeof POLICIES)[number];
+
+/** What the commands below do not come to, and why it is granted all the same. */
+const NOT_MET: Readonly<Record<PolicyName, Readonly<Record<string, readonly string[]>>>> = {
+  infra: {
+    'private subnets, with NAT gateways or endpoints': [
+      'ec2:AllocateAddress', 'ec2:ReleaseAddress', 'ec2:DescribeAddresses', 'ec2:CreateNatGateway', 'ec2:DeleteNatGateway', 'ec2:DescribeNatGateways',
+      'ec2:CreateVpcEndpoint', 'ec2:ModifyVpcEndpoint', 'ec2:DeleteVpcEndpoints', 'ec2:DescribeVpcEndpoints', 'ec2:ReplaceRoute',
+      'ec2:AuthorizeSecurityGroupEgress', 'ec2:RevokeSecurityGroupEgress', 'ec2:DescribeSecurityGroupRules',
+    ],
+    'further certificates, and attributes of load balancers and listeners': [
+      'elasticloadbalancing:AddListenerCertificates', 'elasticloadbalancing:RemoveListenerCertificates', 'elasticloadbalancing:DescribeListenerCertificates',
+      'elasticloadbalancing:ModifyListenerAttributes', 'elasticloadbalancing:ModifyLoadBalancerAttributes',
+    ],
+    'secrets: an inline policy of the execution role': ['iam:PutRolePolicy', 'iam:DeleteRolePolicy', 'iam:GetRolePolicy'],
+    'resources that differ from one version of the templates to the next': [
+      'elasticloadbalancing:SetSecurityGroups', 'elasticloadbalancing:SetSubnets', 'ecs:ListTagsForResource', 'ecs:UntagResource',
+      'ecr:PutImageScanningConfiguration', 'ecr:PutImageTagMutability', 'ecr:UntagResource', 'logs:UntagResource', 'iam:UntagRole', 'iam:UpdateAssumeRolePolicy',
+    ],
+    'weights that are moved before services are deleted': ['elasticloadbalancing:ModifyRule'],
+    'services that are stopped and drained before they are deleted': ['ecs:UpdateService', 'ecs:DescribeTasks', 'ecs:ListTasks'],
+    'the version of the images that are asked for by name': ['ecr:DescribeImages'],
+  },
+  deploy: {
+    'targets that are in other zones than those of the other group': ['elasticloadbalancing:DescribeTargetGroupAttributes'],
+    'targets that are none of the service': ['ecs:ListServices'],
+    'more than 20 entries of the release log': ['ssm:DeleteParameters'],
+  },
+  route: {
+    'targets that are in other zones than those of the other group': ['elasticloadbalancing:DescribeTargetGroupAttributes'],
+    'targets that are none of the service, and a way back without CloudFormation': ['ecs:ListServices'],
+    'more than 20 entries of the release log': ['ssm:DeleteParameters'],
+    'tasks that do not start for a greater share': ['logs:GetLogEvents'],
+  },
+  'read-only': {
+    'targets that are in other zones than those of the other group': ['elasticloadbalancing:DescribeTargetGroupAttributes'],
+  },
+};
+
+const REGION = 'eu-central-1';
+let dir: string;
+let sandbox: Sandbox;
+let variables: Record<string, string>;
+
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'policies-'));
+  const env = { ...process.env, PROJECT_NAME: 'fleet', AWS_ACCOUNT_ID: '000000000000', AWS_DEFAULT_REGION: REGION };
+  // As README.md has it typed.
+  const [, line = ''] = /```sh\n(sed [^`]*)```/.exec(README) ?? [];
+  for (const name of POLICIES) execFileSync('sh', ['-c', line.replaceAll('deploy', name)], { env: { ...env, OUT: dir } });
+  const policies = POLICIES.map((name) => `${name}=${join(dir, `${name}.json`)}`);
+  sandbox = await startSandbox({ dir: join(dir, 'sandbox'), speed: 200, policies, freshAccount: true });
+  const ports = { LISTENER_PORT: String(await freePort()), INTERNAL_LISTENER_PORT: String(await freePort()) };
+  variables = { PROJECT_NAME: 'fleet', AWS_ACCOUNT_ID: '000000000000', AWS_DEFAULT_REGION: REGION, AWS_ENDPOINT_URL: sandbox.url, ...SETTINGS, ...ports };
+}, 60_000);
+
+afterAll(async () => {
+  await sandbox.stop();
+  rmSync(dir, { recursive: true });
+});
+
+/** Types a command as somebody with that policy. @returns what it printed. */
+async function as(user: PolicyName, line: string, { exit = 0, ...more }: Readonly<Record<string, string | number>> = {}): Promise<string> {
+  process.env['AWS_ACCESS_KEY_ID'] = user;
+  process.env['AWS_SECRET_ACCESS_KEY'] = 'test';
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  const env = { ...variables, ...Object.fromEntries(Object.entries(more).map(([name, value]) => [name, String(value)])) };
+  const code = await runProgram(line.split(' '), { stdin: new PassThrough(), stdout, stderr, env }, '0');
+  stdout.end();
+  stderr.end();
+  const printed = `${await text(stdout)}${await text(stderr)}`;
+  expect({ line, code, printed: code === exit ? '' : printed }).toEqual({ line, code: exit, printed: '' });
+  return printed;
+}
+
+/** Two target groups that others made, with the default rule of a listener of theirs. */
+async function twoGroups(): Promise<{ primary: string; canary: string }> {
+  const elb = new ElasticLoadBalancingV2({ endpoint: sandbox.url, region: REGION, credentials: { accessKeyId: 'admin', secretAccessKey: 'test' } });
+  const make = async (Name: string) => (await elb.createTargetGroup({ Name, Protocol: 'HTTP', Port: 80, VpcId: 'vpc-1', TargetType: 'ip' })).TargetGroups?.[0]?.TargetGroupArn ?? '';
+  const [primary, canary] = [await make('old'), await make('new')];
+  const { LoadBalancers = [] } = await elb.describeLoadBalancers({});
+  const TargetGroups = [{ TargetGroupArn: primary, Weight: 1 }, { TargetGroupArn: canary, Weight: 1 }];
+  await elb.createListener({
+    LoadBalancerArn: LoadBalancers[0]?.LoadBalancerArn, Protocol: 'HTTP', Port: await freePort(), DefaultActions: [{ Type: 'forward', ForwardConfig: { TargetGroups } }],
+  });
+  return { primary, canary };
+}
+
+function checks(): AccessCheck[] {
+  return readFileSync(join(dir, 'sandbox', 'access.ndjson'), 'utf8').trim().split('\n').map((line) => JSON.parse(line));
+}
+
+function granted(name: PolicyName): string[] {
+  const { Statement } = JSON.parse(readFileSync(`docs/iam/${name}.json`, 'utf8'));
+  return Statement.flatMap(({ Action }: { Action: string | string[] }) => Action);
+}
+
+function mapped(): Set<string> {
+  const ofCalls = Object.values(CALLS).flatMap((calls) => Object.values(calls));
+  const ofResources = Object.values(RESOURCE_TYPES).flatMap((verbs) => Object.values(verbs));
+  return new Set([...ofCalls, ...ofResources].flatMap((needs: readonly Need[]) => needs.map(({ action }) => action)));
+}
+
+const BASTION = { KEY_PAIR: 'harbour', BASTION_CIDR: '192.0.2.0/24', SERVICES: 'server,store', STORE_EXPOSE: 'internal', STORE_PATH_PATTERN: '/store/*' };
+const SLOW_MACHINE = 600_000;
+
+test('every command of the program does its work with the policy that README.md names for it', async () => {
+  await as('read-only', 'build-infra --dry-run');
+  await as('infra', 'build-infra', BASTION);
+  await as('read-only', 'build-infra --dry-run', BASTION);
+  await as('infra', 'build-infra --change-set', { ...BASTION, DEREGISTRATION_DELAY: '11' });
+  await as('infra', 'build-infra --yes', { ...BASTION, DEREGISTRATION_DELAY: '12', LISTENER_PORT: String(await freePort()) });
+
+  const folder = (version: string, action: (path: string) => Promise<unknown>) => withFolder(filesOf(version, ''), action);
+  await folder('1', async (path) => {
+    await as('read-only', `push ${path} --tag 1 --dry-run`);
+    await as('deploy', `push ${path} --tag 1`);
+  });
+  await as('deploy', 'rollout --tag 1');
+  await folder('2', (path) => as('deploy', `push ${path} --tag 2`));
+  await as('read-only', 'rollout --tag 2 --dry-run');
+  await as('deploy', 'rollout --tag 2 --tasks 1');
+  await as('read-only', 'route --canary 50 --dry-run');
+  await as('deploy', 'route --canary 50', { SETTLE: '2s' });
+  await as('read-only', 'status');
+  await as('route', 'status');
+  await as('route', 'route --canary 60', { SETTLE: '2s' });
+  await as('route', 'rollback');
+  const { primary, canary } = await twoGroups();
+  const groups = `--primary-target-group ${primary} --canary-target-group ${canary}`;
+  await as('route', `route --canary 0 --force ${groups}`);
+  await as('route', `history ${groups}`);
+  await as('deploy', 'rollout --tag 2');
+  await as('deploy', 'route --canary 50');
+  await as('deploy', 'rollback');
+  await as('deploy', 'rollout --tag 2');
+  await as('deploy', 'route --canary 100');
+  await as('read-only', 'promote --dry-run');
+  await as('deploy', 'promote');
+  await as('read-only', 'destroy-old --dry-run');
+  await as('read-only', 'rollback --dry-run');
+  await as('deploy', 'destroy-old --yes');
+  await folder('3', async (path) => {
+    await as('read-only', `update ${path} --tag 3 --dry-run`);
+    await as('deploy', `update ${path} --tag 3 --destroy-old`);
+  });
+  await withFolder(filesOf('4', '} process.exit(1); {'), (path) => as('deploy', `push ${path} --tag 4`));
+  await as('deploy', 'rollout --tag 4', { exit: 1 });
+  await as('deploy', 'unlock --yes');
+  await as('read-only', 'unlock --dry-run');
+  await as('read-only', 'history');
+
+  await as('read-only', 'destroy-infra --dry-run');
+  await as('infra', 'destroy-infra --yes', BASTION);
+  expect(checks().filter(({ decision }) => decision !== 'allowed')).toEqual([]);
+}, SLOW_MACHINE);
+
+test.each(POLICIES)('%s grants nothing that no call needs', (name) => {
+  const used = new Set(checks().filter(({ user }) => user === name).map(({ action }) => action));
+  const excused = Object.values(NOT_MET[name]).flat();
+  expect(granted(name).filter((action) => action.includes('*'))).toEqual([]);
+  expect(granted(name).filter((action) => !mapped().has(action))).toEqual([]);
+  expect([...new Set(granted(name))].filter((action) => !used.has(action) && !excused.includes(action))).toEqual([]);
+});
+
+test('README.md names a policy for each command, and explains each statement', () => {
+  for (const [path, { local }] of commands) if (!local) expect(README).toContain(`\`${path.join(' ')}\``);
+  for (const name of POLICIES) {
+    const { Statement } = JSON.parse(readFileSync(`docs/iam/${name}.json`, 'utf8'));
+    for (const { Sid } of Statement) expect(README).toContain(`\`${Sid}\``);
+  }
+});
