@@ -119,7 +119,7 @@ if have_aws; then
   seen=$(aws_cli cloudformation list-stacks --query 'StackSummaries[?StackStatus!=`DELETE_COMPLETE`].[StackName]' --output text 2>&1 | sort | tr '\n' ' ')
   check 'issue 5.2: the AWS CLI sees two stacks' 'harbour harbour-quay' "$seen" test "$seen" = 'harbour harbour-quay '
   for stack in harbour harbour-quay; do
-    seen=$(aws_cli cloudformation list-change-sets --stack-name "$stack" --query 'Summaries[?ExecutionStatus!=`EXECUTE_COMPLETE`].ChangeSetName' --output text 2>&1)
+    seen=$(aws_cli cloudformation list-change-sets --stack-name "$stack" --query 'Summaries[?ExecutionStatus!=`EXECUTE_COMPLETE`].ChangeSetName' --output text 2>&1 | tr -d '\n')
     check "issue 5.2: the AWS CLI sees no change set of $stack" none "$seen" test -z "$seen"
   done
 else
