@@ -6,7 +6,7 @@ import { readSettings, type Settings } from '../../src/settings/settings.ts';
 const settingsWith = (variables: Record<string, string> = {}): Settings =>
   readSettings({ PROJECT_NAME: 'fleet', AWS_DEFAULT_REGION: 'eu-central-1', AWS_ACCOUNT_ID: '000000000000', ...variables });
 const stackOf = ({ name, parameters, tags }: StackRequest, outputs: Record<string, string> = {}): Stack =>
-  ({ id: 'id', name, status: 'CREATE_COMPLETE', statusReason: undefined, parameters, outputs, tags });
+  ({ id: 'id', name, status: 'CREATE_COMPLETE', statusReason: undefined, parameters, outputs, tags, isProtected: false });
 
 const VPC = { VPC_ID: 'vpc-0a1b2c3d', SUBNET_IDS: 'subnet-0a1b2c3d,subnet-4e5f6a7b' };
 const CERTIFICATE_ARN = 'arn:aws:acm:eu-central-1:000000000000:certificate/0a1b2c3d';
