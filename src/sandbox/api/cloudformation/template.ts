@@ -52,8 +52,23 @@ const SECTIONS = [
   'Resources', 'Outputs',
 ];
 
+/** Templates that were read last: every look at a stack reads its template, and reading YAML takes its time. */
+const known = new Map<string, Template>();
+const MOST_KNOWN = 20;
+
 /** @throws AwsError ValidationError, worded as CloudFormation words it, for what is not a template. */
 export function readTemplate(body: string): Template {
+  const template = known.get(body) ?? read(body);
+  known.delete(body);
+  known.set(body, template);
+  for (const oldest of known.keys()) {
+    if (known.size <= MOST_KNOWN) break;
+    known.delete(oldest);
+  }
+  return template;
+}
+
+function read(body: string): Template {
   if (Buffer.byteLength(body) > MAX_BODY) {
     throw invalid(
       `1 validation error detected: Value '${body.slice(0, 100)}…' at 'templateBody' failed to satisfy constraint: ` +
