@@ -131,6 +131,6 @@ function conflict(code: string, message: string, { name }: ServiceSettings): Can
     code,
     message,
     usersAre: 'where they were before; no rule was changed.',
-    next: `give ${name} another PATH_PATTERN or HOST_HEADER, then: ecs-canary build-infra`,
+    next: `give ${name} another PATH_PATTERN or HOST_HEADER, or have the owner of that rule make it narrower, then: ecs-canary build-infra`,
   });
 }

@@ -1,0 +1,28 @@
+/** Rules on the listeners of a load balancer that was there before: others keep their users, and their rules. */
+import { buildInfra } from '../../src/infra/build-infra.ts';
+import { destroyInfra } from '../../src/infra/destroy-infra.ts';
+import { withProject } from './project.ts';
+
+test('LISTENER_ARNS: behind the rules of others, up to the quota, and only our own rules go again', () =>
+  withProject(async ({ session, aws }) => {
+    // Somebody's load balancer: that of another project.
+    await buildInfra(session().session);
+    const { PublicListenerArn: listenerArn = '', VpcId = '', SubnetIds = '' } = (await aws.stacks.describe('fleet'))?.outputs ?? {};
+    const [theirs] = (await aws.loadBalancing.rules([listenerArn])).filter(({ isDefault }) => !isDefault);
+    const groups = theirs?.forward ?? [];
+    await aws.loadBalancing.createRule({ listenerArn, priority: 41_000, conditions: [{ field: 'path-pattern', values: ['/annex/old*'] }], groups, tags: {} });
+    const annex = { PROJECT_NAME: 'annex', LISTENER_ARNS: listenerArn, VPC_ID: VpcId, SUBNET_IDS: SubnetIds, SECURITY_GROUP_IDS: 'sg-0a1b2c3d' };
+
+    await expect(buildInfra(session({ ...annex, PATH_PATTERN: '/annex/*' }).session)).rejects.toMatchObject({ code: 'rule-shadowed' });
+    const apart = { ...annex, HOST_HEADER: 'annex.example', PATH_PATTERN: '/annex/*' };
+    await expect(buildInfra(session(apart).session)).rejects.toMatchObject({ code: 'rule-shadowed', message: expect.stringContaining('path-pattern /*') });
+    if (theirs) await aws.loadBalancing.deleteRule(theirs.arn);
+    await buildInfra(session(apart).session);
+    const found = (await aws.loadBalancing.rules([listenerArn])).filter(({ isDefault }) => !isDefault);
+    expect(found.map(({ priority, conditions }) => [priority, conditions.at(-1)?.values[0]])).toEqual([['41000', '/annex/old*'], ['41001', '/annex/*']]);
+
+    const more = { ...apart, SERVICES: 'server,second', SECOND_PATH_PATTERN: '/second/*', SECOND_EXPOSE: 'public' };
+    await expect(buildInfra(session(more).session)).rejects.toMatchObject({ code: 'quota', next: expect.stringContaining('quota') });
+    expect(await destroyInfra(session(apart).session)).toBe(true);
+    expect((await aws.loadBalancing.rules([listenerArn])).map(({ priority }) => priority)).toEqual(['41000', 'default']);
+  }, { quotas: { 'rules-per-application-load-balancer': 2 } }), 60_000);
