@@ -41,7 +41,7 @@ const NOT_MET: Readonly<Record<PolicyName, Readonly<Record<string, readonly stri
       'elasticloadbalancing:SetSecurityGroups', 'elasticloadbalancing:SetSubnets', 'ecs:ListTagsForResource', 'ecs:UntagResource',
       'ecr:PutImageScanningConfiguration', 'ecr:PutImageTagMutability', 'ecr:UntagResource', 'logs:UntagResource', 'iam:UntagRole', 'iam:UpdateAssumeRolePolicy',
     ],
-    'weights that are moved before services are deleted': ['elasticloadbalancing:ModifyRule'],
+    'weights that are taken away before services are deleted, and recorded': ['elasticloadbalancing:ModifyRule', 'ssm:GetParameters', 'ssm:PutParameter'],
     'services that are stopped and drained before they are deleted': ['ecs:UpdateService', 'ecs:DescribeTasks', 'ecs:ListTasks'],
     'the version of the images that are asked for by name': ['ecr:DescribeImages'],
   },
