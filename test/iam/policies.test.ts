@@ -41,7 +41,7 @@ const NOT_MET: Readonly<Record<PolicyName, Readonly<Record<string, readonly stri
       'elasticloadbalancing:SetSecurityGroups', 'elasticloadbalancing:SetSubnets', 'ecs:ListTagsForResource', 'ecs:UntagResource',
       'ecr:PutImageScanningConfiguration', 'ecr:PutImageTagMutability', 'ecr:UntagResource', 'logs:UntagResource', 'iam:UntagRole', 'iam:UpdateAssumeRolePolicy',
     ],
-    'weights that are moved before services are deleted': ['elasticloadbalancing:ModifyRule'],
+    'weights that are taken away before services are deleted, and recorded': ['elasticloadbalancing:ModifyRule', 'ssm:GetParameters', 'ssm:PutParameter'],
     'services that are stopped and drained before they are deleted': ['ecs:UpdateService', 'ecs:DescribeTasks', 'ecs:ListTasks'],
     'the version of the images that are asked for by name': ['ecr:DescribeImages'],
   },
@@ -97,17 +97,17 @@ async function as(user: PolicyName, line: string, { exit = 0, ...more }: Readonl
   return printed;
 }
 
-/** Two target groups that others made, with the default rule of a listener of theirs. */
-async function twoGroups(): Promise<{ primary: string; canary: string }> {
+/** Two target groups that others made, with the default rule of a listener of theirs, which `remove` takes away again. */
+async function twoGroups(): Promise<{ primary: string; canary: string; remove: () => Promise<unknown> }> {
   const elb = new ElasticLoadBalancingV2({ endpoint: sandbox.url, region: REGION, credentials: { accessKeyId: 'admin', secretAccessKey: 'test' } });
   const make = async (Name: string) => (await elb.createTargetGroup({ Name, Protocol: 'HTTP', Port: 80, VpcId: 'vpc-1', TargetType: 'ip' })).TargetGroups?.[0]?.TargetGroupArn ?? '';
   const [primary, canary] = [await make('old'), await make('new')];
   const { LoadBalancers = [] } = await elb.describeLoadBalancers({});
   const TargetGroups = [{ TargetGroupArn: primary, Weight: 1 }, { TargetGroupArn: canary, Weight: 1 }];
-  await elb.createListener({
+  const { Listeners = [] } = await elb.createListener({
     LoadBalancerArn: LoadBalancers[0]?.LoadBalancerArn, Protocol: 'HTTP', Port: await freePort(), DefaultActions: [{ Type: 'forward', ForwardConfig: { TargetGroups } }],
   });
-  return { primary, canary };
+  return { primary, canary, remove: () => elb.deleteListener({ ListenerArn: Listeners[0]?.ListenerArn }) };
 }
 
 function checks(): AccessCheck[] {
@@ -150,10 +150,11 @@ test('every command of the program does its work with the policy that README.md 
   await as('route', 'status');
   await as('route', 'route --canary 60', { SETTLE: '2s' });
   await as('route', 'rollback');
-  const { primary, canary } = await twoGroups();
+  const { primary, canary, remove } = await twoGroups();
   const groups = `--primary-target-group ${primary} --canary-target-group ${canary}`;
   await as('route', `route --canary 0 --force ${groups}`);
   await as('route', `history ${groups}`);
+  await remove();
   await as('deploy', 'rollout --tag 2');
   await as('deploy', 'route --canary 50');
   await as('deploy', 'rollback');
