@@ -7,6 +7,7 @@ import { discardChangeSet, discardReviewed, lookAt } from './change-set.ts';
 import { askingOnce, type Consent, type StackUpdate } from './consent.ts';
 import { endpointsOf, type Endpoints } from './describe-infra.ts';
 import { tellLeftOver } from './left-over.ts';
+import { resumable } from './interrupted.ts';
 import { observeInfra } from './observe-infra.ts';
 import { makeRule } from './make-rule.ts';
 import { newOperation } from './operation-name.ts';
@@ -62,7 +63,7 @@ export async function buildInfra(session: InfraSession, ask: Consent = refuse): 
         taken.add(describeStep(step));
       }
     } catch (error) {
-      if (!isRoleTooNew(error)) throw error;
+      if (!isRoleTooNew(error)) throw resumable(error, 'build-infra', UNTOUCHED);
       roleDeadline ??= wait.clock.now() + NEW_ROLE;
       if (wait.clock.now() > roleDeadline) throw error;
       session.progress({ type: 'waiting', text: 'ECS has just got its role in this account: the stack is made once more' });

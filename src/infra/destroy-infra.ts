@@ -2,6 +2,7 @@
 import { CanaryError, messageOf } from '../errors.ts';
 import { endTraffic, requireIdle } from '../release/end-traffic.ts';
 import { poll, type Wait } from '../time.ts';
+import { resumable } from './interrupted.ts';
 import { observeRemains } from './observe-remains.ts';
 import { newOperation } from './operation-name.ts';
 import { countOf, describeDestroyStep, type DestroyStep, planDestroy } from './plan-destroy.ts';
@@ -39,7 +40,11 @@ export async function destroyInfra(session: InfraSession): Promise<boolean> {
     const { services, ...remains } = await observeRemains(session);
     const steps = planDestroy({ services, ...remains });
     for (const { pair, log } of services) if (pair && log.length > 0) await requireIdle(pair, { ...session, dryRun: false });
-    for (const step of steps) await apply(step, session, wait);
+    try {
+      for (const step of steps) await apply(step, session, wait);
+    } catch (error) {
+      throw resumable(error, 'destroy-infra', 'served no more from where the weights are taken away, and as before elsewhere.');
+    }
     if (steps.length > 0) destroyed = true;
     // After a wait for somebody else there may be more to do.
     if (!steps.some((step) => step.do === 'wait-stack')) return destroyed;

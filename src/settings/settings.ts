@@ -85,6 +85,8 @@ export function readSettings(variables: Variables): Settings {
   const project = check(projectSchema, variables, problems);
   const names = project?.SERVICES ?? [project?.SERVICE_NAME ?? 'server'];
   const services = names.map((name, index) => readService(name, variables, index === 0, problems));
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) problems.push(`SERVICES names ${twice} twice.`);
   const wanted = variables['SERVICE_NAME'] ? project?.SERVICE_NAME : names[0];
   if (wanted !== undefined && !names.includes(wanted)) problems.push(`SERVICE_NAME is ${wanted}, which is not in SERVICES (${names.join(',')}).`);
   const chosen = services.find((service) => service?.name === wanted);

@@ -148,6 +148,10 @@ test('several services: the first is public and the others internal, each with i
   expect(problems(() => read({ SERVICES: 'client,Back' }))).toEqual(['SERVICES is "client,Back": it should be service names with commas between them, such as client,server.']);
 });
 
+test('a service is named once', () => {
+  expect(problems(() => read({ SERVICES: 'client,server,client' }))).toEqual(['SERVICES names client twice.']);
+});
+
 test('a bastion needs its key pair and who may reach it', () => {
   expect(read({ KEY_PAIR: 'harbour', BASTION_CIDR: '203.0.113.4/32' }).bastion).toEqual({ keyPair: 'harbour', cidr: '203.0.113.4/32' });
   expect(problems(() => read({ KEY_PAIR: 'harbour' }))).toEqual([expect.stringMatching(/^BASTION_CIDR is missing: .*such as 203\.0\.113\.4\/32\.$/)]);

@@ -3,7 +3,7 @@ import { usageError } from '../../errors.ts';
 import type { StackUpdate } from '../../infra/consent.ts';
 import type { Preview } from '../../infra/preview-infra.ts';
 import { changeTable } from '../change-table.ts';
-import { type Command, isSet, option, textOf } from '../command.ts';
+import { type Command, isSet, option } from '../command.ts';
 import { confirm } from '../confirm.ts';
 import type { Context } from '../context.ts';
 import { announce, openProject } from '../session.ts';
@@ -18,11 +18,12 @@ export const buildInfra: Command = {
   examples: ['ecs-canary build-infra', 'ecs-canary build-infra --change-set', 'ecs-canary build-infra --template base > base.yaml'],
   writes: true,
   async run(context, values) {
-    const wanted = textOf(values, 'template');
+    const [{ readSettings }, { refuseClashes }] = await Promise.all([import('../../settings/settings.ts'), import('../../infra/rules.ts')]);
+    // Before AWS is asked anything.
+    refuseClashes(readSettings(context.variables()));
+    const wanted = values['template'];
     if (wanted !== undefined) {
-      if (wanted !== 'base' && wanted !== 'service') throw usageError(`--template is "${wanted}": it should be base or service.`);
-      const { readSettings } = await import('../../settings/settings.ts');
-      readSettings(context.variables());
+      if (wanted !== 'base' && wanted !== 'service') throw usageError(`--template is "${String(wanted)}": it should be base or service.`);
       const { templates } = await import('../../infra/templates.ts');
       context.print(templates[wanted].trimEnd());
       return { template: templates[wanted] };
