@@ -1,6 +1,7 @@
 /** `destroy-infra`: removes what build-infra made and what the CLI put there since; nothing without the project's tag. */
 import { CanaryError, messageOf } from '../errors.ts';
 import { endTraffic, requireIdle } from '../release/end-traffic.ts';
+import { logPath } from '../release/log.ts';
 import { poll, type Wait } from '../time.ts';
 import { resumable } from './interrupted.ts';
 import { observeRemains } from './observe-remains.ts';
@@ -76,9 +77,11 @@ async function apply(step: DestroyStep, session: InfraSession, wait: Wait): Prom
     case 'delete-images':
       await aws.registry.deleteAllImages(step.repository);
       break;
-    case 'delete-log':
-      await aws.parameters.remove(step.names);
+    case 'delete-log': {
+      const entries = await aws.parameters.list(logPath(step.pair));
+      await aws.parameters.remove(entries.map(({ name }) => name));
       break;
+    }
     case 'delete-stack':
       await deleteStack(step, session, wait);
       break;

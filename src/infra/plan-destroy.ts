@@ -12,7 +12,7 @@ export type DestroyStep =
   | { readonly do: 'drain-ecs-services' | 'delete-ecs-services'; readonly cluster: string; readonly names: readonly string[] }
   | { readonly do: 'delete-rules'; readonly arns: readonly string[] }
   | { readonly do: 'delete-images'; readonly repository: string; readonly count: number }
-  | { readonly do: 'delete-log'; readonly service: string; readonly names: readonly string[] }
+  | { readonly do: 'delete-log'; readonly service: string; readonly pair: Pair }
   | { readonly do: 'delete-stack'; readonly stack: string; readonly id: string; readonly isProtected: boolean };
 
 /**
@@ -38,11 +38,16 @@ export function planDestroy(remains: Remains): DestroyStep[] {
     ...some(drainable.map(({ name }) => name), (names): DestroyStep => ({ do: 'drain-ecs-services', cluster, names })),
     ...some(ecsServices.ours.map(({ name }) => name), (names): DestroyStep => ({ do: 'delete-ecs-services', cluster, names })),
     ...some(rules.ours.map(({ arn }) => arn), (arns): DestroyStep => ({ do: 'delete-rules', arns })),
-    ...services.flatMap(({ name, stack, repository, images, log }): DestroyStep[] => [
-      ...(images > 0 ? [{ do: 'delete-images', repository, count: images } as const] : []),
-      ...some(log, (names): DestroyStep => ({ do: 'delete-log', service: name, names })),
-      { do: 'delete-stack', stack: stack.name, id: stack.id, isProtected: stack.isProtected },
-    ]),
+    ...services.flatMap((service): DestroyStep[] => {
+      const { name, stack, pair, repository, images, log } = service;
+      // Whoever ends the traffic writes an entry.
+      const hasLog = log.length > 0 || endTraffic(service, rules.ours).length > 0;
+      return [
+        ...(images > 0 ? [{ do: 'delete-images', repository, count: images } as const] : []),
+        ...(pair && hasLog ? [{ do: 'delete-log', service: name, pair } as const] : []),
+        { do: 'delete-stack', stack: stack.name, id: stack.id, isProtected: stack.isProtected },
+      ];
+    }),
     ...(base ? [{ do: 'delete-stack', stack: base.name, id: base.id, isProtected: base.isProtected } as const] : []),
   ];
 }

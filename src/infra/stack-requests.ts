@@ -39,7 +39,7 @@ export function baseRequest(settings: Settings, existing: Stack | undefined): St
       HttpsListenerPort: String(settings.httpsListenerPort),
       InternalListenerPort: String(settings.internalListenerPort),
       Nat: nat,
-      PrivateSubnets: String(parameters['PrivateSubnets'] === 'true' || (parameters['Nat'] ?? 'none') !== 'none'),
+      PrivateSubnets: String(parameters['PrivateSubnets'] === 'true' || nat !== 'none' || (parameters['Nat'] ?? 'none') !== 'none'),
       SecretsManagerEndpoint: String(reads('secrets')),
       ParameterStoreEndpoint: String(reads('parameters')),
       SharedTaskSecurityGroup: String(outputs['TaskSecurityGroupId'] !== undefined),

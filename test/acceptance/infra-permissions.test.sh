@@ -16,10 +16,10 @@ done
 # The file as it stands; or, where it has places to fill in, filled in as a reader would.
 policy() { # NAME: POLICY
   POLICY=$WORK/$1.json
-  sed -E "s/\\$\{?(AWS_)?ACCOUNT(_ID)?\}?|<account(-id)?>|123456789012|111122223333/$ACCOUNT/gi
+  sed -E "s/\\$\{?(AWS_)?ACCOUNT(_?ID)?\}?|<account(-id)?>|123456789012|111122223333/$ACCOUNT/gi
     s/\\$\{?(AWS_DEFAULT_|AWS_)?REGION\}?|<region>|us-east-1|eu-west-1/$REGION/gi
-    s/\\$\{?PROJECT(_NAME)?\}?|<project(-name)?>/harbour/gi
-    s/\\$\{?SERVICE(_NAME)?\}?|<service(-name)?>/quay/gi
+    s/\\$\{?PROJECT(_?NAME)?\}?|<project(-name)?>/harbour/gi
+    s/\\$\{?SERVICE(_?NAME)?\}?|<service(-name)?>/quay/gi
     s/\b(AWS_)?ACCOUNT(_ID)?\b/$ACCOUNT/g
     s/\b(AWS_DEFAULT_)?REGION\b/$REGION/g
     s/\bPROJECT(_NAME)?\b/harbour/g

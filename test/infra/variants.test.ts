@@ -33,7 +33,7 @@ test.each([
     const place = await describePlace(project.aws, settings, 'server');
     expect(place.assignPublicIp).toBe(assignPublicIp);
     expect(place.subnets).toEqual((assignPublicIp ? outputs['SubnetIds'] : outputs['PrivateSubnetIds'])?.split(','));
-    expect((await buildInfra(project.session({ NAT }).session)).changed).toBe(false);
+    await changesNothing(project, { NAT });
   }));
 
 test('with endpoints there is one more for what the secrets are in', () =>
@@ -57,7 +57,7 @@ test('private subnets stay when NAT is none again, and tasks go where NAT says',
     await buildInfra(project.session().session, () => Promise.resolve());
     expect(await resourcesOf(project, 'fleet')).toMatchObject(NETWORK);
     expect(await resourcesOf(project, 'fleet')).not.toHaveProperty('AWS::EC2::NatGateway');
-    expect((await buildInfra(project.session().session)).changed).toBe(false);
+    await changesNothing(project);
   }));
 
 test('a network that is not built yet stops nothing: tasks go where they went before', () =>
@@ -86,7 +86,7 @@ test('with a certificate there is an HTTPS listener, and HTTP is redirected ther
       ],
     });
     // Rules stand on that listener: without the setting it stays as it is.
-    expect((await buildInfra(project.session({ HTTPS_LISTENER_PORT: '8444' }).session)).changed).toBe(false);
+    await changesNothing(project, { HTTPS_LISTENER_PORT: '8444' });
   }));
 
 test('into a VPC and a cluster that are there already', () =>
@@ -103,7 +103,7 @@ test('into a VPC and a cluster that are there already', () =>
     expect(await describePlace(project.aws, settings, 'server')).toMatchObject({
       cluster: 'harbour', subnets: ['subnet-0a1b2c3d', 'subnet-4e5f6a7b'], assignPublicIp: true,
     });
-    expect((await buildInfra(project.session(variables).session)).changed).toBe(false);
+    await changesNothing(project, variables);
     await expect(planInfra(project.session().session)).rejects.toMatchObject({
       code: 'infra-moved', message: expect.stringContaining('made with VPC_ID=vpc-0a1b2c3d'),
     });
@@ -138,7 +138,7 @@ test('into everything that is there already: the base is not made, and only what
       securityGroups: ['sg-0a1b2c3d'],
       targetGroups: { blue: variables.BLUE_TARGET_GROUP_ARN, green: variables.GREEN_TARGET_GROUP_ARN },
     });
-    expect((await buildInfra(project.session(variables).session)).changed).toBe(false);
+    await changesNothing(project, variables);
   }));
 
 test("a service's group admits the load balancers' group only, and a service that was built before keeps the shared one until then", () =>
@@ -162,3 +162,10 @@ test("a service's group admits the load balancers' group only, and a service tha
     };
     expect((await describePlace(asBuiltBefore, settings, 'server')).securityGroups).toEqual(['sg-shared']);
   }));
+
+/** A second run, which writes nothing. */
+async function changesNothing(project: Project, variables: Record<string, string> = {}): Promise<void> {
+  const before = await project.writes();
+  expect((await buildInfra(project.session(variables).session)).changed).toBe(false);
+  expect(await project.writes()).toEqual(before);
+}
