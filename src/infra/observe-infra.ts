@@ -33,8 +33,9 @@ export async function observeInfra({ aws, settings }: Pick<InfraSession, 'aws' |
   };
 }
 
-/** ARNs of the listeners that a base stack has. */
+/** ARNs of the listeners that a base stack has; none while it is being deleted, because each may be gone at any moment. */
 export function listenersOf(base: Stack | undefined): string[] {
+  if (base?.status === 'DELETE_IN_PROGRESS') return [];
   const { PublicListenerArn, InternalListenerArn } = base?.outputs ?? {};
   return [PublicListenerArn, InternalListenerArn].filter((arn) => arn !== undefined);
 }
