@@ -10,7 +10,7 @@ demo: node_modules
 test: node_modules
 	npm test
 
-# Kills every command at every AWS call it makes: more than an hour.
+# Kills every command at every AWS call it makes: an hour and a half.
 torture: node_modules
 	npm run --silent torture
 

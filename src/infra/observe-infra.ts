@@ -79,8 +79,9 @@ export async function rulesAround({ loadBalancing }: Pick<InfraSession['aws'], '
   return loadBalancing.rules([...new Set([...listenerArns, ...found.flat()])]);
 }
 
-/** ARNs of the listeners that a base stack has. */
+/** ARNs of the listeners that a base stack has; none while it is being deleted, because each may be gone at any moment. */
 export function listenersOf(base: Stack | undefined): string[] {
+  if (base?.status === 'DELETE_IN_PROGRESS') return [];
   const { PublicListenerArn, PublicHttpsListenerArn, InternalListenerArn } = base?.outputs ?? {};
   return [PublicListenerArn, PublicHttpsListenerArn, InternalListenerArn].filter((arn) => arn !== undefined);
 }

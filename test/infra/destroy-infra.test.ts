@@ -50,7 +50,10 @@ test('removes rules, ECS services, log and stacks, and nothing is left; then the
     expect(await planDestroyInfra(mine)).toEqual({ steps: [], images: [] });
   }));
 
-test('carries on where an interrupted run stopped', () =>
+test.each([
+  ['while a service is deleted', 'fleet-server', 'BlueTargetGroup'],
+  ['while the base is deleted, and its listener is gone', 'fleet', 'PublicListener'],
+])('carries on where an interrupted run stopped: %s', (_where, stack, resource) =>
   withProject(async ({ session, aws }) => {
     const { session: mine } = session();
     await buildInfra(mine);
@@ -59,13 +62,13 @@ test('carries on where an interrupted run stopped', () =>
       ...mine,
       wait: () => ({ ...mine.wait(), signal: controller.signal }),
       progress: (event) => {
-        if (event.type === 'resource' && event.stack === 'fleet-server') controller.abort(new Error('Ctrl-C'));
+        if (event.type === 'resource' && event.stack === stack && event.resource === resource && event.status === 'DELETE_COMPLETE') controller.abort(new Error('Ctrl-C'));
       },
     };
     await expect(destroyInfra(interrupted)).rejects.toThrow('Ctrl-C');
-    expect(await aws.stacks.describe('fleet')).toMatchObject({ status: 'CREATE_COMPLETE' });
-    expect(await destroyInfra(mine)).toBe(true);
-    expect(await aws.stacks.describe('fleet')).toBeUndefined();
+    // CloudFormation goes on meanwhile, and may have done the rest.
+    await destroyInfra(mine);
+    expect(await aws.stacks.all()).toEqual([]);
   }));
 
 test('refuses before anything is changed when something stands there that it did not make', () =>

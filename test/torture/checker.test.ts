@@ -109,6 +109,7 @@ test('writes about others, and those that no command needs, are reported', () =>
   expect(judge({ operation: 'UpdateService', body: '{"service":"other"}' }, world(), world(), facts())).toEqual(['UpdateService is about other, which is no colour of ours']);
   expect(judge({ operation: 'UpdateService', body: '{"service":"server-blue"}' }, untagged, untagged, facts())).toEqual(['server-blue does not carry the project\'s tag, and was written']);
   expect(judge({ operation: 'DeleteRule', body: `RuleArn=${THEIRS}` }, world(), world(), facts({ infra: true }))).toEqual([`${THEIRS} is deleted without the project's tag`]);
+  expect(judge({ operation: 'DeleteRule', body: 'RuleArn=gone-already' }, world(), world(), facts({ infra: true }))).toEqual([]);
   expect(judge({ operation: 'DeleteStack', body: 'StackName=theirs' }, world(), world(), facts({ infra: true }))).toHaveLength(1);
   expect(judge({ operation: 'SetRulePriorities', body: '' }, world(), world(), facts())).toEqual(['SetRulePriorities is no write that this command needs']);
 });

@@ -120,7 +120,9 @@ interface LoggedWeights {
 }
 
 function deleteRule(arn: string, { rules }: View): string[] {
-  return rules.get(arn)?.tags['ecs-canary:project'] === CLUSTER ? [] : [`${arn} is deleted without the project's tag`];
+  const rule = rules.get(arn);
+  // A call whose answer was lost is repeated, and finds nothing.
+  return !rule || rule.tags['ecs-canary:project'] === CLUSTER ? [] : [`${arn} is deleted without the project's tag`];
 }
 
 interface ServiceWrite {
