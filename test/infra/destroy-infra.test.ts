@@ -50,22 +50,21 @@ test('removes rules, ECS services, log and stacks, and nothing is left; then the
     expect(await planDestroyInfra(mine)).toEqual({ steps: [], images: [] });
   }));
 
-test.each([
-  ['while a service is deleted', 'fleet-server', 'BlueTargetGroup'],
-  ['while the base is deleted, and its listener is gone', 'fleet', 'PublicListener'],
-])('carries on where an interrupted run stopped: %s', (_where, stack, resource) =>
+test('carries on where an interrupted run stopped', () =>
   withProject(async ({ session, aws }) => {
     const { session: mine } = session();
     await buildInfra(mine);
-    const controller = new AbortController();
-    const interrupted: InfraSession = {
-      ...mine,
-      wait: () => ({ ...mine.wait(), signal: controller.signal }),
-      progress: (event) => {
-        if (event.type === 'resource' && event.stack === stack && event.resource === resource && event.status === 'DELETE_COMPLETE') controller.abort(new Error('Ctrl-C'));
-      },
-    };
-    await expect(destroyInfra(interrupted)).rejects.toThrow('Ctrl-C');
+    await expect(destroyInfra(stoppedAt(mine, 'fleet-server'))).rejects.toThrow('Ctrl-C');
+    expect(await aws.stacks.describe('fleet')).toMatchObject({ status: 'CREATE_COMPLETE' });
+    expect(await destroyInfra(mine)).toBe(true);
+    expect(await aws.stacks.describe('fleet')).toBeUndefined();
+  }));
+
+test('carries on while the base is being deleted, and its listener is gone', () =>
+  withProject(async ({ session, aws }) => {
+    const { session: mine } = session();
+    await buildInfra(mine);
+    await expect(destroyInfra(stoppedAt(mine, 'fleet', 'PublicListener'))).rejects.toThrow('Ctrl-C');
     // CloudFormation goes on meanwhile, and may have done the rest.
     await destroyInfra(mine);
     expect(await aws.stacks.all()).toEqual([]);
@@ -231,4 +230,17 @@ async function runService({ aws, settings }: { aws: Aws; settings: InfraSession[
     gracePeriod: 0,
     tags,
   });
+}
+
+/** Somebody presses Ctrl-C at the first event of a stack, or once a resource of it is gone. */
+function stoppedAt(session: InfraSession, stack: string, gone?: string): InfraSession {
+  const controller = new AbortController();
+  return {
+    ...session,
+    wait: () => ({ ...session.wait(), signal: controller.signal }),
+    progress: (event) => {
+      if (event.type !== 'resource' || event.stack !== stack) return;
+      if (gone === undefined || (event.resource === gone && event.status === 'DELETE_COMPLETE')) controller.abort(new Error('Ctrl-C'));
+    },
+  };
 }

@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isRunning, thisProcess } from '../../src/process.ts';
 import { reset, startDetached, startForeground, status, stop } from '../../src/sandbox/control.ts';
 import { clientOf, newFolder, start } from './running.ts';
 
@@ -158,8 +159,8 @@ describe('detached', () => {
     } finally {
       expect(await stop(dir)).toBe(true);
     }
-    // It is a child of this process, and stays a zombie until Node has looked.
-    await until(() => !isThere(info.pid));
+    // Where the kernel tells nothing of zombies, a child is one until Node has looked.
+    await until(() => !isRunning({ ...thisProcess(), pid: info.pid, started: undefined }));
     expect(await stop(dir)).toBe(false);
     expect(readFileSync(join(dir, 'eu-central-1.json'), 'utf8')).toContain('/kept');
   });
@@ -194,14 +195,6 @@ async function bundleForeground(): Promise<string> {
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
   });
   return outfile;
-}
-
-function isThere(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
 }
 
 /** Unlike fetch, this can send any Host. */
