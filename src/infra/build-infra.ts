@@ -9,6 +9,7 @@ import { endpointsOf, type Endpoints } from './describe-infra.ts';
 import { tellLeftOver } from './left-over.ts';
 import { resumable } from './interrupted.ts';
 import { observeInfra } from './observe-infra.ts';
+import { makeLinkedRoles } from './linked-roles.ts';
 import { makeRule } from './make-rule.ts';
 import { newOperation } from './operation-name.ts';
 import { describeStep, explainStep, type InfraStep, isForeseeable, planInfra as plan } from './plan-infra.ts';
@@ -71,7 +72,7 @@ export async function buildInfra(session: InfraSession, ask: Consent = refuse): 
   }
 }
 
-const ONCE: ReadonlySet<InfraStep['do']> = new Set(['update-stack', 'create-rule', 'protect-stack', 'unprotect-stack', 'delete-change-set']);
+const ONCE: ReadonlySet<InfraStep['do']> = new Set(['make-linked-roles', 'update-stack', 'create-rule', 'protect-stack', 'unprotect-stack', 'delete-change-set']);
 
 /** Times that others may come between before it is told. */
 const LONGEST_RACE = 5;
@@ -120,6 +121,8 @@ async function apply(step: InfraStep, session: InfraSession, wait: Wait, consent
     // Its time begins now: a question before it may have waited long for its answer.
     followStack({ stack, operation, verb, usersAre: UNTOUCHED, next: 'ecs-canary build-infra' }, session, session.wait());
   switch (step.do) {
+    case 'make-linked-roles':
+      return (await makeLinkedRoles(session, wait)) ? 'changed' : 'unchanged';
     case 'create-stack': {
       const operation = newOperation();
       await follow(await stacks.create(step.request, operation), operation, 'made');

@@ -13,6 +13,8 @@ import { baseName, baseRequest, needsBase, serviceRequest } from './stack-reques
 import { refuseStranding } from './stranded.ts';
 
 export type InfraStep =
+  /** Where the account has them they stay as they are. */
+  | { readonly do: 'make-linked-roles' }
   | { readonly do: 'create-stack'; readonly request: StackRequest }
   /** CloudFormation may find that nothing is to be changed after all. */
   | { readonly do: 'update-stack'; readonly request: StackRequest; readonly stack: KnownStack }
@@ -47,8 +49,10 @@ export function planInfra(state: InfraState, settings: Settings): InfraStep[] {
   const vpcId = settings.existing.vpcId ?? VpcId ?? NOT_MADE;
   const madeGroup = state.base ? LoadBalancerSecurityGroupId : NOT_MADE;
   const loadBalancerGroup = settings.existing.listenerArns ? undefined : madeGroup;
+  const base = state.base || needsBase(settings) ? planStack(baseRequest(settings, state.base), state.base, settings) : [];
   return [
-    ...(state.base || needsBase(settings) ? planStack(baseRequest(settings, state.base), state.base, settings) : []),
+    // CloudFormation waits for no role: without them the first stack of an account fails.
+    ...base.flatMap((step): InfraStep[] => (step.do === 'create-stack' ? [{ do: 'make-linked-roles' }, step] : [step])),
     ...settings.services.flatMap((service) => {
       const existing = state.services.get(service.name);
       return planStack(serviceRequest(settings, service, vpcId, { loadBalancerGroup, existing }), existing, settings);
@@ -71,6 +75,8 @@ export function isForeseeable({ parameters }: StackRequest): boolean {
 /** The step in one line. */
 export function describeStep(step: InfraStep): string {
   switch (step.do) {
+    case 'make-linked-roles':
+      return 'make the service-linked roles of ECS and Elastic Load Balancing where the account has none';
     case 'create-stack':
       return `create stack ${step.request.name}`;
     case 'update-stack':

@@ -13,6 +13,7 @@ test('from nothing to endpoints that answer 503, and a second run has nothing to
     const { session: first, settings, events } = session({ ...two, KEY_PAIR: 'harbour', BASTION_CIDR: '192.0.2.0/24' });
 
     expect(await planInfra(first)).toEqual([
+      'make the service-linked roles of ECS and Elastic Load Balancing where the account has none',
       'create stack fleet',
       'create stack fleet-web',
       'create stack fleet-store',
@@ -79,10 +80,22 @@ test('reads that lag behind what was just asked for are waited for', () =>
     expect((await buildInfra(session().session)).changed).toBe(false);
   }, { lagMs: 10_000, seed: 3 }));
 
-test('the first cluster of an account is made although ECS has no role there yet', () =>
-  withProject(async ({ session, aws }) => {
+test('in an account without service-linked roles they are made first, and the first stack comes to be at once', () =>
+  withProject(async ({ session, aws, writes }) => {
     const { session: own, events } = session();
     expect((await buildInfra(own)).changed).toBe(true);
+    expect((await aws.stacks.describe('fleet'))?.status).toBe('CREATE_COMPLETE');
+    expect((await writes()).slice(0, 3)).toEqual(['iam:CreateServiceLinkedRole', 'iam:CreateServiceLinkedRole', 'cloudformation:CreateStack']);
+    expect((await writes()).filter((name) => name === 'cloudformation:CreateStack')).toHaveLength(2);
+    expect(events.filter((event) => event.type === 'resource' && /FAILED|ROLLBACK/.test(event.status))).toEqual([]);
+    expect((await buildInfra(session().session)).changed).toBe(false);
+  }, { freshAccount: true }));
+
+test('where the caller may not make the roles the first cluster has its own made, and the stack is made once more', () =>
+  withProject(async ({ session, aws }) => {
+    const { session: own, events } = session();
+    const roles = { makeLinked: () => Promise.resolve(false) };
+    expect((await buildInfra({ ...own, aws: { ...own.aws, roles } })).changed).toBe(true);
     expect((await aws.stacks.describe('fleet'))?.status).toBe('CREATE_COMPLETE');
     expect(events).toContainEqual({ type: 'waiting', text: expect.stringContaining('ECS has just got its role in this account') });
     const failures = events.filter((event) => event.type === 'warning' || (event.type === 'resource' && /FAILED|ROLLBACK/.test(event.status)));

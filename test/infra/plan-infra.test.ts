@@ -30,6 +30,7 @@ function built(settings: Settings, status = 'CREATE_COMPLETE'): InfraState {
   };
 }
 
+const ROLES = 'make the service-linked roles of ECS and Elastic Load Balancing where the account has none';
 const plan = (state: InfraState, settings: Settings) => planInfra(state, settings).map(describeStep);
 
 test('nothing is to be done when all is as the settings say, whatever the weights', () => {
@@ -52,7 +53,7 @@ test('two services with the same condition on one listener are a usage error', (
   const empty: InfraState = { base: undefined, services: new Map(), rules: [], owners: new Map(), leftOver: [] };
   expect(() => plan(empty, settingsWith(twins))).toThrow(expect.objectContaining({ exitCode: 2, message: expect.stringContaining('web and store') }));
   expect(() => plan(empty, settingsWith({ ...twins, WEB_HOST_HEADER: 'a.example', STORE_HOST_HEADER: 'A.example' }))).toThrow(/both public/);
-  expect(plan(empty, settingsWith({ ...twins, STORE_PATH_PATTERN: '/store/*' }))).toHaveLength(5);
+  expect(plan(empty, settingsWith({ ...twins, STORE_PATH_PATTERN: '/store/*' }))).toHaveLength(6);
 });
 
 test('a new rule has the live weights of its siblings; the first one sends everything to blue', () => {
@@ -95,8 +96,8 @@ test('rules that ask for more stand before rules that ask for less, and no two s
 });
 
 test.each([
-  ['ROLLBACK_COMPLETE', ['delete stack fleet, which is ROLLBACK_COMPLETE and can only be deleted', 'create stack fleet']],
-  ['ROLLBACK_FAILED', ['delete stack fleet, which is ROLLBACK_FAILED and can only be deleted', 'create stack fleet']],
+  ['ROLLBACK_COMPLETE', ['delete stack fleet, which is ROLLBACK_COMPLETE and can only be deleted', ROLES, 'create stack fleet']],
+  ['ROLLBACK_FAILED', ['delete stack fleet, which is ROLLBACK_FAILED and can only be deleted', ROLES, 'create stack fleet']],
   ['IMPORT_IN_PROGRESS', ['wait for stack fleet, which is IMPORT_IN_PROGRESS']],
   ['DELETE_IN_PROGRESS', ['wait for stack fleet, which is DELETE_IN_PROGRESS']],
   ['UPDATE_COMPLETE_CLEANUP_IN_PROGRESS', ['wait for stack fleet, which is UPDATE_COMPLETE_CLEANUP_IN_PROGRESS']],

@@ -165,6 +165,13 @@ export const CALLS: Readonly<Record<ServiceName, Calls>> = {
   },
   logs: { GetLogEvents: all(['logs:GetLogEvents'], logStream) },
   monitoring: { GetMetricData: onNothing('cloudwatch:GetMetricData') },
+  iam: {
+    CreateServiceLinkedRole: [{
+      action: 'iam:CreateServiceLinkedRole',
+      on: (asked) => [`arn:aws:iam::${asked.region.config.account}:role/aws-service-role/${text(asked, 'AWSServiceName')}/*`],
+      keys: (asked) => ({ 'iam:AWSServiceName': text(asked, 'AWSServiceName') }),
+    }],
+  },
   // Source: "GetCallerIdentity" of the STS reference: it needs no permission, and none can be taken.
   sts: { GetCallerIdentity: [] },
 };

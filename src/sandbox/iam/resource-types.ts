@@ -5,6 +5,8 @@
  * Reference. Nothing of it was tried on AWS.
  */
 import type { Region } from '../parts.ts';
+import type { LinkedService } from '../world/iam-state.ts';
+import { lacksRole, LINKED_ROLES } from '../world/linked-roles.ts';
 import { all, type Asked, type Need, onNothing, requestTags, text, texts } from './needs.ts';
 
 export type Verb = 'create' | 'update' | 'delete';
@@ -68,17 +70,13 @@ const managedPolicies = (action: string): Need => ({
 });
 
 /** The first cluster, and the first load balancer, of an account have their service's role made. Source: "Using service-linked roles". */
-const linkedRole = (service: string, name: string, isMissing: (region: Region) => boolean): Need => ({
+const linkedRole = (service: LinkedService): Need => ({
   action: 'iam:CreateServiceLinkedRole',
-  on: ({ region }) => (isMissing(region) ? [iamArn(region, `role/aws-service-role/${service}/${name}`)] : []),
+  on: ({ region }) => (lacksRole(region, service) ? [iamArn(region, `role/aws-service-role/${service}/${LINKED_ROLES[service]}`)] : []),
   keys: () => ({ 'iam:AWSServiceName': service }),
 });
-const ecsRole = linkedRole('ecs.amazonaws.com', 'AWSServiceRoleForECS', ({ state }) => state.ecs.serviceRole === 'missing');
-const elbRole = linkedRole(
-  'elasticloadbalancing.amazonaws.com',
-  'AWSServiceRoleForElasticLoadBalancing',
-  ({ config, state }) => config.freshAccount && Object.keys(state.elbv2.loadBalancers).length === 0,
-);
+const ecsRole = linkedRole('ecs.amazonaws.com');
+const elbRole = linkedRole('elasticloadbalancing.amazonaws.com');
 
 export const RESOURCE_TYPES: Readonly<Record<string, ResourceNeeds>> = {
   'AWS::EC2::VPC': {
