@@ -5,6 +5,7 @@ import { loadBalancerOf, type Pair } from '../release/model.ts';
 import { readLog } from '../release/log.ts';
 import { holdsExactly } from '../release/observe.ts';
 import type { ServiceSettings } from '../settings/settings.ts';
+import { observeSecretsInUse } from './secrets-in-use.ts';
 import { type InfraSession, PROJECT_TAG, SERVICE_TAG } from './session.ts';
 import { baseName, serviceStackName } from './stack-requests.ts';
 import { observeStranded } from './stranded.ts';
@@ -29,6 +30,8 @@ export interface InfraState {
   readonly leftOver: readonly Stack[];
   /** ECS services that would be left without a way out. */
   readonly stranded?: readonly string[];
+  /** By service name: ARNs of secrets that its versions read, and its settings do not name any more. */
+  readonly secretsInUse?: ReadonlyMap<string, readonly string[]>;
 }
 
 export async function observeInfra({ aws, settings }: Pick<InfraSession, 'aws' | 'settings'>): Promise<InfraState> {
@@ -50,6 +53,9 @@ export async function observeInfra({ aws, settings }: Pick<InfraSession, 'aws' |
     const newest = (await readLog(aws.parameters, pair)).at(-1);
     return newest ? [[service.name, newest.primary]] : [];
   };
+  const cluster = base?.outputs['ClusterName'] ?? settings.existing.cluster ?? settings.project;
+  const secretsInUse = async (service: ServiceSettings, index: number) =>
+    [service.name, await observeSecretsInUse({ aws }, cluster, service, services[index])] as const;
   const all = await aws.stacks.all();
   return {
     base,
@@ -58,6 +64,7 @@ export async function observeInfra({ aws, settings }: Pick<InfraSession, 'aws' |
     owners: new Map((await Promise.all(settings.services.map(owner))).flat()),
     leftOver: all.filter(({ tags }) => tags[PROJECT_TAG] === settings.project && isDropped(tags[SERVICE_TAG], settings.services)),
     stranded: await observeStranded({ aws, settings }, base),
+    secretsInUse: new Map(await Promise.all(settings.services.map(secretsInUse))),
   };
 }
 

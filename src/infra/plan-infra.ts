@@ -49,13 +49,13 @@ export function planInfra(state: InfraState, settings: Settings): InfraStep[] {
   const vpcId = settings.existing.vpcId ?? VpcId ?? NOT_MADE;
   const madeGroup = state.base ? LoadBalancerSecurityGroupId : NOT_MADE;
   const loadBalancerGroup = settings.existing.listenerArns ? undefined : madeGroup;
-  const base = state.base || needsBase(settings) ? planStack(baseRequest(settings, state.base), state.base, settings) : [];
+  const base = state.base || needsBase(settings) ? planStack(baseRequest(settings, state.base, state.secretsInUse), state.base, settings) : [];
   return [
     // CloudFormation waits for no role: without them the first stack of an account fails.
     ...base.flatMap((step): InfraStep[] => (step.do === 'create-stack' ? [{ do: 'make-linked-roles' }, step] : [step])),
     ...settings.services.flatMap((service) => {
       const existing = state.services.get(service.name);
-      return planStack(serviceRequest(settings, service, vpcId, { loadBalancerGroup, existing }), existing, settings);
+      return planStack(serviceRequest(settings, service, vpcId, { loadBalancerGroup, existing, secretsInUse: state.secretsInUse?.get(service.name) }), existing, settings);
     }),
     ...newRules,
   ];

@@ -45,6 +45,37 @@ test('with endpoints there is one more for what the secrets are in', () =>
     expect(service?.parameters).toMatchObject({ SecretArns: '', SecretParameterArns: `arn:aws:ssm:${REGION}:000000000000:parameter/fleet/key` });
   }));
 
+test('a secret that is not in the settings any more stays readable for as long as a version in ECS reads it', () =>
+  withProject(async (project) => {
+    const secret = `arn:aws:secretsmanager:${REGION}:000000000000:secret:db-AbCdEf`;
+    const parameter = `arn:aws:ssm:${REGION}:000000000000:parameter/fleet/key`;
+    const { session, settings } = project.session({ NAT: 'endpoints', SECRETS: `PASSWORD=${secret}:password::` });
+    await buildInfra(session);
+    const place = await describePlace(project.aws, settings, 'server');
+    const { containers } = project.aws;
+    const taskDefinition = await containers.registerTaskDefinition({
+      family: 'fleet-server', networkMode: 'awsvpc', requiresCompatibilities: ['FARGATE'], cpu: '256', memory: '512', executionRoleArn: place.executionRoleArn,
+      containerDefinitions: [{ name: 'server', image: 'none', portMappings: [{ containerPort: 8080 }], secrets: [{ name: 'PASSWORD', valueFrom: `${secret}:password::` }] }],
+    });
+    await containers.createService({
+      cluster: 'fleet', name: 'server-blue', taskDefinition, desired: 0, targetGroupArn: place.targetGroups.blue, container: 'server', containerPort: 8080,
+      gracePeriod: 0, tags: {}, subnets: place.subnets, securityGroups: place.securityGroups, assignPublicIp: false,
+    });
+
+    const next = { NAT: 'endpoints', SECRETS: `KEY=${parameter}` };
+    const { session: changed, events } = project.session(next);
+    await buildInfra(changed);
+    const granted = async () => (await project.aws.stacks.describe('fleet-server'))?.parameters;
+    expect(await granted()).toMatchObject({ SecretArns: secret, SecretParameterArns: parameter });
+    expect((await project.aws.stacks.describe('fleet'))?.parameters).toMatchObject({ SecretsManagerEndpoint: 'true', ParameterStoreEndpoint: 'true' });
+    expect(events).toContainEqual({ type: 'warning', text: expect.stringContaining(`SECRETS of server no longer has ${secret}.`) });
+
+    await containers.deleteService('fleet', 'server-blue');
+    await buildInfra(project.session(next).session, () => Promise.resolve());
+    expect(await granted()).toMatchObject({ SecretArns: '', SecretParameterArns: parameter });
+    await changesNothing(project, next);
+  }));
+
 test('private subnets stay when NAT is none again, and tasks go where NAT says', () =>
   withProject(async (project) => {
     await buildInfra(project.session({ NAT: 'one' }).session);
