@@ -23,8 +23,8 @@ export interface StackRequest {
   readonly template: string;
   readonly parameters: Readonly<Record<string, string>>;
   readonly tags: Readonly<Record<string, string>>;
-  /** Whether it is to refuse its deletion. */
-  readonly protect: boolean;
+  /** Whether it is to refuse its deletion; undefined for one that is left as it is. */
+  readonly protect: boolean | undefined;
 }
 
 /** What an update would do to a resource. */

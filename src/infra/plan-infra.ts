@@ -103,17 +103,20 @@ function weightsOf({ groups }: NewRule): string {
 function planStack(request: StackRequest, stack: KnownStack | undefined, settings: Settings): InfraStep[] {
   const create: InfraStep = { do: 'create-stack', request };
   if (!stack) return [create];
-  const { name, status, id } = stack;
+  const { name, status } = stack;
   refuseForeign(stack, settings);
   if (NEVER_MADE.has(status)) return [{ do: 'delete-failed-stack', stack }, create];
   if (status.endsWith('_IN_PROGRESS')) return [{ do: 'wait-stack', stack: name, status }];
   if (!SOUND.has(status)) throw broken(stack, name === baseName(settings));
-  const protection: InfraStep = { do: request.protect ? 'protect-stack' : 'unprotect-stack', stack: name, id };
   return [
     ...stack.changeSets.filter(isOurs).map((changeSet): InfraStep => ({ do: 'delete-change-set', stack: name, ...changeSet })),
-    ...(stack.isProtected === request.protect ? [] : [protection]),
+    ...protection(stack, request),
     ...(isAsRequested(stack, request) ? [] : [{ do: 'update-stack', request, stack } as const]),
   ];
+}
+
+function protection({ name, id, isProtected }: KnownStack, { protect = isProtected }: StackRequest): InfraStep[] {
+  return protect === isProtected ? [] : [{ do: protect ? 'protect-stack' : 'unprotect-stack', stack: name, id }];
 }
 
 /** A stack of only change sets carries no tags yet: they tell whose it is. */

@@ -94,7 +94,7 @@ export function serviceRequest(
       DeregistrationDelay: String(service.deregistrationDelay),
     },
     tags: { [PROJECT_TAG]: settings.project, [SERVICE_TAG]: service.name },
-    protect: false,
+    protect: undefined,
   };
 }
 

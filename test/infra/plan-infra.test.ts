@@ -37,6 +37,14 @@ test('nothing is to be done when all is as the settings say, whatever the weight
   expect(plan(built(settingsWith()), settingsWith())).toEqual([]);
 });
 
+test('the protection that somebody gave to the part of a service stays; that of the base goes when the settings say so', () => {
+  const state = built(settingsWith());
+  const given = new Map([...state.services].map(([name, stack]) => [name, { ...stack, isProtected: true }]));
+  expect(plan({ ...state, services: given }, settingsWith())).toEqual([]);
+  expect(plan({ ...state, services: given }, settingsWith({ TERMINATION_PROTECTION: 'false' }))).toEqual(['end the protection of stack fleet']);
+  expect(plan({ ...state, base: state.base && { ...state.base, isProtected: false } }, settingsWith())).toEqual(['protect stack fleet from being deleted']);
+});
+
 test('a load balancer that is there stays, also when no service is exposed on it any more', () => {
   const state = built(settingsWith({ SERVICES: 'server,other', SERVICE_NAME: 'server' }));
   const alone = settingsWith({ EXPOSE: 'internal' });
