@@ -14,10 +14,10 @@ import type { InfraSession } from './session.ts';
 export async function makeRule(rule: NewRule, session: InfraSession): Promise<void> {
   const [blue, green] = rule.groups;
   const pair = { primary: blue?.arn ?? '', canary: green?.arn ?? '' };
-  const create = (groups: NewRule['groups']) => createOnce({ ...rule, groups }, session);
+  const create = (like: Pick<NewRule, 'groups' | 'stickiness'>) => createOnce({ ...rule, ...like }, session);
   const siblings = (await rulesAround(session.aws, [rule.listenerArn])).filter((one) => holdsExactly(one, pair)).map(({ arn }) => arn);
   if (siblings.length === 0) {
-    await create(rule.groups);
+    await createOnce(rule, session);
     return;
   }
   const { settle } = session.settings;

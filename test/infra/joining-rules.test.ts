@@ -44,6 +44,14 @@ test('a rule that joins after a change that was undone is no drift to the next r
     expect(drift(await observeTraffic(project.aws, pair))).toBeUndefined();
   }));
 
+test('a further rule keeps clients with their version as its siblings do', () =>
+  withPair(async ({ project }) => {
+    const [first] = await ownRules(project);
+    if (first) await project.aws.loadBalancing.setStickiness(first, 600);
+    await buildInfra(project.session(SECOND).session);
+    expect((await ownRules(project)).map(({ conditions, stickiness }) => [conditions[0]?.values[0], stickiness])).toEqual([['/v2/*', 600], ['/*', 600]]);
+  }));
+
 test('weights that somebody changes in the moment before the rule is made are followed', () =>
   withPair(async ({ project, rules, through, endpoint }) => {
     endpoint.order('CreateRule', () => setAll(project, [20, 80]));
