@@ -135,6 +135,20 @@ test('a changed setting updates what is there, and moves no traffic', () =>
     ]);
   }));
 
+test('tags that somebody gave to a stack outlive an update', () =>
+  withProject(async ({ session, aws, sandbox }) => {
+    await buildInfra(session().session);
+    const stack = await aws.stacks.describe('fleet-server');
+    const Tags = Object.entries({ ...stack?.tags, 'cost-centre': '42' }).map(([Key, Value]) => ({ Key, Value }));
+    const Parameters = Object.keys(stack?.parameters ?? {}).map((ParameterKey) => ({ ParameterKey, UsePreviousValue: true }));
+    const region = await sandbox.region('eu-central-1');
+    await region.call('cloudformation', 'UpdateStack', { StackName: 'fleet-server', UsePreviousTemplate: true, Parameters, Tags, Capabilities: ['CAPABILITY_IAM'] });
+    expect((await buildInfra(session({ DEREGISTRATION_DELAY: '12' }).session)).changed).toBe(true);
+    expect(await aws.stacks.describe('fleet-server')).toMatchObject({
+      parameters: { DeregistrationDelay: '12' }, tags: { 'cost-centre': '42', 'ecs-canary:service': 'server' },
+    });
+  }));
+
 test('names the first real cause of a failure, and the next run starts over', () =>
   withProject(async ({ session, ports }) => {
     const holder = createServer().listen(ports[0], '127.0.0.1');

@@ -38,6 +38,16 @@ test('what others may stand on stays when its setting goes away', () => {
   });
 });
 
+test('tags that somebody gave to a stack stay, but for those of AWS', () => {
+  const settings = settingsWith();
+  const given = { 'cost-centre': '42', 'aws:cloudformation:stack-name': 'fleet', 'ecs-canary:project': 'boat' };
+  const tagged = { ...stackOf(baseRequest(settings, undefined)), tags: given };
+  expect(baseRequest(settings, tagged).tags).toEqual({ 'cost-centre': '42', 'ecs-canary:project': 'fleet' });
+  expect(serviceRequest(settings, settings.service, 'vpc-1', { existing: tagged }).tags).toEqual({
+    'cost-centre': '42', 'ecs-canary:project': 'fleet', 'ecs-canary:service': 'server',
+  });
+});
+
 test.each([
   ['into another VPC', {}, VPC, /made without VPC_ID, and VPC_ID is vpc-0a1b2c3d now/],
   ['out of a VPC', VPC, {}, /made with VPC_ID=vpc-0a1b2c3d, and VPC_ID is not set now/],
