@@ -14,7 +14,8 @@ import { makeRule } from './make-rule.ts';
 import { newOperation } from './operation-name.ts';
 import { describeStep, explainStep, type InfraStep, isForeseeable, planInfra as plan } from './plan-infra.ts';
 import { type InfraSession, UNTOUCHED } from './session.ts';
-import { awaitStack, type Followed, followStack } from './stack-operation.ts';
+import { awaitStack, failureOf, type Operation } from './stack-operation.ts';
+import { nextFor, usersAfter } from './stack-status.ts';
 import { updateStack } from './update-stack.ts';
 
 export interface Built extends Endpoints {
@@ -117,20 +118,24 @@ async function apply(step: InfraStep, session: InfraSession, wait: Wait, consent
   wait.signal.throwIfAborted();
   const text = describeStep(step);
   session.progress({ type: 'waiting', text: text.charAt(0).toUpperCase() + text.slice(1) });
-  const follow = (stack: string, operation: string, verb: Followed['verb']) =>
+  const follow = async (operation: Operation) => {
     // Its time begins now: a question before it may have waited long for its answer.
-    followStack({ stack, operation, verb, usersAre: UNTOUCHED, next: 'ecs-canary build-infra' }, session, session.wait());
+    const failure = await failureOf(operation, session, session.wait());
+    if (!failure) return;
+    const { status, message } = failure;
+    throw new CanaryError({ code: 'stack-failed', message, usersAre: usersAfter(status), next: nextFor(failure, session.settings) });
+  };
   switch (step.do) {
     case 'make-linked-roles':
       return (await makeLinkedRoles(session, wait)) ? 'changed' : 'unchanged';
     case 'create-stack': {
       const operation = newOperation();
-      await follow(await stacks.create(step.request, operation), operation, 'made');
+      await follow({ stack: await stacks.create(step.request, operation), operation, verb: 'made' });
       return 'changed';
     }
     case 'update-stack': {
       const { request } = step;
-      const outcome = await updateStack(request, session, wait, { consent, follow: (operation) => follow(request.name, operation, 'updated') });
+      const outcome = await updateStack(request, session, wait, { consent, follow: (operation) => follow({ stack: request.name, operation, verb: 'updated' }) });
       return outcome === 'updated' ? 'changed' : outcome;
     }
     case 'delete-failed-stack': {
@@ -143,7 +148,7 @@ async function apply(step: InfraStep, session: InfraSession, wait: Wait, consent
       }
       if (isProtected) await stacks.unprotect(id);
       await stacks.delete(id, operation);
-      await follow(id, operation, 'deleted');
+      await follow({ stack: id, operation, verb: 'deleted' });
       return 'changed';
     }
     case 'delete-change-set':
