@@ -1,14 +1,14 @@
 /** `build-infra`: stacks, then the listener rules that the CLI makes itself. */
 import { isOvertaken } from '../aws/cloudformation.ts';
 import { isRoleTooNew, NEW_ROLE } from '../aws/ecs.ts';
-import { CanaryError, usageError } from '../errors.ts';
+import { CanaryError, ExitCode, UNCHANGED, usageError } from '../errors.ts';
 import type { Wait } from '../time.ts';
 import { discardChangeSet, discardReviewed, lookAt } from './change-set.ts';
 import { askingOnce, type Consent, type StackUpdate } from './consent.ts';
 import { endpointsOf, type Endpoints } from './describe-infra.ts';
 import { tellLeftOver } from './left-over.ts';
 import { resumable } from './interrupted.ts';
-import { observeInfra } from './observe-infra.ts';
+import { type InfraState, observeInfra } from './observe-infra.ts';
 import { makeLinkedRoles } from './linked-roles.ts';
 import { makeRule } from './make-rule.ts';
 import { newOperation } from './operation-name.ts';
@@ -37,26 +37,38 @@ export async function planInfra(session: InfraSession): Promise<string[]> {
  *   `planInfra` refuses, before anything is changed.
  */
 export async function buildInfra(session: InfraSession, ask: Consent = refuse): Promise<Built> {
+  const done: InfraStep[] = [];
+  try {
+    const state = await takeSteps(session, ask, done);
+    tellLeftOver(state, session);
+    return { ...endpointsOf(state.base), changed: done.length > 0 };
+  } catch (error) {
+    throw afterSteps(resumable(error, 'build-infra', UNTOUCHED), done);
+  }
+}
+
+/**
+ * Takes step after step until nothing is left to do.
+ * @param done gets the steps that changed something.
+ * @returns what there is then.
+ */
+async function takeSteps(session: InfraSession, ask: Consent, done: InfraStep[]): Promise<InfraState> {
   const wait = session.wait();
   const consent = askingOnce(ask);
   let isFirst = true;
   // What AWS does not read back to the letter, or at once, must not be done a second time.
   const taken = new Set<string>();
-  let changed = false;
   let overtaken = 0;
   let roleDeadline: number | undefined;
   for (;;) {
     const state = await observeInfra(session);
     const [step, ...later] = plan(state, session.settings).filter((next) => !taken.has(describeStep(next)));
-    if (!step) {
-      tellLeftOver(state, session);
-      return { ...endpointsOf(state.base), changed };
-    }
+    if (!step) return state;
     if (isFirst && later.length > 0) await askAhead([step, ...later], session, wait, consent);
     isFirst = false;
     try {
       const outcome = await apply(step, session, wait, consent);
-      if (outcome === 'changed') changed = true;
+      if (outcome === 'changed') done.push(step);
       if (outcome === 'overtaken') {
         overtaken += 1;
         if (overtaken === LONGEST_RACE) throw outrun(step);
@@ -65,13 +77,26 @@ export async function buildInfra(session: InfraSession, ask: Consent = refuse): 
         taken.add(describeStep(step));
       }
     } catch (error) {
-      if (!isRoleTooNew(error)) throw resumable(error, 'build-infra', UNTOUCHED);
+      if (!isRoleTooNew(error)) throw error;
       roleDeadline ??= wait.clock.now() + NEW_ROLE;
       if (wait.clock.now() > roleDeadline) throw error;
       session.progress({ type: 'waiting', text: 'ECS has just got its role in this account: the stack is made once more' });
     }
   }
 }
+
+/** What was done before an error came is part of what it has to tell. */
+function afterSteps(error: unknown, done: readonly InfraStep[]): unknown {
+  if (!(error instanceof CanaryError) || done.length === 0) return error;
+  const before = `Done before: ${done.map(describeStep).join('; ')}.`;
+  if (error.code === 'declined') return error.with({ message: `Nothing further was changed. ${before}` });
+  // That exit code says that nothing was tried.
+  if (error.exitCode === ExitCode.usage) return error.with({ message: `${error.message} ${before}`, exitCode: ExitCode.failed });
+  if (error.usersAre !== UNCHANGED && error.usersAre !== UNTOUCHED) return error;
+  return error.with({ usersAre: done.some((step) => step.do === 'create-rule') ? WITH_NEW_RULES : UNTOUCHED });
+}
+
+const WITH_NEW_RULES = 'where they were before; listener rules were made, and none was changed.';
 
 const ONCE: ReadonlySet<InfraStep['do']> = new Set(['make-linked-roles', 'update-stack', 'create-rule', 'protect-stack', 'unprotect-stack', 'delete-change-set']);
 

@@ -1,9 +1,10 @@
 import { createServer } from 'node:net';
+import { CanaryError } from '../../src/errors.ts';
 import { buildInfra, planInfra } from '../../src/infra/build-infra.ts';
 import { findChanges } from '../../src/infra/change-set.ts';
 import { describePlace } from '../../src/infra/describe-infra.ts';
 import { followStack } from '../../src/infra/stack-operation.ts';
-import { baseRequest } from '../../src/infra/stack-requests.ts';
+import { baseRequest, serviceRequest } from '../../src/infra/stack-requests.ts';
 import { withProject } from './project.ts';
 
 const two = { SERVICES: 'web,store', SERVICE_NAME: 'web', STORE_EXPOSE: 'internal' };
@@ -165,6 +166,28 @@ test('names the first real cause of a failure, and the next run starts over', ()
     expect((await planInfra(session().session))[0]).toBe('delete stack fleet, which is ROLLBACK_COMPLETE and can only be deleted');
     expect((await buildInfra(session().session)).publicEndpoint).toBe(`http://127.0.0.1:${ports[0]}`);
   }));
+
+const declined = () => Promise.reject(new CanaryError({ code: 'declined', message: 'Nothing was changed.' }));
+
+test.each([
+  ['that is declined', declined, { code: 'declined', message: 'Nothing further was changed. Done before: create stack fleet.' }],
+  ['that nobody is asked', undefined, { exitCode: 1, message: expect.stringMatching(/^The update of fleet-server would replace .* Done before: create stack fleet\.$/) }],
+])('a question %s after something was done: the error says what', (_, ask, told) =>
+  withProject(async ({ session, aws }) => {
+    const { session: own, settings } = session();
+    // Of a base that is gone: in another VPC its target groups are replaced.
+    const stack = await aws.stacks.create(serviceRequest(settings, settings.service, 'vpc-0a1b2c3d'), 'earlier');
+    await followStack({ stack, operation: 'earlier', verb: 'made', usersAre: '', next: '' }, own, own.wait());
+    await expect(buildInfra(own, ask)).rejects.toMatchObject(told);
+  }));
+
+test('who is told of an error after a rule was made is told of the rule', () =>
+  withProject(async ({ session }) => {
+    const both = { SERVICES: 'web,store', SERVICE_NAME: 'web', STORE_EXPOSE: 'public', STORE_PATH_PATTERN: '/store/*' };
+    await expect(buildInfra(session(both).session)).rejects.toMatchObject({
+      code: 'quota', usersAre: 'where they were before; listener rules were made, and none was changed.',
+    });
+  }, { quotas: { 'rules-per-application-load-balancer': 1 } }));
 
 test('waits for another run that is at work on a stack, and goes on from there', () =>
   withProject(async ({ session, aws }) => {
