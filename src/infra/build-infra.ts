@@ -135,6 +135,10 @@ async function askAhead(steps: readonly InfraStep[], session: InfraSession, wait
   await consent(updates);
 }
 
+function unlessOvertaken(error: unknown): undefined {
+  if (!isOvertaken(error)) throw error;
+}
+
 type Outcome = 'changed' | 'unchanged' | 'overtaken';
 
 async function apply(step: InfraStep, session: InfraSession, wait: Wait, consent: Consent): Promise<Outcome> {
@@ -155,7 +159,9 @@ async function apply(step: InfraStep, session: InfraSession, wait: Wait, consent
       return (await makeLinkedRoles(session, wait)) ? 'changed' : 'unchanged';
     case 'create-stack': {
       const operation = newOperation();
-      await follow({ stack: await stacks.create(step.request, operation), operation, verb: 'made' });
+      const stack = await stacks.create(step.request, operation).catch(unlessOvertaken);
+      if (stack === undefined) return 'overtaken';
+      await follow({ stack, operation, verb: 'made' });
       return 'changed';
     }
     case 'update-stack': {
@@ -189,7 +195,6 @@ async function apply(step: InfraStep, session: InfraSession, wait: Wait, consent
       await awaitStack(step.stack, session, wait);
       return 'unchanged';
     case 'create-rule':
-      await makeRule(step.rule, session);
-      return 'changed';
+      return makeRule(step.rule, session);
   }
 }

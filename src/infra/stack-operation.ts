@@ -79,6 +79,8 @@ function untilSettled({ stack, operation, mayBeGone }: Awaited, { aws, progress 
     const found = await aws.stacks.describe(stack);
     if (!found) return mayBeGone ? { status: 'DELETE_COMPLETE', events: [] } : undefined;
     const events = await aws.stacks.lastEvents(found.id);
+    // Gone is gone, whoever did it.
+    if (mayBeGone && found.status === 'DELETE_COMPLETE') return { status: found.status, events };
     // What was just asked for may not be read back yet.
     if (operation !== undefined && events[0]?.operation !== operation) return undefined;
     // The stack is made once more then, and nobody has to know that it took two.
