@@ -23,8 +23,8 @@ export interface StackRequest {
   readonly template: string;
   readonly parameters: Readonly<Record<string, string>>;
   readonly tags: Readonly<Record<string, string>>;
-  /** Whether it is to refuse its deletion. */
-  readonly protect: boolean;
+  /** Whether it is to refuse its deletion; undefined for one that is left as it is. */
+  readonly protect: boolean | undefined;
 }
 
 /** What an update would do to a resource. */
@@ -244,10 +244,11 @@ function inputOf({ name, template, parameters, tags }: StackRequest) {
 }
 
 /**
- * Whether somebody else was faster: the change set is not there any more, fits the stack no more, or the stack is being changed.
+ * Whether somebody else was faster: the stack is there already, or is being changed; the change set is not there any more, or fits
+ * the stack no more.
  */
 export function isOvertaken(error: unknown): boolean {
-  if (isAws(error, 'ChangeSetNotFoundException', 'InvalidChangeSetStatusException')) return true;
+  if (isAws(error, 'AlreadyExistsException', 'ChangeSetNotFoundException', 'InvalidChangeSetStatusException')) return true;
   return isAws(error, 'ValidationError') && error instanceof Error && /can ?not be (updated|executed)/.test(error.message);
 }
 

@@ -255,6 +255,18 @@ test('an update that fails names its cause, goes back, and can be made once the 
     expect(await changeSetsOf(aws)).toEqual([]);
   }));
 
+test('an update that could not be taken back says what is left, and how a person mends it', () =>
+  withProject(async ({ session, sandbox }) => {
+    await buildInfra(session().session);
+    await sandbox.faults.order({ resource: 'GreenTargetGroup', on: 'update', stack: 'fleet-server', reason: 'No.', times: 2 });
+    const { session: changed } = session({ DEREGISTRATION_DELAY: '12' });
+    const next = 'aws cloudformation continue-update-rollback --stack-name fleet-server --region eu-central-1, then: ecs-canary build-infra';
+    await expect(buildInfra(changed)).rejects.toMatchObject({
+      code: 'stack-failed', message: expect.stringContaining('UPDATE_ROLLBACK_FAILED'), usersAre: expect.stringContaining('could not be taken back'), next,
+    });
+    await expect(buildInfra(changed)).rejects.toMatchObject({ code: 'stack-broken', next });
+  }));
+
 test('killed after any call of an update, the next run completes it and nothing is left', () =>
   withProject(async ({ session, aws }) => {
     await buildInfra(session().session);
