@@ -109,6 +109,8 @@ describe('a statement counts', () => {
     ['ForAllValues:StringEquals', { 'aws:TagKeys': ['team', 'app'] }, ['a', undefined], []],
     ['ForAllValues:StringEquals', { 'aws:TagKeys': ['app'] }, [undefined], ['a']],
     ['ForAnyValue:StringEquals', { 'aws:TagKeys': ['team', 'app'] }, ['a'], [undefined]],
+    ['ForAnyValue:StringNotEquals', { 'aws:TagKeys': ['app'] }, ['a'], [undefined]],
+    ['ForAllValues:StringNotEquals', { 'aws:TagKeys': ['app'] }, ['a', undefined], []],
   ])('where %s %j holds', async (operator, keys, allowed, denied) => {
     const sandbox = await enforcing({ Action: 'ssm:*', Condition: { [operator]: keys } });
     for (const tag of allowed) expect([tag, await put(sandbox, '/fleet/1', tag).then((refused) => refused?.code)]).not.toEqual([tag, 'AccessDeniedException']);
