@@ -147,6 +147,14 @@ test('roles of a task definition have to be passed, to ECS tasks', async () => {
   expect((await register(`${role}-2`))?.message).toContain('perform: iam:PassRole on resource: arn:aws:iam::000000000000:role/fleet-task-2 because');
 });
 
+test('a change set that is named by its ARN alone is asked about by that, else by its stack', async () => {
+  const own = 'arn:aws:cloudformation:eu-central-1:000000000000:changeSet/mine/1';
+  const sandbox = await enforcing({ Action: 'cloudformation:*', Resource: 'arn:aws:cloudformation:eu-central-1:000000000000:stack/fleet/*' });
+  const cloudFormation = new CloudFormation(clientOf(sandbox));
+  expect((await refusal(cloudFormation.describeChangeSet({ ChangeSetName: own })))?.message).toContain(`perform: cloudformation:DescribeChangeSet on resource: ${own} because`);
+  expect(await refusal(cloudFormation.describeChangeSet({ ChangeSetName: own, StackName: 'fleet' }))).toMatchObject({ code: 'ChangeSetNotFoundException' });
+});
+
 test('a policy can be that of one access key, which is a user then; others may do everything', async () => {
   const sandbox = await start({ policies: [`ci=${policy({ Action: 'ecs:*' })}`, `ci=${policy({ Action: 'ssm:PutParameter' })}`] });
   const ci = { ...clientOf(sandbox), credentials: { accessKeyId: 'ci', secretAccessKey: 'test' } };
