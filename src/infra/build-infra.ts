@@ -183,7 +183,7 @@ async function apply(step: InfraStep, session: InfraSession, wait: Wait, consent
       return 'changed';
     }
     case 'delete-change-set':
-      await discardChangeSet(step.id, session, wait);
+      await discardChangeSet(step, session, wait);
       return 'unchanged';
     case 'protect-stack':
       await stacks.protect(step.id);

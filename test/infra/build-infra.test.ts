@@ -72,8 +72,8 @@ test('an operation ends by its own events, whatever an older read of the stack s
     const before = await aws.stacks.describe('fleet');
     const lagging = { ...own, aws: { ...aws, stacks: { ...aws.stacks, describe: () => Promise.resolve(before) } } };
     const request = { ...baseRequest(settings, before), tags: { changed: 'yes' } };
-    const { id } = await findChanges({ request, type: 'UPDATE', operation: 'mine' }, own, own.wait());
-    await aws.stacks.executeChangeSet(id, 'mine');
+    const { key } = await findChanges({ request, type: 'UPDATE', operation: 'mine' }, own, own.wait());
+    await aws.stacks.executeChangeSet(key, 'mine');
     await followStack({ stack: 'fleet', operation: 'mine', verb: 'updated', usersAre: '', next: '' }, lagging, own.wait());
     expect((await aws.stacks.describe('fleet'))?.status).toBe('UPDATE_COMPLETE');
   }));
