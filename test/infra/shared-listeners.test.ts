@@ -1,7 +1,6 @@
 /** Rules on the listeners of a load balancer that was there before: others keep their users, and their rules. */
 import { buildInfra } from '../../src/infra/build-infra.ts';
-import { destroyInfra } from '../../src/infra/destroy-infra.ts';
-import { withProject } from './project.ts';
+import { destroyAll, withProject } from './project.ts';
 
 test('LISTENER_ARNS: behind the rules of others, up to the quota, and only our own rules go again', () =>
   withProject(async ({ session, aws }) => {
@@ -23,6 +22,6 @@ test('LISTENER_ARNS: behind the rules of others, up to the quota, and only our o
 
     const more = { ...apart, SERVICES: 'server,second', SECOND_PATH_PATTERN: '/second/*', SECOND_EXPOSE: 'public' };
     await expect(buildInfra(session(more).session)).rejects.toMatchObject({ code: 'quota', next: expect.stringContaining('quota') });
-    expect(await destroyInfra(session(apart).session)).toBe(true);
+    expect(await destroyAll(session(apart).session)).toBe(true);
     expect((await aws.loadBalancing.rules([listenerArn])).map(({ priority }) => priority)).toEqual(['41000', 'default']);
   }, { quotas: { 'rules-per-application-load-balancer': 2 } }), 60_000);
