@@ -1,10 +1,11 @@
 /** Reads from AWS what there is of a project's infrastructure. */
 import type { Stack } from '../aws/cloudformation.ts';
 import type { ListenerRule } from '../aws/elbv2.ts';
+import { CanaryError, UNCHANGED } from '../errors.ts';
 import { loadBalancerOf, type Pair } from '../release/model.ts';
 import { readLog } from '../release/log.ts';
 import { holdsExactly } from '../release/observe.ts';
-import type { ServiceSettings } from '../settings/settings.ts';
+import type { ServiceSettings, Settings } from '../settings/settings.ts';
 import { observeSecretsInUse } from './secrets-in-use.ts';
 import { type InfraSession, PROJECT_TAG, SERVICE_TAG } from './session.ts';
 import { baseName, serviceStackName } from './stack-requests.ts';
@@ -34,7 +35,9 @@ export interface InfraState {
   readonly secretsInUse?: ReadonlyMap<string, readonly string[]>;
 }
 
+/** @throws CanaryError `no-cluster` where the cluster that is to be used does not exist. */
 export async function observeInfra({ aws, settings }: Pick<InfraSession, 'aws' | 'settings'>): Promise<InfraState> {
+  await requireCluster(aws, settings);
   const known = async (name: string): Promise<KnownStack | undefined> => {
     const stack = await aws.stacks.describe(name);
     if (!stack) return undefined;
@@ -66,6 +69,17 @@ export async function observeInfra({ aws, settings }: Pick<InfraSession, 'aws' |
     stranded: await observeStranded({ aws, settings }, base),
     secretsInUse: new Map(await Promise.all(settings.services.map(secretsInUse))),
   };
+}
+
+/** Nothing else would miss it before the first rollout. */
+async function requireCluster({ containers }: InfraSession['aws'], { existing: { cluster }, account, region }: Settings): Promise<void> {
+  if (cluster === undefined || (await containers.hasCluster(cluster))) return;
+  throw new CanaryError({
+    code: 'no-cluster',
+    message: `CLUSTER is ${cluster}, and there is no such ECS cluster in account ${account}, region ${region}.`,
+    usersAre: UNCHANGED,
+    next: 'set CLUSTER to the name of one that is there, or remove it and have one made, then: ecs-canary build-infra',
+  });
 }
 
 function isDropped(service: string | undefined, services: readonly ServiceSettings[]): boolean {

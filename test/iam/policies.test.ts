@@ -40,6 +40,7 @@ const NOT_MET: Readonly<Record<PolicyName, Readonly<Record<string, readonly stri
     ],
     'the security group that tasks had before each service got one of its own': ['ec2:DescribeSecurityGroupRules'],
     'tasks of a service that is being drained': ['ecs:DescribeTasks', 'ecs:ListTasks'],
+    'a secret that was taken out of SECRETS, and a version still reads': ['ecs:DescribeTaskDefinition'],
     'the version of the images that are asked for by name': ['ecr:DescribeImages'],
   },
   deploy: {
