@@ -51,6 +51,9 @@ test('removes rules, ECS services, log and stacks, and nothing is left; then the
     expect(await planDestroyInfra(mine)).toEqual({ steps: [], lines: [], images: [] });
   }));
 
+/** At this speed a busy machine, too, sees a stack go. */
+const SLOW = { speed: 50 };
+
 test('carries on where an interrupted run stopped', () =>
   withProject(async ({ session, aws }) => {
     const { session: mine } = session();
@@ -59,7 +62,7 @@ test('carries on where an interrupted run stopped', () =>
     expect(await aws.stacks.describe('fleet')).toMatchObject({ status: 'CREATE_COMPLETE' });
     expect(await destroyAll(mine)).toBe(true);
     expect(await aws.stacks.describe('fleet')).toBeUndefined();
-  }));
+  }, SLOW));
 
 test('carries on while the base is being deleted, and its listener is gone', () =>
   withProject(async ({ session, aws }) => {
@@ -69,7 +72,7 @@ test('carries on while the base is being deleted, and its listener is gone', () 
     // CloudFormation goes on meanwhile, and may have done the rest.
     await destroyAll(mine);
     expect(await aws.stacks.all()).toEqual([]);
-  }));
+  }, SLOW));
 
 test('refuses before anything is changed when something stands there that it did not make', () =>
   withProject(async ({ session, aws, writes }) => {
