@@ -111,7 +111,8 @@ export function loadBalancing(caller: Caller): LoadBalancing {
         const answer = await client.send(new sdk.DescribeTargetGroupsCommand({ TargetGroupArns: [...TargetGroupArns] }));
         return (answer.TargetGroups ?? []).map(toTargetGroup);
       };
-      return orOneByOne(arns, 'TargetGroupNotFoundException', describe);
+      // Without a name AWS would tell of all that there are.
+      return arns.length === 0 ? [] : orOneByOne(arns, 'TargetGroupNotFoundException', describe);
     },
 
     async listeners(loadBalancerArn) {

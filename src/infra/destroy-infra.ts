@@ -126,7 +126,10 @@ async function deleteEcsServices(cluster: string, names: readonly string[], { aw
 
 type DeleteStack = Extract<DestroyStep, { do: 'delete-stack' }>;
 
-/** The network interfaces of tasks outlive them for a while, and hold on to their subnets and security groups. */
+/**
+ * The network interfaces of tasks outlive them for a while, and hold on to their subnets and security groups; a rule that was just
+ * deleted to its target groups, and a service to its cluster.
+ */
 async function deleteStack({ stack, id, isProtected }: DeleteStack, session: InfraSession, wait: Wait): Promise<void> {
   const { aws, progress } = session;
   if (isProtected) await aws.stacks.unprotect(id);
@@ -148,6 +151,10 @@ async function deleteStack({ stack, id, isProtected }: DeleteStack, session: Inf
 /** Poll intervals until a deletion is tried again. */
 const PAUSES = 5;
 
+/** What EC2, Elastic Load Balancing and ECS say of it. */
+const STILL_HELD =
+  /DependencyViolation|has a dependent object|has dependencies and cannot be deleted|is currently in use by a listener or a rule|cannot be deleted while (Services|Tasks) are active/i;
+
 function isStillHeld(error: unknown): boolean {
-  return error instanceof CanaryError && error.code === 'stack-failed' && /DependencyViolation|has a dependent object|has dependencies and cannot be deleted/i.test(messageOf(error));
+  return error instanceof CanaryError && error.code === 'stack-failed' && STILL_HELD.test(messageOf(error));
 }

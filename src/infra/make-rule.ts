@@ -28,7 +28,7 @@ async function makeOrJoin(rule: NewRule, session: InfraSession): Promise<void> {
   const [blue, green] = rule.groups;
   const pair = { primary: blue?.arn ?? '', canary: green?.arn ?? '' };
   const create = (like: Pick<NewRule, 'groups' | 'stickiness'>) => createOnce({ ...rule, ...like }, session);
-  const siblings = (await rulesAround(session.aws, [rule.listenerArn])).filter((one) => holdsExactly(one, pair)).map(({ arn }) => arn);
+  const siblings = (await rulesAround(session.aws, [rule.listenerArn], [pair])).filter((one) => holdsExactly(one, pair)).map(({ arn }) => arn);
   if (siblings.length === 0) {
     await createOnce(rule, session);
     return;

@@ -49,7 +49,8 @@ export async function observeInfra({ aws, settings }: Pick<InfraSession, 'aws' |
     known(baseName(settings)),
     ...settings.services.map(({ name }) => known(serviceStackName(settings, name))),
   ]);
-  const rules = await rulesAround(aws, [...listenersOf(base), ...(settings.existing.listenerArns ?? [])]);
+  const pairs = settings.services.flatMap((service, index) => pairOf(service, services[index]) ?? []);
+  const rules = await rulesAround(aws, [...listenersOf(base), ...(settings.existing.listenerArns ?? [])], pairs);
   const owner = async (service: ServiceSettings, index: number): Promise<[string, string][]> => {
     const pair = pairOf(service, services[index]);
     if (!pair || rules.some((rule) => holdsExactly(rule, pair))) return [];
@@ -93,9 +94,15 @@ export function pairOf({ targetGroups }: Pick<ServiceSettings, 'targetGroups'>, 
   return primary === undefined || canary === undefined ? undefined : { primary, canary };
 }
 
-/** All rules of the load balancers that the listeners belong to: quotas and pairs are a load balancer's, not a listener's. */
-export async function rulesAround({ loadBalancing }: Pick<InfraSession['aws'], 'loadBalancing'>, listenerArns: readonly string[]): Promise<ListenerRule[]> {
-  const balancers = new Set(listenerArns.map((listenerArn) => loadBalancerOf({ listenerArn })));
+/**
+ * All rules of the load balancers that the listeners belong to: quotas and pairs are a load balancer's, not a listener's. And of those
+ * that a rule connects the pairs with: settings may name other listeners than they did once.
+ */
+export async function rulesAround(
+  { loadBalancing }: Pick<InfraSession['aws'], 'loadBalancing'>, listenerArns: readonly string[], pairs: readonly Pair[],
+): Promise<ListenerRule[]> {
+  const groups = await loadBalancing.targetGroups(pairs.flatMap(({ primary, canary }) => [primary, canary]));
+  const balancers = new Set([...listenerArns.map((listenerArn) => loadBalancerOf({ listenerArn })), ...groups.flatMap((group) => group.loadBalancerArns)]);
   const found = await Promise.all([...balancers].map((arn) => loadBalancing.listeners(arn)));
   return loadBalancing.rules([...new Set([...listenerArns, ...found.flat()])]);
 }
