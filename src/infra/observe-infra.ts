@@ -57,7 +57,7 @@ export async function observeInfra({ aws, settings }: Pick<InfraSession, 'aws' |
     const newest = (await readLog(aws.parameters, pair)).at(-1);
     return newest ? [[service.name, newest.primary]] : [];
   };
-  const cluster = base?.outputs['ClusterName'] ?? settings.existing.cluster ?? settings.project;
+  const cluster = clusterOf(settings, base);
   const secretsInUse = async (service: ServiceSettings, index: number) =>
     [service.name, await observeSecretsInUse({ aws }, cluster, service, services[index])] as const;
   const all = await aws.stacks.all();
@@ -105,6 +105,11 @@ export async function rulesAround(
   const balancers = new Set([...listenerArns.map((listenerArn) => loadBalancerOf({ listenerArn })), ...groups.flatMap((group) => group.loadBalancerArns)]);
   const found = await Promise.all([...balancers].map((arn) => loadBalancing.listeners(arn)));
   return loadBalancing.rules([...new Set([...listenerArns, ...found.flat()])]);
+}
+
+/** Name of the cluster that the project's ECS services are in. */
+export function clusterOf({ existing, project }: Settings, base: Stack | undefined): string {
+  return base?.outputs['ClusterName'] ?? existing.cluster ?? project;
 }
 
 /** ARNs of the listeners that a base stack has; none while it is being deleted, because each may be gone at any moment. */

@@ -3,8 +3,8 @@ import type { Stack } from '../aws/cloudformation.ts';
 import type { EcsService } from '../aws/ecs.ts';
 import type { ListenerRule } from '../aws/elbv2.ts';
 import { logPath } from '../release/log.ts';
-import { loadBalancerOf, type Pair } from '../release/model.ts';
-import { listenersOf, pairOf, rulesAround } from './observe-infra.ts';
+import { COLOURS, loadBalancerOf, type Pair, serviceName } from '../release/model.ts';
+import { clusterOf, listenersOf, pairOf, rulesAround } from './observe-infra.ts';
 import { type InfraSession, PROJECT_TAG, SERVICE_TAG } from './session.ts';
 import { baseName } from './stack-requests.ts';
 
@@ -49,7 +49,7 @@ export async function observeRemains(session: Observing): Promise<Remains> {
   );
   const pairs = services.flatMap(({ pair }) => pair ?? []);
   const rules = await rulesAround(aws, [...listenersOf(base), ...(settings.existing.listenerArns ?? [])], pairs);
-  const cluster = base?.outputs['ClusterName'] ?? settings.existing.cluster ?? settings.project;
+  const cluster = clusterOf(settings, base);
   const listeners = [...new Set(rules.filter((rule) => isOnBase(rule, base)).map(({ listenerArn }) => listenerArn))];
   return {
     base,
@@ -98,7 +98,7 @@ function groupsOf(pair: Pair | undefined): string[] {
 /** The names are asked for as well, because a service that drains is not listed any more. A cluster of others stays. */
 async function sortEcsServices({ aws, settings }: Observing, cluster: string, { base, services }: Found): Promise<Sorted<EcsService>> {
   const staying = settings.existing.cluster !== undefined || Boolean(base?.parameters['ExistingCluster']);
-  const expected = services.flatMap(({ name }) => [`${name}-blue`, `${name}-green`]);
+  const expected = services.flatMap(({ name }) => COLOURS.map((colour) => serviceName({ service: name }, colour)));
   const listed = staying ? [] : await aws.containers.listServices(cluster);
   const found = await aws.containers.describeServices(cluster, [...new Set([...listed, ...expected])]);
   const isOurs = ({ tags }: EcsService) => tags[PROJECT_TAG] === settings.project;
