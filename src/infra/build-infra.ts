@@ -7,7 +7,7 @@ import { discardChangeSet, discardReviewed, lookAt } from './change-set.ts';
 import { askingOnce, type Consent, type StackUpdate } from './consent.ts';
 import { endpointsOf, type Endpoints } from './describe-infra.ts';
 import { tellLeftOver } from './left-over.ts';
-import { resumable } from './interrupted.ts';
+import { unfinished } from './unfinished.ts';
 import { type InfraState, observeInfra } from './observe-infra.ts';
 import { makeLinkedRoles } from './linked-roles.ts';
 import { makeRule } from './make-rule.ts';
@@ -43,7 +43,7 @@ export async function buildInfra(session: InfraSession, ask: Consent = refuse): 
     tellLeftOver(state, session);
     return { ...endpointsOf(state.base), changed: done.length > 0 };
   } catch (error) {
-    throw afterSteps(resumable(error, 'build-infra', UNTOUCHED), done);
+    throw afterSteps(unfinished(error, 'build-infra', UNTOUCHED), done);
   }
 }
 

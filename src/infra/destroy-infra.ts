@@ -1,14 +1,16 @@
 /** `destroy-infra`: removes what build-infra made and what the CLI put there since; nothing without the project's tag. */
-import { CanaryError, messageOf, UNCHANGED } from '../errors.ts';
-import { endTraffic, requireIdle } from '../release/end-traffic.ts';
-import { logPath } from '../release/log.ts';
+import { CanaryError, ExitCode, messageOf, UNCHANGED } from '../errors.ts';
+import { endTraffic, openPairs } from '../release/end-traffic.ts';
+import { isLocked, logPath } from '../release/log.ts';
+import { type Turn, writeInTurn } from '../release/write-in-turn.ts';
 import { poll, type Wait } from '../time.ts';
-import { resumable } from './interrupted.ts';
-import { observeRemains } from './observe-remains.ts';
+import type { Pair } from '../release/model.ts';
+import { observeRemains, type Remains } from './observe-remains.ts';
 import { newOperation } from './operation-name.ts';
 import { countOf, describeDestroyStep, type DestroyStep, notAgreed, planDestroy } from './plan-destroy.ts';
 import type { InfraSession } from './session.ts';
 import { awaitStack, followStack } from './stack-operation.ts';
+import { unfinished } from './unfinished.ts';
 
 export interface DestroyPlan {
   readonly steps: readonly DestroyStep[];
@@ -32,26 +34,59 @@ export async function planDestroyInfra(session: InfraSession): Promise<DestroyPl
 }
 
 /**
- * Ends all traffic, then removes what served it; a run that was interrupted is carried on.
+ * Ends all traffic, then removes what served it; a run that was interrupted is carried on. The pairs are this run's until nothing
+ * is left that could serve: whoever brings traffic back meanwhile stops it.
  * @param agreed what consent was given to; nothing else is taken away.
- * @throws CanaryError `not-ours`, `locked` (exit 6), `overtaken`: nothing was changed; `stack-failed`, `timeout`: some of it is left.
+ * @throws CanaryError `not-ours`, `overtaken`: nothing was changed; `locked` (exit 6), `stack-failed`, `timeout`: some of it may be left.
  */
 export async function destroyInfra(session: InfraSession, agreed: DestroyPlan): Promise<void> {
-  const wait = session.wait();
-  for (;;) {
-    const { services, ...remains } = await observeRemains(session);
-    const steps = planDestroy({ services, ...remains });
+  const begun: DestroyStep[] = [];
+  try {
+    while (!(await destroyOrWait(session, agreed, begun)));
+  } catch (error) {
+    throw afterSteps(error, begun.at(-1));
+  }
+}
+
+/**
+ * @param begun gets the steps as they begin.
+ * @returns false after a wait for somebody else: what was seen before may be otherwise by now.
+ */
+async function destroyOrWait(session: InfraSession, agreed: DestroyPlan, begun: DestroyStep[]): Promise<boolean> {
+  const hold = await openPairs(pairsOf(await observeRemains(session)), { ...session, dryRun: false });
+  try {
+    // Read after the look for holders: what one of them did until then is part of it.
+    const remains = await observeRemains(session);
+    const steps = planDestroy(remains);
     refuseUnseen(notAgreed(steps, agreed.steps));
     const waits = steps.filter((step) => step.do === 'wait-stack');
-    for (const { pair, log } of services) if (pair && log.length > 0) await requireIdle(pair, { ...session, dryRun: false });
-    try {
-      for (const step of waits.length > 0 ? waits : steps) await apply(step, session, wait);
-    } catch (error) {
-      throw resumable(error, 'destroy-infra', 'served no more from where the weights are taken away, and as before elsewhere.');
+    const isSettled = waits.length === 0 && hold.covers(pairsOf(remains));
+    if (isSettled) await hold.take(remains.rules.ours);
+    for (const step of isSettled ? steps : waits) {
+      begun.push(step);
+      // Each step has its own time.
+      await apply(step, session, { log: hold, wait: session.wait() });
     }
-    // What somebody else was at work on may be something else by now.
-    if (waits.length === 0) return;
+    return isSettled;
+  } finally {
+    await hold.release();
   }
+}
+
+/** What users notice of the step at which it ended, and of those before it. */
+function afterSteps(thrown: unknown, step: DestroyStep | undefined): unknown {
+  if (!step || step.do === 'wait-stack') return unfinished(thrown, 'destroy-infra', UNCHANGED);
+  const usersAre = step.do === 'end-traffic' ? 'served no more from where the weights are taken away, and as before elsewhere.' : 'not served from here any more.';
+  const error = unfinished(thrown, 'destroy-infra', isLocked(thrown) ? 'served as the other run has it.' : usersAre);
+  if (!(error instanceof CanaryError) || !NOTHING_DONE.includes(error.exitCode)) return error;
+  return error.with({ exitCode: ExitCode.failed, usersAre });
+}
+
+/** Exit codes that say of the weights that they are as before. */
+const NOTHING_DONE: readonly ExitCode[] = [ExitCode.usage, ExitCode.timeout];
+
+function pairsOf({ services }: Remains): Pair[] {
+  return services.flatMap(({ pair }) => pair ?? []);
 }
 
 /** Only before the first step, and after a wait. */
@@ -65,27 +100,28 @@ function refuseUnseen(found: readonly string[]): void {
   });
 }
 
-async function apply(step: DestroyStep, session: InfraSession, wait: Wait): Promise<void> {
+async function apply(step: DestroyStep, session: InfraSession, turn: Turn): Promise<void> {
   const { aws, progress } = session;
   // Whoever was interrupted begins nothing more.
-  wait.signal.throwIfAborted();
+  turn.wait.signal.throwIfAborted();
+  await turn.log.ensureNewest();
   const text = describeDestroyStep(step);
   progress({ type: 'waiting', text: text.charAt(0).toUpperCase() + text.slice(1) });
   switch (step.do) {
     case 'wait-stack':
-      await awaitStack(step.stack, session, wait);
+      await awaitStack(step.stack, session, turn.wait);
       break;
     case 'end-traffic':
-      await endTraffic(step.pair, step.rules, { ...session, dryRun: false }, wait);
+      await endTraffic(step.pair, step.rules, session, turn);
       break;
     case 'drain-ecs-services':
-      await drain(step.cluster, step.names, session, wait);
+      await drain(step.cluster, step.names, session, turn);
       break;
     case 'delete-ecs-services':
-      await deleteEcsServices(step.cluster, step.names, session, wait);
+      await deleteEcsServices(step.cluster, step.names, session, turn);
       break;
     case 'delete-rules':
-      for (const arn of step.arns) await aws.loadBalancing.deleteRule(arn);
+      for (const arn of step.arns) await writeInTurn(turn, () => aws.loadBalancing.deleteRule(arn));
       break;
     case 'delete-images':
       await aws.registry.deleteAllImages(step.repository);
@@ -96,29 +132,41 @@ async function apply(step: DestroyStep, session: InfraSession, wait: Wait): Prom
       break;
     }
     case 'delete-stack':
-      await deleteStack(step, session, wait);
+      await deleteStack(step, session, turn.wait);
       break;
   }
 }
 
 /** ECS stops a task only after its target has drained, so that requests in flight are answered. */
-async function drain(cluster: string, names: readonly string[], { aws }: InfraSession, wait: Wait): Promise<void> {
+async function drain(cluster: string, names: readonly string[], { aws }: InfraSession, turn: Turn): Promise<void> {
   const { containers } = aws;
-  await poll('the tasks to drain and stop', wait, async () => {
-    const found = (await containers.describeServices(cluster, names)).filter(({ status }) => status === 'ACTIVE');
-    // Somebody else, such as autoscaling, may want tasks again meanwhile.
-    for (const { name } of found.filter(({ desired }) => desired > 0)) await containers.updateService(cluster, name, { desired: 0 });
-    return found.every(({ desired, running, pending }) => desired + running + pending === 0) ? true : undefined;
-  });
+  const before = new Map<string, number>();
+  try {
+    await poll('the tasks to drain and stop', turn.wait, async () => {
+      await turn.log.ensureNewest();
+      const found = (await containers.describeServices(cluster, names)).filter(({ status }) => status === 'ACTIVE');
+      // Somebody else, such as autoscaling, may want tasks again meanwhile.
+      for (const { name, desired } of found.filter((service) => service.desired > 0)) {
+        before.set(name, desired);
+        await writeInTurn(turn, () => containers.updateService(cluster, name, { desired: 0 }));
+      }
+      return found.every(({ desired, running, pending }) => desired + running + pending === 0) ? true : undefined;
+    });
+  } catch (error) {
+    // Whoever has taken the pair may have read these tasks as running right before, and bring users back to them.
+    if (isLocked(error)) for (const [name, desired] of before) await containers.updateService(cluster, name, { desired }).catch(() => undefined);
+    throw error;
+  }
 }
 
-async function deleteEcsServices(cluster: string, names: readonly string[], { aws }: InfraSession, wait: Wait): Promise<void> {
+async function deleteEcsServices(cluster: string, names: readonly string[], { aws }: InfraSession, turn: Turn): Promise<void> {
   const { containers } = aws;
   const found = await containers.describeServices(cluster, names);
   for (const { name, status } of found) {
-    if (status === 'ACTIVE') await containers.deleteService(cluster, name);
+    if (status === 'ACTIVE') await writeInTurn(turn, () => containers.deleteService(cluster, name));
   }
-  await poll('the ECS services to be gone', wait, async () => {
+  await poll('the ECS services to be gone', turn.wait, async () => {
+    await turn.log.ensureNewest();
     const left = await containers.describeServices(cluster, names);
     return left.length === 0 ? true : undefined;
   });

@@ -79,6 +79,11 @@ export async function readLog(parameters: Parameters, pair: Pair): Promise<LogEn
   return entries;
 }
 
+/** Number of a log's newest entry, whatever that says; 0 for an empty log. */
+export async function newestNumber(parameters: Parameters, pair: Pair): Promise<number> {
+  return newestIn(await parameters.list(logPath(pair)));
+}
+
 /**
  * @param newest number of the newest entry that this run knows of; 0 for an empty log.
  * @param clock tells when the next sign of life is due.

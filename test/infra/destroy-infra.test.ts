@@ -10,9 +10,10 @@ import type { InfraSession } from '../../src/infra/session.ts';
 import { followStack } from '../../src/infra/stack-operation.ts';
 import { serviceRequest } from '../../src/infra/stack-requests.ts';
 import { type LogEntry, serialize } from '../../src/release/log-entry.ts';
-import { logPath } from '../../src/release/log.ts';
+import { logPath, logWriter } from '../../src/release/log.ts';
 import { type Pair, pairAt } from '../../src/release/model.ts';
 import { holdsExactly } from '../../src/release/observe.ts';
+import { systemClock } from '../../src/time.ts';
 import { faultyEndpoint } from '../faulty-endpoint.ts';
 import { destroyAll, REGION, withProject } from './project.ts';
 
@@ -120,6 +121,70 @@ test('refuses while a release is at work, and records what the weights were befo
     expect(rule?.forward?.map(({ weight }) => weight)).toEqual([0, 0]);
     expect(await destroyAll(mine)).toBe(true);
   }));
+
+test('who brings users back while the tasks drain gets them back, and nothing further is destroyed', () =>
+  withProject(async ({ session, aws, sandbox, writes }) => {
+    const { session: mine, settings } = session();
+    await buildInfra(mine);
+    await runService(mine, { 'ecs-canary:project': 'fleet' });
+    const { cluster, ...place } = await describePlace(aws, settings, 'server');
+    const pair = pairAt({ cluster, ...place });
+    const other = logWriter(aws.parameters, pair, { by: 'somebody@there', command: 'rollback', host: 'there', pid: 1 }, 0, systemClock);
+    const facts = { primary: pair.primary, other: undefined, percent: 0, tasks: 1, before: {} };
+    await other.append(facts);
+    await other.release();
+    const before = await writes();
+    const endpoint = await faultyEndpoint(sandbox.url);
+    try {
+      endpoint.order('UpdateService', () => other.takeOver(facts), { times: 1 });
+      await expect(destroyAll({ ...mine, aws: connectAws({ region: REGION, endpointUrl: endpoint.url }) })).rejects.toMatchObject({
+        exitCode: 6, message: expect.stringContaining('somebody@there'), usersAre: 'served as the other run has it.',
+      });
+    } finally {
+      await endpoint.close();
+    }
+    expect((await aws.containers.describeServices(cluster, ['server-blue'])).map(({ desired }) => desired)).toEqual([1]);
+    const made = (await writes()).slice(before.length).filter((write) => !write.startsWith('ssm:'));
+    expect(made).toEqual(['elasticloadbalancing:ModifyRule', 'ecs:UpdateService', 'ecs:UpdateService']);
+  }));
+
+test('a first release that begins meanwhile has its turn: nothing is changed', () =>
+  withProject(async ({ session, aws, sandbox, writes }) => {
+    const { session: mine, settings } = session();
+    await buildInfra(mine);
+    const pair = pairAt(await describePlace(aws, settings, 'server'));
+    const plan = await planDestroyInfra(mine);
+    const before = await writes();
+    const endpoint = await faultyEndpoint(sandbox.url);
+    const first = () => logWriter(aws.parameters, pair, { by: 'somebody@there', command: 'update', host: 'there', pid: 1 }, 0, systemClock);
+    const begin = () => first().append({ primary: pair.primary, other: undefined, percent: 0, tasks: 1, before: {} });
+    try {
+      // Tags of the rules are the last that is read before the pairs are taken; the first time they are read to find the pairs.
+      endpoint.order('DescribeTags', begin, { from: 2, times: 1 });
+      await expect(destroyInfra({ ...mine, aws: connectAws({ region: REGION, endpointUrl: endpoint.url }) }, plan)).rejects.toMatchObject({
+        exitCode: 6, message: expect.stringContaining('somebody@there holds it with "update"'), usersAre: 'where they were before; nothing was changed.',
+      });
+    } finally {
+      await endpoint.close();
+    }
+    expect((await writes()).slice(before.length)).toEqual(['ssm:PutParameter']);
+  }));
+
+test('a wait that takes too long says where users are, and how to go on', () =>
+  withProject(async ({ session, aws }) => {
+    const { session: mine } = session();
+    const hasty = { ...mine, wait: () => ({ ...mine.wait(), deadline: systemClock.now() }) };
+    await expect(buildInfra(hasty)).rejects.toMatchObject({
+      exitCode: 124, usersAre: 'where they were before; no listener rule was changed.', next: 'ecs-canary build-infra   (carries on)',
+    });
+    await buildInfra(mine);
+    // The weights are not as before then: no 124.
+    await expect(destroyAll(hasty)).rejects.toMatchObject({
+      exitCode: 1, code: 'timeout', usersAre: 'not served from here any more.', next: 'ecs-canary destroy-infra   (carries on)',
+    });
+    expect(await destroyAll(mine)).toBe(true);
+    expect(await aws.stacks.all()).toEqual([]);
+  }, SLOW));
 
 test('another project that was built on this one is named, and nothing is changed', () =>
   withProject(async ({ session, aws, writes }) => {
