@@ -66,9 +66,9 @@ beforeAll(async () => {
   writeFileSync(join(dir, '.env'), `PROJECT_NAME=fleet\nAWS_ACCOUNT_ID=000000000000\nAWS_DEFAULT_REGION=${REGION}\n`);
   for (const name of POLICIES) fillIn(name);
   const policies = POLICIES.map((name) => `${name}=${join(dir, `${name}.json`)}`);
-  sandbox = await startSandbox({ dir: join(dir, 'sandbox'), speed: 200, policies, freshAccount: true });
+  sandbox = await startSandbox({ dir: join(dir, 'sandbox'), speed: 200, policies });
   const ports = { LISTENER_PORT: String(await freePort()), INTERNAL_LISTENER_PORT: String(await freePort()) };
-  variables = { PROJECT_NAME: 'fleet', AWS_ACCOUNT_ID: '000000000000', AWS_DEFAULT_REGION: REGION, AWS_ENDPOINT_URL: sandbox.url, ...SETTINGS, ...ports };
+  variables = { PROJECT_NAME: 'fleet', AWS_ACCOUNT_ID: '000000000000', AWS_DEFAULT_REGION: REGION, AWS_ENDPOINT_URL: sandbox.url, POLL_INTERVAL: '0.1', ...SETTINGS, ...ports };
 }, 60_000);
 
 afterAll(async () => {
@@ -128,6 +128,8 @@ function mapped(): Set<string> {
 
 const BASTION = { KEY_PAIR: 'harbour', BASTION_CIDR: '192.0.2.0/24', SERVICES: 'server,store', STORE_EXPOSE: 'internal', STORE_PATH_PATTERN: '/store/*' };
 const SECRETS = `PASSWORD=arn:aws:secretsmanager:${REGION}:000000000000:secret:db-AbCdEf,KEY=arn:aws:ssm:${REGION}:000000000000:parameter/fleet/key`;
+/** Metrics are asked for only of a range that is that long. */
+const A_SECOND = { SETTLE: '1.1s' };
 const SLOW_MACHINE = 600_000;
 
 test('every command of the program does its work with the policy that README.md names for it', async () => {
@@ -149,10 +151,10 @@ test('every command of the program does its work with the policy that README.md 
   await as('read-only', 'rollout --tag 2 --dry-run');
   await as('deploy', 'rollout --tag 2 --tasks 1');
   await as('read-only', 'route --canary 50 --dry-run');
-  await as('deploy', 'route --canary 50', { SETTLE: '2s' });
+  await as('deploy', 'route --canary 50', A_SECOND);
   await as('read-only', 'status');
   await as('route', 'status');
-  await as('route', 'route --canary 60', { SETTLE: '2s' });
+  await as('route', 'route --canary 60', A_SECOND);
   await as('route', 'rollback');
   const { primary, canary, remove } = await twoGroups();
   const groups = `--primary-target-group ${primary} --canary-target-group ${canary}`;
