@@ -118,3 +118,14 @@ test('in the cluster of others only ECS services and tasks are granted, and thei
     await expect(theirs.updateService({ cluster: 'pier', service: 'theirs', desiredCount: 1 })).rejects.toMatchObject({ name: 'AccessDeniedException' });
   }
 });
+
+test('nobody makes a listener or a rule of others the project\'s by its tag', async () => {
+  const { Listeners: [{ ListenerArn = '' } = {}] = [] } = await elb.describeListeners({ LoadBalancerArn: (await elb.describeLoadBalancers({ Names: ['pier'] })).LoadBalancers?.[0]?.LoadBalancerArn });
+  const { Rules = [] } = await elb.describeRules({ ListenerArn });
+  const arns = [ListenerArn, ...Rules.flatMap(({ RuleArn = '', IsDefault }) => (IsDefault ? [] : [RuleArn]))];
+  expect(arns).toHaveLength(2);
+  const infra = new ElasticLoadBalancingV2(callers.client('infra'));
+  for (const arn of arns) {
+    await expect(infra.addTags({ ResourceArns: [arn], Tags: [{ Key: 'ecs-canary:project', Value: 'quay' }] })).rejects.toMatchObject({ name: 'AccessDenied' });
+  }
+});
