@@ -148,7 +148,7 @@ test.each(POLICIES)('%s grants nothing that no call needs', (name) => {
   expect(excused.filter((action) => used.has(action))).toEqual([]);
 });
 
-test('services of others in the same cluster can be read, and not be changed', async () => {
+test('services of others in the same cluster can be read, and not be changed; what is made has the tag of the project', async () => {
   const [admin, deploy] = [new ECS(callers.client('admin')), new ECS(callers.client('deploy'))];
   await admin.createCluster({ clusterName: 'fleet' });
   await admin.registerTaskDefinition({ family: 'theirs', containerDefinitions: [{ name: 'web', image: 'web:1', memory: 128 }] });
@@ -161,6 +161,9 @@ test('services of others in the same cluster can be read, and not be changed', a
     await expect(ecs.updateService({ ...theirs, desiredCount: 1 })).rejects.toMatchObject(denied);
     await expect(ecs.deleteService(theirs)).rejects.toMatchObject(denied);
   }
+  const revision = { family: 'ours', containerDefinitions: [{ name: 'web', image: 'web:1', memory: 128 }] };
+  await expect(deploy.registerTaskDefinition(revision)).rejects.toMatchObject(denied);
+  await expect(deploy.registerTaskDefinition({ ...revision, tags: [{ key: 'ecs-canary:project', value: 'other' }] })).rejects.toMatchObject(denied);
   const made = { cluster: 'fleet', serviceName: 'ours', taskDefinition: 'theirs', desiredCount: 0 };
   await expect(deploy.createService(made)).rejects.toMatchObject(denied);
   await deploy.createService({ ...made, tags: [{ key: 'ecs-canary:project', value: 'fleet' }] });
