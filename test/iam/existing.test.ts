@@ -27,9 +27,13 @@ afterAll(() => callers.stop());
 /** A load balancer of others with a listener, a rule of theirs, and two groups of theirs that no rule names; with what uses them. */
 async function madeByOthers() {
   const { LoadBalancers: [balancer] = [] } = await elb.createLoadBalancer({ Name: 'pier', Subnets: SUBNET_IDS.split(',') });
-  const group = async (Name: string) =>
-    (await elb.createTargetGroup({ Name, Protocol: 'HTTP', Port: 80, VpcId: balancer?.VpcId, TargetType: 'ip', HealthCheckPath: '/ping', HealthCheckIntervalSeconds: 5, HealthCheckTimeoutSeconds: 2 }))
-      .TargetGroups?.[0]?.TargetGroupArn ?? '';
+  const group = async (Name: string) => {
+    const { TargetGroups: [{ TargetGroupArn = '' } = {}] = [] } = await elb.createTargetGroup({
+      Name, Protocol: 'HTTP', Port: 80, VpcId: balancer?.VpcId, TargetType: 'ip', HealthCheckPath: '/ping', HealthCheckIntervalSeconds: 5, HealthCheckTimeoutSeconds: 2,
+    });
+    await elb.modifyTargetGroupAttributes({ TargetGroupArn, Attributes: [{ Key: 'deregistration_delay.timeout_seconds', Value: '10' }] });
+    return TargetGroupArn;
+  };
   const [blue, green, other] = [await group('blue'), await group('green'), await group('other')];
   const { Listeners: [{ ListenerArn = '' } = {}] = [] } = await elb.createListener({
     LoadBalancerArn: balancer?.LoadBalancerArn, Protocol: 'HTTP', Port: await freePort(),
