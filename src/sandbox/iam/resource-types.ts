@@ -186,7 +186,7 @@ export const RESOURCE_TYPES: Readonly<Record<string, ResourceNeeds>> = {
   'AWS::EC2::Instance': {
     create: [
       // The image is a dynamic reference. Source: "Get a plaintext value from Systems Manager Parameter Store" of the CloudFormation guide.
-      { action: 'ssm:GetParameters', on: ({ region }) => [`arn:aws:ssm:${region.name}::parameter/aws/service/ami-amazon-linux-latest`] },
+      { action: 'ssm:GetParameters', on: ({ region }) => [`arn:aws:ssm:${region.name}::parameter/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64`] },
       ...making('RunInstances', 'instance', both(
         (asked) => texts(asked, 'ImageId').map((id) => `arn:aws:ec2:${asked.region.name}::image/${id}`),
         named('subnet', 'SubnetId'), named('security-group', 'SecurityGroupIds'), named('key-pair', 'KeyName'),
