@@ -36,8 +36,7 @@ export function baseRequest(settings: Settings, existing: Stack | undefined, sec
       PublicServices: String(needs('public', 'PublicListenerArn')),
       InternalServices: String(needs('internal', 'InternalListenerArn')),
       ListenerPort: String(settings.listenerPort),
-      CertificateArn: settings.certificateArn ?? parameters['CertificateArn'] ?? '',
-      HttpsListenerPort: String(settings.httpsListenerPort),
+      ...httpsOf(settings, parameters),
       InternalListenerPort: String(settings.internalListenerPort),
       Nat: nat,
       PrivateSubnets: String(parameters['PrivateSubnets'] === 'true' || nat !== 'none' || (parameters['Nat'] ?? 'none') !== 'none'),
@@ -53,6 +52,12 @@ export function baseRequest(settings: Settings, existing: Stack | undefined, sec
     tags: { ...tagsOfOthers(existing), [PROJECT_TAG]: settings.project },
     protect: settings.terminationProtection,
   };
+}
+
+/** Without a certificate in the settings a listener that was made stays as it is, its port included: rules stand on it. */
+function httpsOf({ certificateArn, httpsListenerPort }: Settings, { CertificateArn, HttpsListenerPort }: Stack['parameters']) {
+  if (certificateArn === undefined && CertificateArn && HttpsListenerPort) return { CertificateArn, HttpsListenerPort };
+  return { CertificateArn: certificateArn ?? '', HttpsListenerPort: String(httpsListenerPort) };
 }
 
 type SecretsInUse = ReadonlyMap<string, readonly string[]>;

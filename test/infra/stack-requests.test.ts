@@ -38,6 +38,16 @@ test('what others may stand on stays when its setting goes away', () => {
   });
 });
 
+test('an HTTPS listener keeps its port when its certificate goes out of the settings', () => {
+  const port = (variables: Record<string, string>, existing: StackRequest) => baseRequest(settingsWith(variables), stackOf(existing)).parameters['HttpsListenerPort'];
+  const before = baseRequest(settingsWith({ CERTIFICATE_ARN, HTTPS_LISTENER_PORT: '8444' }), undefined);
+  expect(port({}, before)).toBe('8444');
+  expect(port({ HTTPS_LISTENER_PORT: '8445' }, before)).toBe('8444');
+  // With a certificate the settings say it, and without a listener there is nothing to keep.
+  expect(port({ CERTIFICATE_ARN }, before)).toBe('443');
+  expect(port({}, baseRequest(settingsWith({ HTTPS_LISTENER_PORT: '8444' }), undefined))).toBe('443');
+});
+
 test('tags that somebody gave to a stack stay, but for those of AWS', () => {
   const settings = settingsWith();
   const given = { 'cost-centre': '42', 'aws:cloudformation:stack-name': 'fleet', 'ecs-canary:project': 'boat' };

@@ -117,7 +117,7 @@ test('with a certificate there is an HTTPS listener, and HTTP is redirected ther
       ],
     });
     // Rules stand on that listener: without the setting it stays as it is.
-    await changesNothing(project, { HTTPS_LISTENER_PORT: '8444' });
+    await changesNothing(project);
   }));
 
 test('into a VPC and a cluster that are there already', () =>
