@@ -3,6 +3,7 @@ import type * as z from 'zod';
 import { type Bounds, orNone } from './bounds.ts';
 import { type Connection, type Variables, connectionOf, throwProblems } from './connection.ts';
 import { type Existing, problemsOf } from './existing.ts';
+import { portProblems } from './ports.ts';
 import { projectSchema, serviceSchema } from './schema.ts';
 import type { Secrets } from './secrets.ts';
 
@@ -123,15 +124,21 @@ function existingOf({ VPC_ID, SUBNET_IDS, CLUSTER, LISTENER_ARNS }: ProjectVaria
 
 /** Settings that need one another, or contradict. */
 function projectProblems(project: ProjectVariables, services: readonly ServiceSettings[]): string[] {
-  const { KEY_PAIR, BASTION_CIDR, CERTIFICATE_ARN, LISTENER_PORT, HTTPS_LISTENER_PORT, NAT } = project;
+  const { KEY_PAIR, BASTION_CIDR, CERTIFICATE_ARN, LISTENER_PORT, HTTPS_LISTENER_PORT, INTERNAL_LISTENER_PORT, NAT, VPC_ID, LISTENER_ARNS } = project;
   const problems = problemsOf({ existing: existingOf(project), nat: NAT, certificateArn: CERTIFICATE_ARN, keyPair: KEY_PAIR, services });
   if (KEY_PAIR && !BASTION_CIDR) {
     problems.push('BASTION_CIDR is missing: with KEY_PAIR, say which addresses may reach the bastion, such as 203.0.113.4/32.');
   }
-  if (CERTIFICATE_ARN && LISTENER_PORT === HTTPS_LISTENER_PORT) {
-    problems.push(`HTTPS_LISTENER_PORT is "${HTTPS_LISTENER_PORT}": it should be another port than LISTENER_PORT.`);
-  }
-  return problems;
+  const makes = (expose: 'public' | 'internal') => !LISTENER_ARNS && services.some((service) => service.expose === expose);
+  return [
+    ...problems,
+    ...portProblems({
+      http: makes('public') ? LISTENER_PORT : undefined,
+      https: makes('public') && CERTIFICATE_ARN ? HTTPS_LISTENER_PORT : undefined,
+      internal: makes('internal') ? INTERNAL_LISTENER_PORT : undefined,
+      inGivenVpc: VPC_ID !== undefined,
+    }),
+  ];
 }
 
 function readService(name: string, variables: Variables, first: boolean, problems: string[]): ServiceSettings | undefined {

@@ -202,6 +202,19 @@ test.each([
 
 test('HTTP and HTTPS have ports of their own', () => {
   expect(problems(() => read({ CERTIFICATE_ARN: CERTIFICATE, LISTENER_PORT: '443' }))).toEqual(['HTTPS_LISTENER_PORT is "443": it should be another port than LISTENER_PORT.']);
+  expect(problems(() => read({ CERTIFICATE_ARN: CERTIFICATE, LISTENER_PORT: '443', EXPOSE: 'internal' }))).toEqual([]);
+});
+
+test('in a VPC that was there the internal load balancer has no port of the public one', () => {
+  const both = { ...VPC, SERVICES: 'server,other' };
+  const same = (name: string) => [`INTERNAL_LISTENER_PORT is "8443": it should be another port than ${name}: with VPC_ID one security group admits any address to both.`];
+  expect(problems(() => read({ ...both, LISTENER_PORT: '8443' }))).toEqual(same('LISTENER_PORT'));
+  expect(problems(() => read({ ...both, HTTPS_LISTENER_PORT: '8443', CERTIFICATE_ARN: CERTIFICATE }))).toEqual(same('HTTPS_LISTENER_PORT'));
+  // A VPC of its own has addresses that are known, without a certificate there is no second listener, and one load balancer has nobody to be like.
+  expect(problems(() => read({ SERVICES: both.SERVICES, LISTENER_PORT: '8443' }))).toEqual([]);
+  expect(problems(() => read({ ...both, HTTPS_LISTENER_PORT: '8443' }))).toEqual([]);
+  expect(problems(() => read({ ...VPC, LISTENER_PORT: '8443' }))).toEqual([]);
+  expect(problems(() => read({ ...both, LISTENER_PORT: '8443', LISTENER_ARNS: LISTENER, SECURITY_GROUP_IDS: 'sg-0a' }))).toEqual([]);
 });
 
 test('all problems are named at once, those of the connection, the project and the services', () => {
