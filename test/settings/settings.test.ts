@@ -166,6 +166,17 @@ test('secrets are named once each, and PORT is not one of them', () => {
   }
 });
 
+test('a secret is named by its whole ARN, with the characters that Secrets Manager adds', () => {
+  const partial = SECRET.slice(0, -'-AbCdEf'.length);
+  for (const bad of [partial, `${partial}:password::`, `${partial}-a`, `${partial}-AbCdEfG`]) {
+    const [problem, ...others] = problems(() => read({ SECRETS: `KEY=${SECRET},DB=${bad}` }));
+    expect(problem).toMatch(/: it should be names and whole ARNs: that of DB lacks the hyphen and the six characters .* \(aws secretsmanager describe-secret --secret-id NAME shows them\)\.$/);
+    expect(others).toEqual([]);
+  }
+  const parameter = 'arn:aws:ssm:eu-west-1:123456789012:parameter/shop/key';
+  expect(read({ SECRETS: `DB=${SECRET},KEY=${parameter}` }).service.secrets).toEqual({ DB: SECRET, KEY: parameter });
+});
+
 test('what is used instead of making it goes together', () => {
   const pair = { BLUE_TARGET_GROUP_ARN: GROUP, GREEN_TARGET_GROUP_ARN: `${GROUP}0` };
   const all = { ...VPC, ...pair, LISTENER_ARNS: `${LISTENER},${LISTENER}0`, SECURITY_GROUP_IDS: 'sg-0a', CLUSTER: 'shop' };
