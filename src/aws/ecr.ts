@@ -24,9 +24,9 @@ export interface Registry {
   /** All images that have a tag, newest first. */
   taggedImages(repository: string): Promise<Image[]>;
   signIn(): Promise<RegistrySignIn>;
-  /** Images in the repository, tagged or not; undefined when there is no such repository. */
-  countImages(repository: string): Promise<number | undefined>;
-  deleteAllImages(repository: string): Promise<void>;
+  /** Digests of all images in the repository, tagged or not; undefined when there is no such repository. */
+  digests(repository: string): Promise<string[] | undefined>;
+  deleteImages(repository: string, digests: readonly string[]): Promise<void>;
 }
 
 /** BatchDeleteImage takes no more images than this. */
@@ -74,33 +74,28 @@ export function registry(caller: Caller): Registry {
       };
     },
 
-    async countImages(repository) {
+    async digests(repository) {
+      const { sdk, client } = await connect();
       try {
-        return (await digests(repository)).length;
+        const ids = await allPages(async (nextToken) => {
+          const answer = await client.send(new sdk.ListImagesCommand({ repositoryName: repository, nextToken }));
+          return [(answer.imageIds ?? []).flatMap(({ imageDigest }) => imageDigest ?? []), answer.nextToken];
+        });
+        return [...new Set(ids)];
       } catch (error) {
         if (isAws(error, 'RepositoryNotFoundException')) return undefined;
         throw error;
       }
     },
 
-    async deleteAllImages(repository) {
+    async deleteImages(repository, digests) {
       const { sdk, client } = await connect();
-      const all = await digests(repository);
-      for (let start = 0; start < all.length; start += DELETE_AT_ONCE) {
-        const imageIds = all.slice(start, start + DELETE_AT_ONCE).map((imageDigest) => ({ imageDigest }));
+      for (let start = 0; start < digests.length; start += DELETE_AT_ONCE) {
+        const imageIds = digests.slice(start, start + DELETE_AT_ONCE).map((imageDigest) => ({ imageDigest }));
         await client.send(new sdk.BatchDeleteImageCommand({ repositoryName: repository, imageIds }));
       }
     },
   };
-
-  async function digests(repository: string): Promise<string[]> {
-    const { sdk, client } = await connect();
-    const ids = await allPages(async (nextToken) => {
-      const answer = await client.send(new sdk.ListImagesCommand({ repositoryName: repository, nextToken }));
-      return [(answer.imageIds ?? []).flatMap(({ imageDigest }) => imageDigest ?? []), answer.nextToken];
-    });
-    return [...new Set(ids)];
-  }
 }
 
 function toImage({ imageDigest, imageTags = [], imagePushedAt }: ImageDetail): Image {

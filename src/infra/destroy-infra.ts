@@ -29,7 +29,7 @@ export async function planDestroyInfra(session: InfraSession): Promise<DestroyPl
   return {
     steps,
     lines: steps.map(describeDestroyStep),
-    images: steps.flatMap((step) => (step.do === 'delete-images' ? [{ repository: step.repository, count: countOf(step.count) }] : [])),
+    images: steps.flatMap((step) => (step.do === 'delete-images' ? [{ repository: step.repository, count: countOf(step.digests) }] : [])),
   };
 }
 
@@ -124,7 +124,7 @@ async function apply(step: DestroyStep, session: InfraSession, turn: Turn): Prom
       for (const arn of step.arns) await writeInTurn(turn, () => aws.loadBalancing.deleteRule(arn));
       break;
     case 'delete-images':
-      await aws.registry.deleteAllImages(step.repository);
+      await aws.registry.deleteImages(step.repository, step.digests);
       break;
     case 'delete-log': {
       const entries = await aws.parameters.list(logPath(step.pair));

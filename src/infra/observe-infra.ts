@@ -35,7 +35,7 @@ export interface InfraState {
   readonly secretsInUse?: ReadonlyMap<string, readonly string[]>;
 }
 
-/** @throws CanaryError `no-cluster` where the cluster that is to be used does not exist. */
+/** @throws CanaryError `no-cluster`, `no-listener` where the cluster or a listener that is to be used does not exist. */
 export async function observeInfra({ aws, settings }: Pick<InfraSession, 'aws' | 'settings'>): Promise<InfraState> {
   await requireCluster(aws, settings);
   const known = async (name: string): Promise<KnownStack | undefined> => {
@@ -51,6 +51,7 @@ export async function observeInfra({ aws, settings }: Pick<InfraSession, 'aws' |
   ]);
   const pairs = settings.services.flatMap((service, index) => pairOf(service, services[index]) ?? []);
   const rules = await rulesAround(aws, [...listenersOf(base), ...(settings.existing.listenerArns ?? [])], pairs);
+  requireListeners(settings, rules);
   const owner = async (service: ServiceSettings, index: number): Promise<[string, string][]> => {
     const pair = pairOf(service, services[index]);
     if (!pair || rules.some((rule) => holdsExactly(rule, pair))) return [];
@@ -80,6 +81,21 @@ async function requireCluster({ containers }: InfraSession['aws'], { existing: {
     message: `CLUSTER is ${cluster}, and there is no such ECS cluster in account ${account}, region ${region}.`,
     usersAre: UNCHANGED,
     next: 'set CLUSTER to the name of one that is there, or remove it and have one made, then: ecs-canary build-infra',
+  });
+}
+
+/** Each listener that exists has its default rule at least. Without this it would be missed when stacks are made already. */
+function requireListeners({ existing: { listenerArns = [] }, region }: Settings, rules: readonly ListenerRule[]): void {
+  const gone = listenerArns.filter((arn) => !rules.some(({ listenerArn }) => listenerArn === arn));
+  const [listenerArn] = gone;
+  if (listenerArn === undefined) return;
+  throw new CanaryError({
+    code: 'no-listener',
+    message: `LISTENER_ARNS names a listener that does not exist: ${gone.join(', ')}.`,
+    usersAre: UNCHANGED,
+    next:
+      `aws elbv2 describe-listeners --load-balancer-arn ${loadBalancerOf({ listenerArn })} --region ${region}   (shows those that are there); ` +
+      'name one of them in LISTENER_ARNS, then: ecs-canary build-infra',
   });
 }
 

@@ -27,7 +27,8 @@ export interface ServiceRemains {
   /** Undefined where it was never made, or is gone. */
   readonly pair: Pair | undefined;
   readonly repository: string;
-  readonly images: number;
+  /** Digests. */
+  readonly images: readonly string[];
   /** Names of the release log's parameters. */
   readonly log: readonly string[];
 }
@@ -67,7 +68,7 @@ async function serviceRemains({ aws, settings }: Observing, stack: Stack): Promi
   const { targetGroups } = settings.services.find((service) => service.name === name) ?? { targetGroups: undefined };
   const pair = pairOf({ targetGroups }, stack);
   const repository = stack.outputs['RepositoryName'] ?? `${settings.project}/${name}`;
-  const [images = 0, log] = await Promise.all([aws.registry.countImages(repository), pair ? aws.parameters.list(logPath(pair)) : []]);
+  const [images = [], log] = await Promise.all([aws.registry.digests(repository), pair ? aws.parameters.list(logPath(pair)) : []]);
   return { name, stack, pair, repository, images, log: log.map((parameter) => parameter.name) };
 }
 

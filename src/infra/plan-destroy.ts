@@ -11,7 +11,7 @@ export type DestroyStep =
   | { readonly do: 'end-traffic'; readonly service: string; readonly pair: Pair; readonly rules: readonly ListenerRule[] }
   | { readonly do: 'drain-ecs-services' | 'delete-ecs-services'; readonly cluster: string; readonly names: readonly string[] }
   | { readonly do: 'delete-rules'; readonly arns: readonly string[] }
-  | { readonly do: 'delete-images'; readonly repository: string; readonly count: number }
+  | { readonly do: 'delete-images'; readonly repository: string; readonly digests: readonly string[] }
   | { readonly do: 'delete-log'; readonly service: string; readonly pair: Pair }
   | { readonly do: 'delete-stack'; readonly stack: string; readonly id: string; readonly isProtected: boolean };
 
@@ -44,7 +44,7 @@ export function planDestroy(remains: Remains): DestroyStep[] {
       // Whoever ends the traffic writes an entry.
       const hasLog = log.length > 0 || endTraffic(service, rules.ours).length > 0;
       return [
-        ...(images > 0 ? [{ do: 'delete-images', repository, count: images } as const] : []),
+        ...some(images, (digests): DestroyStep => ({ do: 'delete-images', repository, digests })),
         ...(pair && hasLog ? [{ do: 'delete-log', service: name, pair } as const] : []),
         { do: 'delete-stack', stack: stack.name, id: stack.id, isProtected: stack.isProtected },
       ];
@@ -67,7 +67,7 @@ export function describeDestroyStep(step: DestroyStep): string {
     case 'delete-rules':
       return `delete listener rules: ${step.arns.join(', ')}`;
     case 'delete-images':
-      return `delete ${countOf(step.count)} in repository ${step.repository}`;
+      return `delete ${countOf(step.digests)} in repository ${step.repository}`;
     case 'delete-log':
       return `delete the release log of ${step.service}`;
     case 'delete-stack':
@@ -88,8 +88,7 @@ function takenBy(step: DestroyStep): string[] {
     case 'delete-rules':
       return step.arns.map((arn) => `listener rule ${arn}`);
     case 'delete-images':
-      // Where there is one more than was shown, nobody saw one of them.
-      return Array.from({ length: step.count }, (_, index) => `image ${index + 1} in repository ${step.repository}`);
+      return step.digests.map((digest) => `image ${digest} in repository ${step.repository}`);
     case 'delete-stack':
       // Another one of that name is another stack.
       return [`stack ${step.id}`];
@@ -102,8 +101,8 @@ function takenBy(step: DestroyStep): string[] {
 }
 
 /** Such as "3 images". */
-export function countOf(images: number): string {
-  return images === 1 ? '1 image' : `${images} images`;
+export function countOf(digests: readonly string[]): string {
+  return digests.length === 1 ? '1 image' : `${digests.length} images`;
 }
 
 function endTraffic({ name, pair }: ServiceRemains, rules: readonly ListenerRule[]): DestroyStep[] {

@@ -1,6 +1,7 @@
 /** What the stacks of a project are to be, from its settings. */
 import type { Stack, StackRequest } from '../aws/cloudformation.ts';
-import { CanaryError, UNCHANGED } from '../errors.ts';
+import { CanaryError, UNCHANGED, usageError } from '../errors.ts';
+import { type ListenerPorts, portProblems } from '../settings/ports.ts';
 import { resourcesOf } from '../settings/secrets.ts';
 import type { ServiceSettings, Settings } from '../settings/settings.ts';
 import { PROJECT_TAG, SERVICE_TAG } from './session.ts';
@@ -16,7 +17,7 @@ export function needsBase({ existing: { vpcId, cluster, listenerArns }, bastion 
  * @param existing the stack as it is. What others may stand on stays as it is there: load balancers and HTTPS listeners with
  *   their rules, private subnets and security groups with their tasks.
  * @param secretsInUse by service name: secrets beside those of the settings that tasks have to reach.
- * @throws CanaryError `infra-moved` when it would move to another VPC or cluster.
+ * @throws CanaryError `infra-moved` when it would move to another VPC or cluster; `usage` when two listeners would have one port.
  */
 export function baseRequest(settings: Settings, existing: Stack | undefined, secretsInUse: SecretsInUse = new Map()): StackRequest {
   const { existing: given, nat, services, bastion } = settings;
@@ -27,17 +28,23 @@ export function baseRequest(settings: Settings, existing: Stack | undefined, sec
   const { outputs = {}, parameters = {} }: Partial<Stack> = existing ?? {};
   const needs = (expose: 'public' | 'internal', listener: string) =>
     (!given.listenerArns && services.some((service) => service.expose === expose)) || outputs[listener] !== undefined;
+  const [isPublic, isInternal] = [needs('public', 'PublicListenerArn'), needs('internal', 'InternalListenerArn')];
+  const https = httpsOf(settings, parameters);
+  refuseSamePorts(settings, {
+    http: isPublic ? settings.listenerPort : undefined,
+    https: isPublic && https.CertificateArn ? Number(https.HttpsListenerPort) : undefined,
+    internal: isInternal ? settings.internalListenerPort : undefined,
+  });
   const reads = (kind: 'secrets' | 'parameters') => services.some((service) => secretsOf(service, secretsInUse.get(service.name))[kind].length > 0);
   return {
     name: baseName(settings),
     template: templates.base,
     parameters: {
       ProjectName: settings.project,
-      PublicServices: String(needs('public', 'PublicListenerArn')),
-      InternalServices: String(needs('internal', 'InternalListenerArn')),
+      PublicServices: String(isPublic),
+      InternalServices: String(isInternal),
       ListenerPort: String(settings.listenerPort),
-      CertificateArn: settings.certificateArn ?? parameters['CertificateArn'] ?? '',
-      HttpsListenerPort: String(settings.httpsListenerPort),
+      ...https,
       InternalListenerPort: String(settings.internalListenerPort),
       Nat: nat,
       PrivateSubnets: String(parameters['PrivateSubnets'] === 'true' || nat !== 'none' || (parameters['Nat'] ?? 'none') !== 'none'),
@@ -53,6 +60,19 @@ export function baseRequest(settings: Settings, existing: Stack | undefined, sec
     tags: { ...tagsOfOthers(existing), [PROJECT_TAG]: settings.project },
     protect: settings.terminationProtection,
   };
+}
+
+/** Without a certificate in the settings a listener that was made stays as it is, its port included: rules stand on it. */
+function httpsOf({ certificateArn, httpsListenerPort }: Settings, { CertificateArn, HttpsListenerPort }: Stack['parameters']) {
+  if (certificateArn === undefined && CertificateArn && HttpsListenerPort) return { CertificateArn, HttpsListenerPort };
+  return { CertificateArn: certificateArn ?? '', HttpsListenerPort: String(httpsListenerPort) };
+}
+
+/** Beside what the settings can be told by themselves: load balancers and listeners that stay although no setting asks for them. */
+function refuseSamePorts(settings: Settings, ports: Pick<ListenerPorts, 'http' | 'https' | 'internal'>): void {
+  const isKept = ports.https !== undefined && settings.certificateArn === undefined;
+  const problems = portProblems({ ...ports, inGivenVpc: settings.existing.vpcId !== undefined, httpsStack: isKept ? baseName(settings) : undefined });
+  if (problems.length > 0) throw usageError(problems.join('\n'), 'correct the settings, then: ecs-canary build-infra');
 }
 
 type SecretsInUse = ReadonlyMap<string, readonly string[]>;

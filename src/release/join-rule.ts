@@ -39,6 +39,9 @@ export async function joinRule(joining: Joining, session: Session): Promise<void
     const odd = others.find((other) => model && !agree(model, other));
     if (!model?.forward || odd) throw moving(model, odd);
     made = await create({ groups: model.forward, stickiness: model.stickiness });
+    // Where a rollback has switched it off for the others, the next route puts it back here, too.
+    const off = model.stickiness === undefined ? newest?.stickiness?.[model.arn] : undefined;
+    if (newest && off !== undefined) await log.append({ ...factsOf(newest), stickiness: { ...newest.stickiness, [made]: off } });
     await followSiblings(made, joining, session, log);
   } catch (error) {
     if (!isLocked(error) || made === undefined) throw error;

@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { MAX_5XX_LOOKS, MAX_LATENCY_LOOKS, parseMax5xx, parseMaxLatency } from './bounds.ts';
 import { parseDuration } from './duration.ts';
-import { parseSecrets, SECRETS_LOOK } from './secrets.ts';
+import { completing, parseSecrets, partialSecret, SECRETS_LOOK } from './secrets.ts';
 
 /** Every problem is worded "NAME should be …": the reader gets name and value in front of this text. */
 const text = (pattern: RegExp, expected: string) => z.string().regex(pattern, expected);
@@ -58,6 +58,11 @@ const targetGroup = text(
 );
 const cidr = text(/^\d{1,3}(\.\d{1,3}){3}\/\d{1,2}$/, 'an address range such as 203.0.113.4/32');
 
+const secrets = parsed(parseSecrets, SECRETS_LOOK).superRefine((given, context) => {
+  const name = partialSecret(given);
+  if (name !== undefined) context.addIssue({ code: 'custom', message: completing(name) });
+});
+
 /** Settings of the project: one value for all its services. */
 export const projectSchema = z.object({
   PROJECT_NAME: text(
@@ -110,7 +115,7 @@ export const serviceSchema = z.object({
   UNHEALTHY_THRESHOLD: integer(2, 10).default(2),
   HEALTH_CHECK_GRACE_PERIOD: integer(0, 2_147_483_647).default(60),
   DEREGISTRATION_DELAY: integer(0, 3_600).default(30),
-  SECRETS: parsed(parseSecrets, SECRETS_LOOK).optional(),
+  SECRETS: secrets.optional(),
   SECURITY_GROUP_IDS: list(/^sg-[\da-f]{2,17}$/, 'ids of security groups with commas between them, such as sg-0a1b2c3d').optional(),
   BLUE_TARGET_GROUP_ARN: targetGroup.optional(),
   GREEN_TARGET_GROUP_ARN: targetGroup.optional(),

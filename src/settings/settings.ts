@@ -3,8 +3,10 @@ import type * as z from 'zod';
 import { type Bounds, orNone } from './bounds.ts';
 import { type Connection, type Variables, connectionOf, throwProblems } from './connection.ts';
 import { type Existing, problemsOf } from './existing.ts';
+import { lengthProblems } from './parameters.ts';
+import { portProblems } from './ports.ts';
 import { projectSchema, serviceSchema } from './schema.ts';
-import type { Secrets } from './secrets.ts';
+import { resourcesOf, type Secrets } from './secrets.ts';
 
 export type { Connection, Variables } from './connection.ts';
 
@@ -123,26 +125,36 @@ function existingOf({ VPC_ID, SUBNET_IDS, CLUSTER, LISTENER_ARNS }: ProjectVaria
 
 /** Settings that need one another, or contradict. */
 function projectProblems(project: ProjectVariables, services: readonly ServiceSettings[]): string[] {
-  const { KEY_PAIR, BASTION_CIDR, CERTIFICATE_ARN, LISTENER_PORT, HTTPS_LISTENER_PORT, NAT } = project;
+  const { KEY_PAIR, BASTION_CIDR, CERTIFICATE_ARN, LISTENER_PORT, HTTPS_LISTENER_PORT, INTERNAL_LISTENER_PORT, NAT, VPC_ID, SUBNET_IDS, LISTENER_ARNS } = project;
   const problems = problemsOf({ existing: existingOf(project), nat: NAT, certificateArn: CERTIFICATE_ARN, keyPair: KEY_PAIR, services });
   if (KEY_PAIR && !BASTION_CIDR) {
     problems.push('BASTION_CIDR is missing: with KEY_PAIR, say which addresses may reach the bastion, such as 203.0.113.4/32.');
   }
-  if (CERTIFICATE_ARN && LISTENER_PORT === HTTPS_LISTENER_PORT) {
-    problems.push(`HTTPS_LISTENER_PORT is "${HTTPS_LISTENER_PORT}": it should be another port than LISTENER_PORT.`);
-  }
-  return problems;
+  const makes = (expose: 'public' | 'internal') => !LISTENER_ARNS && services.some((service) => service.expose === expose);
+  return [
+    ...problems,
+    ...lengthProblems({ SUBNET_IDS: SUBNET_IDS?.join(','), CERTIFICATE_ARN, KEY_PAIR }),
+    ...portProblems({
+      http: makes('public') ? LISTENER_PORT : undefined,
+      https: makes('public') && CERTIFICATE_ARN ? HTTPS_LISTENER_PORT : undefined,
+      internal: makes('internal') ? INTERNAL_LISTENER_PORT : undefined,
+      inGivenVpc: VPC_ID !== undefined,
+    }),
+  ];
 }
 
 function readService(name: string, variables: Variables, first: boolean, problems: string[]): ServiceSettings | undefined {
   const prefix = `${name.toUpperCase().replaceAll('-', '_')}_`;
   const own: Record<string, string | undefined> = {};
   for (const key of Object.keys(serviceSchema.shape)) own[key] = variables[prefix + key] || variables[key];
-  const value = check(serviceSchema, own, problems, (key) => (variables[prefix + key] ? prefix + key : key));
+  const nameOf = (key: string) => (variables[prefix + key] ? prefix + key : key);
+  const value = check(serviceSchema, own, problems, nameOf);
   if (!value) return undefined;
   if (value.HEALTH_CHECK_TIMEOUT >= value.HEALTH_CHECK_INTERVAL) {
     problems.push('HEALTH_CHECK_TIMEOUT should be less than HEALTH_CHECK_INTERVAL.');
   }
+  const { secrets, parameters } = resourcesOf(value.SECRETS ?? {});
+  for (const list of [secrets, parameters]) problems.push(...lengthProblems({ [nameOf('SECRETS')]: list.join(',') }).filter((problem) => !problems.includes(problem)));
   const { BLUE_TARGET_GROUP_ARN: blue, GREEN_TARGET_GROUP_ARN: green } = value;
   const half = blue === undefined ? 'BLUE' : 'GREEN';
   if ((blue === undefined) !== (green === undefined)) problems.push(`${half}_TARGET_GROUP_ARN is missing: a pair of ${name} is two target groups.`);

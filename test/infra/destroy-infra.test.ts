@@ -43,7 +43,7 @@ test('removes rules, ECS services, log and stacks, and nothing is left; then the
       'ssm:DeleteParameters', 'cloudformation:DeleteStack', 'cloudformation:UpdateTerminationProtection', 'cloudformation:DeleteStack',
     ]);
     expect((await aws.stacks.all()).length).toBe(0);
-    expect(await aws.registry.countImages('fleet/server')).toBeUndefined();
+    expect(await aws.registry.digests('fleet/server')).toBeUndefined();
     expect(await aws.parameters.list(logPath(pair))).toEqual([]);
     const region = await sandbox.region('eu-central-1');
     const { elbv2 } = region.state;
@@ -247,7 +247,7 @@ test('says how many images go with a repository', () =>
       images: [{ repository: 'fleet/server', count: '1 image' }],
     });
     expect(await destroyAll(mine)).toBe(true);
-    expect(await aws.registry.countImages('fleet/server')).toBeUndefined();
+    expect(await aws.registry.digests('fleet/server')).toBeUndefined();
   }));
 
 test('while somebody works on a stack, all that is destroyed afterwards is shown and asked for; what nobody saw then is not touched', () =>
@@ -275,7 +275,7 @@ test('while somebody works on a stack, all that is destroyed afterwards is shown
       const id = await aws.stacks.create(second, 'theirs');
       await followStack({ stack: id, operation: 'theirs', verb: 'made', usersAre: '', next: '' }, mine, mine.wait());
       const before = await writes();
-      const overtaken = { code: 'overtaken', exitCode: 1, message: expect.stringMatching(/agreed to: (?=.*image 2 in repository fleet\/server)(?=.*stack arn:\S+fleet-second)/) };
+      const overtaken = { code: 'overtaken', exitCode: 1, message: expect.stringMatching(/agreed to: (?=.*image sha256:\w+ in repository fleet\/server)(?=.*stack arn:\S+fleet-second)/) };
       await expect(destroyInfra(mine, agreed)).rejects.toMatchObject(overtaken);
       expect(await writes()).toEqual(before);
       // Shown again, all of it goes.
@@ -284,6 +284,33 @@ test('while somebody works on a stack, all that is destroyed afterwards is shown
     } finally {
       await endpoint.close();
     }
+  }));
+
+test('an image that was pushed since the question is not deleted, also where another one went meanwhile', () =>
+  withProject(async ({ session, aws, sandbox, writes }) => {
+    const { session: mine } = session();
+    await buildInfra(mine);
+    const region = await sandbox.region('eu-central-1');
+    const push = (imageTag: string) => region.call('ecr', 'PutImage', { repositoryName: 'fleet/server', imageTag, imageManifest: imageIndex(imageTag) });
+    await push('a');
+    const agreed = await planDestroyInfra(mine);
+    await region.call('ecr', 'BatchDeleteImage', { repositoryName: 'fleet/server', imageIds: [{ imageTag: 'a' }] });
+    await push('b');
+    const before = await writes();
+    const [digest] = (await aws.registry.digests('fleet/server')) ?? [];
+    const unseen = { code: 'overtaken', message: `There is more to destroy than was agreed to: image ${digest} in repository fleet/server.` };
+    await expect(destroyInfra(mine, agreed)).rejects.toMatchObject(unseen);
+    expect(await writes()).toEqual(before);
+
+    // Pushed when the deletion had begun: the repository stays with it, and the next run shows it.
+    const pushing: Aws['loadBalancing'] = { ...aws.loadBalancing, deleteRule: async (arn) => {
+      await push('c');
+      await aws.loadBalancing.deleteRule(arn);
+    } };
+    await expect(destroyAll({ ...mine, aws: { ...aws, loadBalancing: pushing } })).rejects.toMatchObject({ code: 'stack-failed', next: 'ecs-canary destroy-infra' });
+    expect((await aws.registry.imageByTag('fleet/server', 'c'))?.tags).toEqual(['c']);
+    expect((await planDestroyInfra(mine)).images).toEqual([{ repository: 'fleet/server', count: '1 image' }]);
+    expect(await destroyAll(mine)).toBe(true);
   }));
 
 test('images are asked for by the name of their repository, before anything is changed', () =>
@@ -308,7 +335,7 @@ test('images are asked for by the name of their repository, before anything is c
     expect(await answering('y')).toEqual({ code: 1, said: expect.stringContaining("1 image in repository fleet/server can't be had back. Type its name to delete them: ") });
     expect(await writes()).toEqual(before);
     expect(await answering('fleet/server')).toEqual({ code: 0, said: expect.stringContaining('fleet/server') });
-    expect(await aws.registry.countImages('fleet/server')).toBeUndefined();
+    expect(await aws.registry.digests('fleet/server')).toBeUndefined();
   }));
 
 const imageIndex = (name: string) => JSON.stringify({ schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json', manifests: [], annotations: { name } });

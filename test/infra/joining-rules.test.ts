@@ -7,6 +7,7 @@ import type { InfraSession } from '../../src/infra/session.ts';
 import { type LogEntry, serialize } from '../../src/release/log-entry.ts';
 import { logPath } from '../../src/release/log.ts';
 import { type Pair, pairAt, weightIn } from '../../src/release/model.ts';
+import { brokenStickiness } from '../../src/release/moves.ts';
 import { observeTraffic } from '../../src/release/observe.ts';
 import { prepareRouteGroups } from '../../src/release/operations.ts';
 import { drift } from '../../src/release/roles.ts';
@@ -50,6 +51,18 @@ test('a further rule keeps clients with their version as its siblings do', () =>
     if (first) await project.aws.loadBalancing.setStickiness(first, 600);
     await buildInfra(project.session(SECOND).session);
     expect((await ownRules(project)).map(({ conditions, stickiness }) => [conditions[0]?.values[0], stickiness])).toEqual([['/v2/*', 600], ['/*', 600]]);
+  }));
+
+test('where a rollback has switched stickiness off until the next route, a further rule is without, and gets it back with its siblings', () =>
+  withPair(async ({ project, pair }) => {
+    await setAll(project, [100, 0]);
+    const [first] = await ownRules(project);
+    await record(project, pair, { command: 'rollback', percent: 0, other: undefined, stickiness: { [first?.arn ?? '']: 600 } });
+    await buildInfra(project.session(SECOND).session);
+    const rules = await ownRules(project);
+    expect(rules.map(({ stickiness }) => stickiness)).toEqual([undefined, undefined]);
+    // What the next route puts back.
+    expect(brokenStickiness(await observeTraffic(project.aws, pair))).toEqual(Object.fromEntries(rules.map(({ arn }) => [arn, 600])));
   }));
 
 test('weights that somebody changes in the moment before the rule is made are followed', () =>

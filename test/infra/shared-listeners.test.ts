@@ -1,5 +1,5 @@
 /** Rules on the listeners of a load balancer that was there before: others keep their users, and their rules. */
-import { buildInfra } from '../../src/infra/build-infra.ts';
+import { buildInfra, planInfra } from '../../src/infra/build-infra.ts';
 import { destroyAll, withProject } from './project.ts';
 
 test('destroy-infra finds the rules of a pair, and who else sends users to it, whatever LISTENER_ARNS names by now', () =>
@@ -25,6 +25,31 @@ test('destroy-infra finds the rules of a pair, and who else sends users to it, w
     expect(await destroyAll(elsewhere)).toBe(true);
     expect(await ours()).toEqual([]);
     expect(await aws.stacks.describe('annex-server')).toBeUndefined();
+  }), 60_000);
+
+test('a listener in LISTENER_ARNS that was deleted is named before anything is made', () =>
+  withProject(async ({ session, aws, sandbox, writes }) => {
+    await buildInfra(session({ PATH_PATTERN: '/fleet/*' }).session);
+    const { PublicListenerArn: listenerArn = '', VpcId = '', SubnetIds = '' } = (await aws.stacks.describe('fleet'))?.outputs ?? {};
+    const region = await sandbox.region('eu-central-1');
+    const gone = `${listenerArn.slice(0, listenerArn.lastIndexOf('/'))}/0123456789abcdef`;
+    const annex = { PROJECT_NAME: 'annex', LISTENER_ARNS: `${listenerArn},${gone}`, VPC_ID: VpcId, SUBNET_IDS: SubnetIds, SECURITY_GROUP_IDS: 'sg-0a1b2c3d', HOST_HEADER: 'annex.example' };
+    const before = await writes();
+    const missing = {
+      code: 'no-listener',
+      message: `LISTENER_ARNS names a listener that does not exist: ${gone}.`,
+      next: expect.stringMatching(/^aws elbv2 describe-listeners --load-balancer-arn arn:\S+:loadbalancer\/app\/\S+ --region eu-central-1 .* then: ecs-canary build-infra$/),
+    };
+    await expect(buildInfra(session(annex).session)).rejects.toMatchObject(missing);
+    await expect(planInfra(session(annex).session)).rejects.toMatchObject(missing);
+    expect(await writes()).toEqual(before);
+
+    const whole = { ...annex, LISTENER_ARNS: listenerArn };
+    await buildInfra(session(whole).session);
+    // Its users get no answer either way; what is left can be destroyed all the same.
+    await region.call('elasticloadbalancing', 'DeleteListener', { ListenerArn: listenerArn });
+    await expect(buildInfra(session(whole).session)).rejects.toMatchObject({ code: 'no-listener', message: expect.stringContaining(listenerArn) });
+    expect(await destroyAll(session(whole).session)).toBe(true);
   }), 60_000);
 
 test('LISTENER_ARNS: behind the rules of others, up to the quota, and only our own rules go again', () =>

@@ -38,6 +38,35 @@ test('what others may stand on stays when its setting goes away', () => {
   });
 });
 
+test('an HTTPS listener keeps its port when its certificate goes out of the settings', () => {
+  const port = (variables: Record<string, string>, existing: StackRequest) => baseRequest(settingsWith(variables), stackOf(existing)).parameters['HttpsListenerPort'];
+  const before = baseRequest(settingsWith({ CERTIFICATE_ARN, HTTPS_LISTENER_PORT: '8444' }), undefined);
+  expect(port({}, before)).toBe('8444');
+  expect(port({ HTTPS_LISTENER_PORT: '8445' }, before)).toBe('8444');
+  // With a certificate the settings say it, and without a listener there is nothing to keep.
+  expect(port({ CERTIFICATE_ARN }, before)).toBe('443');
+  expect(port({}, baseRequest(settingsWith({ HTTPS_LISTENER_PORT: '8444' }), undefined))).toBe('443');
+});
+
+test('no listener gets the port of one that stays although no setting asks for it', () => {
+  const told = (before: Record<string, string>, after: Record<string, string>, outputs: Record<string, string>) => {
+    const existing = stackOf(baseRequest(settingsWith(before), undefined), outputs);
+    return expect(() => baseRequest(settingsWith(after), existing));
+  };
+  const refusal = (message: string) => expect.objectContaining({ exitCode: 2, message });
+  const https = { CERTIFICATE_ARN, HTTPS_LISTENER_PORT: '8444' };
+  const stays = 'it should be another port than that of the HTTPS listener of stack fleet, which stays without CERTIFICATE_ARN';
+  const outputs = { PublicListenerArn: 'one', PublicHttpsListenerArn: 'two' };
+  told(https, { LISTENER_PORT: '8444' }, outputs).toThrow(refusal(`LISTENER_PORT is "8444": ${stays}.`));
+  told(https, { LISTENER_PORT: '443' }, outputs).not.toThrow();
+  const both = { ...VPC, SERVICES: 'server,other', INTERNAL_LISTENER_PORT: '8444' };
+  told({ ...VPC, ...https }, both, outputs).toThrow(refusal(`INTERNAL_LISTENER_PORT is "8444": ${stays}: with VPC_ID one security group admits any address to both.`));
+  // The internal load balancer stays when no service is internal any more.
+  const same = 'INTERNAL_LISTENER_PORT is "80": it should be another port than LISTENER_PORT: with VPC_ID one security group admits any address to both.';
+  told({ ...VPC, SERVICES: 'server,other' }, { ...VPC, INTERNAL_LISTENER_PORT: '80' }, { ...outputs, InternalListenerArn: 'three' }).toThrow(refusal(same));
+  told({ SERVICES: 'server,other' }, { INTERNAL_LISTENER_PORT: '80' }, { ...outputs, InternalListenerArn: 'three' }).not.toThrow();
+});
+
 test('tags that somebody gave to a stack stay, but for those of AWS', () => {
   const settings = settingsWith();
   const given = { 'cost-centre': '42', 'aws:cloudformation:stack-name': 'fleet', 'ecs-canary:project': 'boat' };

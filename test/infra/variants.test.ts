@@ -117,7 +117,11 @@ test('with a certificate there is an HTTPS listener, and HTTP is redirected ther
       ],
     });
     // Rules stand on that listener: without the setting it stays as it is.
-    await changesNothing(project, { HTTPS_LISTENER_PORT: '8444' });
+    await changesNothing(project);
+    const writes = await project.writes();
+    const moved = buildInfra(project.session({ LISTENER_PORT: '8444' }).session, () => Promise.resolve());
+    await expect(moved).rejects.toMatchObject({ exitCode: 2, message: expect.stringContaining('LISTENER_PORT is "8444"') });
+    expect(await project.writes()).toEqual(writes);
   }));
 
 test('into a VPC and a cluster that are there already', () =>

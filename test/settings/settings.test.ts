@@ -166,6 +166,37 @@ test('secrets are named once each, and PORT is not one of them', () => {
   }
 });
 
+test('a secret is named by its whole ARN, with the characters that Secrets Manager adds', () => {
+  const partial = SECRET.slice(0, -'-AbCdEf'.length);
+  for (const bad of [partial, `${partial}:password::`, `${partial}-a`, `${partial}-AbCdEfG`]) {
+    const [problem, ...others] = problems(() => read({ SECRETS: `KEY=${SECRET},DB=${bad}` }));
+    expect(problem).toMatch(/: it should be names and whole ARNs: that of DB lacks the hyphen and the six characters .* \(aws secretsmanager describe-secret --secret-id NAME shows them\)\.$/);
+    expect(others).toEqual([]);
+  }
+  const parameter = 'arn:aws:ssm:eu-west-1:123456789012:parameter/shop/key';
+  expect(read({ SECRETS: `DB=${SECRET},KEY=${parameter}` }).service.secrets).toEqual({ DB: SECRET, KEY: parameter });
+});
+
+test('what does not fit into a parameter of CloudFormation is refused', () => {
+  const tooLong = (name: string, bytes: number) => [`${name} is too long: what it names comes to ${bytes} bytes, and CloudFormation takes 4096 at most.`];
+  const list = (count: number, item: (index: string) => string) => Array.from({ length: count }, (_, index) => item(String(index).padStart(3, '0'))).join(',');
+  const secretsOf = (count: number, key = '') => list(count, (index) => `N${index}=${SECRET.replace('db', index)}${key}`);
+  // 63 characters each, and a comma between two.
+  expect(problems(() => read({ SECRETS: secretsOf(64) }))).toEqual([]);
+  expect(problems(() => read({ SECRETS: secretsOf(65) }))).toEqual(tooLong('SECRETS', 65 * 64 - 1));
+  expect(problems(() => read({ SERVICES: 'client,server', SECRETS: secretsOf(65) }))).toHaveLength(1);
+  expect(problems(() => read({ SERVER_SECRETS: secretsOf(65, ':key::') }))).toEqual(tooLong('SERVER_SECRETS', 65 * 64 - 1));
+  // Several values of one secret are one thing to allow, and parameters are allowed beside secrets.
+  expect(problems(() => read({ SECRETS: list(100, (index) => `N${index}=${SECRET}:${index}::`) }))).toEqual([]);
+  const parameters = (count: number) => list(count, (index) => `P${index}=arn:aws:ssm:eu-west-1:123456789012:parameter/shop/${index}`);
+  expect(problems(() => read({ SECRETS: `${secretsOf(64)},${parameters(70)}` }))).toEqual([]);
+  expect(problems(() => read({ SECRETS: parameters(90) }))).toEqual(tooLong('SECRETS', 90 * 54 - 1));
+  const subnets = (count: number) => list(count, (index) => `subnet-0a1b2c3d4e5f6a${index}`);
+  expect(problems(() => read({ ...VPC, SUBNET_IDS: subnets(163) }))).toEqual([]);
+  expect(problems(() => read({ ...VPC, SUBNET_IDS: subnets(164) }))).toEqual(tooLong('SUBNET_IDS', 164 * 25 - 1));
+  expect(problems(() => read({ KEY_PAIR: 'ü'.repeat(2_049), BASTION_CIDR: '192.0.2.0/24' }))).toEqual(tooLong('KEY_PAIR', 4_098));
+});
+
 test('what is used instead of making it goes together', () => {
   const pair = { BLUE_TARGET_GROUP_ARN: GROUP, GREEN_TARGET_GROUP_ARN: `${GROUP}0` };
   const all = { ...VPC, ...pair, LISTENER_ARNS: `${LISTENER},${LISTENER}0`, SECURITY_GROUP_IDS: 'sg-0a', CLUSTER: 'shop' };
@@ -202,6 +233,19 @@ test.each([
 
 test('HTTP and HTTPS have ports of their own', () => {
   expect(problems(() => read({ CERTIFICATE_ARN: CERTIFICATE, LISTENER_PORT: '443' }))).toEqual(['HTTPS_LISTENER_PORT is "443": it should be another port than LISTENER_PORT.']);
+  expect(problems(() => read({ CERTIFICATE_ARN: CERTIFICATE, LISTENER_PORT: '443', EXPOSE: 'internal' }))).toEqual([]);
+});
+
+test('in a VPC that was there the internal load balancer has no port of the public one', () => {
+  const both = { ...VPC, SERVICES: 'server,other' };
+  const same = (name: string) => [`INTERNAL_LISTENER_PORT is "8443": it should be another port than ${name}: with VPC_ID one security group admits any address to both.`];
+  expect(problems(() => read({ ...both, LISTENER_PORT: '8443' }))).toEqual(same('LISTENER_PORT'));
+  expect(problems(() => read({ ...both, HTTPS_LISTENER_PORT: '8443', CERTIFICATE_ARN: CERTIFICATE }))).toEqual(same('HTTPS_LISTENER_PORT'));
+  // A VPC of its own has addresses that are known, without a certificate there is no second listener, and one load balancer has nobody to be like.
+  expect(problems(() => read({ SERVICES: both.SERVICES, LISTENER_PORT: '8443' }))).toEqual([]);
+  expect(problems(() => read({ ...both, HTTPS_LISTENER_PORT: '8443' }))).toEqual([]);
+  expect(problems(() => read({ ...VPC, LISTENER_PORT: '8443' }))).toEqual([]);
+  expect(problems(() => read({ ...both, LISTENER_PORT: '8443', LISTENER_ARNS: LISTENER, SECURITY_GROUP_IDS: 'sg-0a' }))).toEqual([]);
 });
 
 test('all problems are named at once, those of the connection, the project and the services', () => {
