@@ -26,11 +26,15 @@ export interface Registry {
   signIn(): Promise<RegistrySignIn>;
   /** Digests of all images in the repository, tagged or not; undefined when there is no such repository. */
   digests(repository: string): Promise<string[] | undefined>;
+  /** Indexes before the images that they point to. What an index that is not among them points to stays. */
   deleteImages(repository: string, digests: readonly string[]): Promise<void>;
 }
 
 /** BatchDeleteImage takes no more images than this. */
 const DELETE_AT_ONCE = 100;
+
+/** An index in the repository points to the image. */
+const HELD = 'ImageReferencedByManifestList';
 
 export function registry(caller: Caller): Registry {
   const connect = once(async () => {
@@ -90,9 +94,16 @@ export function registry(caller: Caller): Registry {
 
     async deleteImages(repository, digests) {
       const { sdk, client } = await connect();
-      for (let start = 0; start < digests.length; start += DELETE_AT_ONCE) {
-        const imageIds = digests.slice(start, start + DELETE_AT_ONCE).map((imageDigest) => ({ imageDigest }));
-        await client.send(new sdk.BatchDeleteImageCommand({ repositoryName: repository, imageIds }));
+      let left = digests;
+      for (;;) {
+        const held: string[] = [];
+        for (let start = 0; start < left.length; start += DELETE_AT_ONCE) {
+          const imageIds = left.slice(start, start + DELETE_AT_ONCE).map((imageDigest) => ({ imageDigest }));
+          const { failures = [] } = await client.send(new sdk.BatchDeleteImageCommand({ repositoryName: repository, imageIds }));
+          held.push(...failures.flatMap(({ imageId, failureCode }) => (failureCode === HELD && imageId?.imageDigest ? [imageId.imageDigest] : [])));
+        }
+        if (held.length === 0 || held.length === left.length) return;
+        left = held;
       }
     },
   };

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { PassThrough } from 'node:stream';
 import { type Aws, connectAws } from '../../src/aws/aws.ts';
 import type { StackEvent } from '../../src/aws/cloudformation.ts';
@@ -313,6 +314,20 @@ test('an image that was pushed since the question is not deleted, also where ano
     expect(await destroyAll(mine)).toBe(true);
   }));
 
+test('an image for several platforms goes as a whole', () =>
+  withProject(async ({ session, aws, sandbox }) => {
+    const { session: mine } = session();
+    await buildInfra(mine);
+    const region = await sandbox.region('eu-central-1');
+    const put = (imageManifest: string) => region.call('ecr', 'PutImage', { repositoryName: 'fleet/server', imageManifest });
+    const child = imageIndex('amd64');
+    await put(child);
+    const digest = `sha256:${createHash('sha256').update(child).digest('hex')}`;
+    await put(imageIndex('all', [{ mediaType: 'application/vnd.oci.image.index.v1+json', digest, size: child.length }]));
+    expect(await destroyAll(mine)).toBe(true);
+    expect(await aws.registry.digests('fleet/server')).toBeUndefined();
+  }));
+
 test('images are asked for by the name of their repository, before anything is changed', () =>
   withProject(async ({ session, aws, sandbox, variables, writes }) => {
     await buildInfra(session().session);
@@ -338,7 +353,8 @@ test('images are asked for by the name of their repository, before anything is c
     expect(await aws.registry.digests('fleet/server')).toBeUndefined();
   }));
 
-const imageIndex = (name: string) => JSON.stringify({ schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json', manifests: [], annotations: { name } });
+const imageIndex = (name: string, manifests: readonly object[] = []) =>
+  JSON.stringify({ schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json', manifests, annotations: { name } });
 
 /** The colour's ECS service. Its image was never pushed, so its task never starts; it is wanted all the same. */
 async function runService({ aws, settings }: { aws: Aws; settings: InfraSession['settings'] }, tags: Record<string, string>): Promise<void> {
