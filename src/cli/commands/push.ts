@@ -40,15 +40,19 @@ export async function pushVersion(context: Context, release: Release, dir: strin
   const { versionOf } = await import('../../release/versions.ts');
   const { service } = release.settings;
   const built = await builders[service.builder].build(dir, { platform: PLATFORMS[service.cpuArchitecture] });
-  const { endpoint, authorization } = await release.aws.registry.signIn();
-  const total = built.blobs.reduce((sum, { size }) => sum + size, 0);
-  let done = 0;
-  const target = { endpoint, authorization, repository: release.place.repositoryName, tag };
-  const digest = await pushImage(built, target, {
-    signal: context.signal,
-    onBlob: ({ bytes }) => context.progress({ type: 'upload', sent: (done += bytes), total }),
-  });
-  return { ...versionOf(release.place.repositoryUri, tag, digest), digest };
+  try {
+    const { endpoint, authorization } = await release.aws.registry.signIn();
+    const total = built.blobs.reduce((sum, { size }) => sum + size, 0);
+    let done = 0;
+    const target = { endpoint, authorization, repository: release.place.repositoryName, tag };
+    const digest = await pushImage(built, target, {
+      signal: context.signal,
+      onBlob: ({ bytes }) => context.progress({ type: 'upload', sent: (done += bytes), total }),
+    });
+    return { ...versionOf(release.place.repositoryUri, tag, digest), digest };
+  } finally {
+    await built.dispose();
+  }
 }
 
 /** @throws CanaryError `usage` for a tag that a registry would refuse. */
