@@ -8,6 +8,8 @@ export interface ImageBlob {
   readonly digest: string;
   /** Bytes. */
   readonly size: number;
+  /** A repository that has it, and the registry of that. */
+  readonly origin?: { readonly endpoint: string; readonly repository: string };
   /** Its content, from any byte on. */
   open(from?: number): Readable;
 }

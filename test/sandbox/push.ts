@@ -2,7 +2,7 @@
 import { type ECRClient, GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
 import { PLATFORMS } from '../../src/image/image.ts';
 import { packImage } from '../../src/image/pack.ts';
-import { type BlobPushed, type PushTarget, pushImage } from '../../src/image/registry-client.ts';
+import { type BlobPushed, pushImage } from '../../src/image/registry-client.ts';
 import { withFolder } from '../folder.ts';
 
 const DOCKERFILE = 'FROM node:22-alpine\nWORKDIR /app\nCOPY . .\nCMD ["node", "index.js"]\n';
@@ -17,7 +17,7 @@ export async function pushFiles(ecr: ECRClient, repository: string, tag: string,
   }
 }
 
-export async function signIn(ecr: ECRClient): Promise<Pick<PushTarget, 'endpoint' | 'authorization'>> {
+export async function signIn(ecr: ECRClient): Promise<{ endpoint: string; authorization: string }> {
   const { authorizationData } = await ecr.send(new GetAuthorizationTokenCommand({}));
   const { proxyEndpoint = '', authorizationToken = '' } = authorizationData?.[0] ?? {};
   return { endpoint: proxyEndpoint, authorization: `Basic ${authorizationToken}` };

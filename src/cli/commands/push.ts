@@ -41,13 +41,13 @@ export async function pushVersion(context: Context, release: Release, dir: strin
   const { service } = release.settings;
   const built = await builders[service.builder].build(dir, { platform: PLATFORMS[service.cpuArchitecture] });
   try {
-    const { endpoint, authorization } = await release.aws.registry.signIn();
-    const total = built.blobs.reduce((sum, { size }) => sum + size, 0);
-    let done = 0;
-    const target = { endpoint, authorization, repository: release.place.repositoryName, tag };
+    const { registry } = release.aws;
+    const signInAgain = async () => (await registry.signIn()).authorization;
+    const target = { ...(await registry.signIn()), signInAgain, repository: release.place.repositoryName, tag };
     const digest = await pushImage(built, target, {
       signal: context.signal,
-      onBlob: ({ bytes }) => context.progress({ type: 'upload', sent: (done += bytes), total }),
+      timeout: context.timeout,
+      onProgress: (sent, total) => context.progress({ type: 'upload', sent, total }),
     });
     return { ...versionOf(release.place.repositoryUri, tag, digest), digest };
   } finally {
