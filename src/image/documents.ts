@@ -23,6 +23,30 @@ export const configShape = z.looseObject({
   rootfs: z.looseObject({ diff_ids: z.array(z.string()) }),
 });
 
+const words = z.array(z.string()).optional();
+const names = z.record(z.string(), z.looseObject({})).optional();
+/** Go writes null for what is not set. */
+const settingsShape = z.preprocess(withoutNulls, z.looseObject({
+  User: z.string().optional(),
+  ExposedPorts: names,
+  Env: words,
+  Entrypoint: words,
+  Cmd: words,
+  WorkingDir: z.string().optional(),
+  Labels: z.record(z.string(), z.string()).optional(),
+  Shell: words,
+  OnBuild: words,
+}));
+/** The config of an image that others are built on. */
+export const baseConfigShape = configShape.extend({
+  variant: z.string().optional(),
+  config: settingsShape.optional(),
+  history: z.array(z.looseObject({})).optional(),
+});
+
+/** What a tag may name: without this, a registry may answer with another form of the image, and another digest. */
+export const MANIFEST_TYPES = [MEDIA_TYPES.manifest, MEDIA_TYPES.index, MEDIA_TYPES.dockerManifest, MEDIA_TYPES.dockerIndex].join(', ');
+
 export const isIndex = (mediaType: string): boolean => mediaType === MEDIA_TYPES.index || mediaType === MEDIA_TYPES.dockerIndex;
 export const isManifest = (mediaType: string): boolean => mediaType === MEDIA_TYPES.manifest || mediaType === MEDIA_TYPES.dockerManifest;
 
@@ -30,6 +54,11 @@ export const isManifest = (mediaType: string): boolean => mediaType === MEDIA_TY
 export function imagesOf({ manifests }: z.infer<typeof indexShape>): IndexEntry[] {
   const images = manifests.filter(({ annotations }) => annotations?.['vnd.docker.reference.type'] !== 'attestation-manifest');
   return [...new Map(images.map((image) => [image.digest, image])).values()];
+}
+
+function withoutNulls(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value ?? undefined;
+  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== null));
 }
 
 /** Undefined for what is no JSON, or not of that shape. */

@@ -1,36 +1,52 @@
 /**
- * The `pack` builder: lays a folder's files on nothing, as its Dockerfile copies them, without any container engine.
- * The same files give the same digest: times, owners and modes are fixed, and everything is in a fixed order.
+ * The `pack` builder: lays a folder's files on a base image, or on nothing, as its Dockerfile copies them, without any container engine.
+ * The same files on the same base give the same digest: times, owners and modes are fixed, and everything is in a fixed order.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { usageError, messageOf } from '../errors.ts';
+import { openBase } from './base-image.ts';
 import type { BuildOptions } from './builder.ts';
 import { readContext } from './context.ts';
 import { ImageTree } from './copy.ts';
 import { type Dockerfile, parseDockerfile } from './dockerfile.ts';
+import { ImageFolders } from './image-folders.ts';
 import { type BuiltImage, MEDIA_TYPES, descriptor, jsonDocument } from './image.ts';
 import { type Layer, compressLayer, tarOf } from './layer.ts';
 import { makeWorkFolder } from './work-folder.ts';
 
+/** Of all images, so that the same files give the same digest. */
+const CREATED = '1970-01-01T00:00:00Z';
+const NOTHING = { settings: {}, variant: undefined, history: undefined, size: 0, readLayers: async () => ({ layers: [], folders: new ImageFolders() }) };
+
 /**
  * Builds the image of `dir`: its files as `dir/Dockerfile` copies them, without those that `dir/.dockerignore` leaves out.
- * @throws CanaryError, exit 2, naming the line of the Dockerfile that cannot be built this way
+ * @throws CanaryError, exit 2, naming the line of the Dockerfile that cannot be built this way, or what is wrong with the base; exit 1 where
+ *   the base could not be read
  */
-export async function packImage(dir: string, { platform }: BuildOptions): Promise<BuiltImage> {
-  const dockerfile = parseDockerfile(await readDockerfile(dir));
+export async function packImage(dir: string, { base: baseName, output, ...options }: BuildOptions): Promise<BuiltImage> {
+  const { platform } = options;
+  const text = await readDockerfile(dir);
+  const base = baseName === undefined ? NOTHING : await openBase(baseName, options);
+  const dockerfile = parseDockerfile(text, base.settings);
   if (!dockerfile.steps.some(({ kind }) => kind === 'copy')) {
     throw usageError(`${join(dir, 'Dockerfile')} copies nothing into the image.`, 'Write COPY . . into it.');
   }
   const work = await makeWorkFolder();
   return work.keptOnSuccess(async () => {
-    const layers = await packLayers(dir, dockerfile, work.dir);
+    if (baseName !== undefined) output?.(`Reading the base image ${baseName}, ${Math.ceil(base.size / 1e6)} MB`);
+    const { layers: below, folders } = await base.readLayers(work.dir);
+    const own = await packLayers(dir, dockerfile, new ImageTree(folders), work.dir);
+    const layers = [...below, ...own];
     const config = jsonDocument(MEDIA_TYPES.config, {
-      created: '1970-01-01T00:00:00Z',
+      created: CREATED,
       architecture: platform.architecture,
+      variant: base.variant,
       os: platform.os,
       config: dockerfile.config,
       rootfs: { type: 'layers', diff_ids: layers.map(({ diffId }) => diffId) },
+      // One entry for each layer, or none at all.
+      history: base.history && [...base.history, ...own.map(() => ({ created: CREATED, created_by: 'ecs-canary push' }))],
     });
     const manifest = jsonDocument(MEDIA_TYPES.manifest, {
       schemaVersion: 2,
@@ -38,7 +54,8 @@ export async function packImage(dir: string, { platform }: BuildOptions): Promis
       config: descriptor(config),
       layers: layers.map(({ blob }) => descriptor(blob)),
     });
-    return { manifest, blobs: [...layers.map(({ blob }) => blob), config], platform, dispose: () => work.remove() };
+    const blobs = [...layers.map(({ blob }) => blob), config];
+    return { manifest, blobs: [...new Map(blobs.map((blob) => [blob.digest, blob])).values()], platform, dispose: () => work.remove() };
   });
 }
 
@@ -51,9 +68,8 @@ async function readDockerfile(dir: string): Promise<string> {
 }
 
 /** One layer for each COPY, so that what did not change is not sent again. */
-async function packLayers(dir: string, { steps }: Dockerfile, workDir: string): Promise<Layer[]> {
+async function packLayers(dir: string, { steps }: Dockerfile, tree: ImageTree, workDir: string): Promise<Layer[]> {
   const context = await readContext(dir);
-  const tree = new ImageTree();
   const layers: Layer[] = [];
   for (const step of steps) {
     const entries = step.kind === 'copy' ? tree.copy(context, step) : tree.makeDirectory(step.path);

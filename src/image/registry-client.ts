@@ -1,6 +1,7 @@
 /** Pushes an image to a registry, sending only what is not there yet. */
 import { CanaryError } from '../errors.ts';
-import { type BuiltImage, type ImageDocument, MEDIA_TYPES } from './image.ts';
+import { MANIFEST_TYPES } from './documents.ts';
+import type { BuiltImage, ImageDocument } from './image.ts';
 import { type RegistryAccess, RegistrySession, type SessionOptions } from './registry-session.ts';
 import { uploadBlob } from './registry-upload.ts';
 
@@ -22,9 +23,6 @@ export interface PushOptions extends SessionOptions {
   /** Takes the bytes that are at the registry, of all the image's blobs: fewer again after a cut. */
   readonly onProgress?: (sent: number, total: number) => void;
 }
-
-/** What a tag may name: without this, a registry may answer with another form of the image, and another digest. */
-export const MANIFEST_TYPES = [MEDIA_TYPES.manifest, MEDIA_TYPES.index, MEDIA_TYPES.dockerManifest, MEDIA_TYPES.dockerIndex].join(', ');
 
 /**
  * Pushes `image` under `target.tag`. Safe to repeat: an image that is there under that tag already is success.

@@ -39,14 +39,15 @@ export async function pushVersion(context: Context, release: Release, dir: strin
   const { pushImage } = await import('../../image/registry-client.ts');
   const { versionOf } = await import('../../release/versions.ts');
   const { service } = release.settings;
-  const built = await builders[service.builder].build(dir, { platform: PLATFORMS[service.cpuArchitecture] });
+  const signedIn = await release.aws.registry.signIn();
+  const registry = { ...signedIn, signInAgain: async () => (await release.aws.registry.signIn()).authorization };
+  const { signal, timeout } = context;
+  const platform = PLATFORMS[service.cpuArchitecture];
+  const built = await builders[service.builder].build(dir, { platform, base: service.baseImage, registry, output: context.say, signal, timeout });
   try {
-    const { registry } = release.aws;
-    const signInAgain = async () => (await registry.signIn()).authorization;
-    const target = { ...(await registry.signIn()), signInAgain, repository: release.place.repositoryName, tag };
-    const digest = await pushImage(built, target, {
-      signal: context.signal,
-      timeout: context.timeout,
+    const digest = await pushImage(built, { ...registry, repository: release.place.repositoryName, tag }, {
+      signal,
+      timeout,
       onProgress: (sent, total) => context.progress({ type: 'upload', sent, total }),
     });
     return { ...versionOf(release.place.repositoryUri, tag, digest), digest };
