@@ -1,6 +1,6 @@
 /** The image that another one is built on, read from a registry. */
 import { join } from 'node:path';
-import { CanaryError, messageOf, usageError } from '../errors.ts';
+import { CanaryError, ExitCode, messageOf, usageError } from '../errors.ts';
 import type { ImageSettings } from './dockerfile.ts';
 import { type Descriptor, baseConfigShape, parseDocument } from './documents.ts';
 import { ImageFolders } from './image-folders.ts';
@@ -105,6 +105,7 @@ async function explaining<T>(name: string, action: () => Promise<T>): Promise<T>
     const asked = error.code === 'registry-failed';
     throw error.with({
       message: `The base image ${name} can't be used: ${error.message}`,
+      exitCode: asked ? ExitCode.failed : error.exitCode,
       next: asked ? 'run the same command again; what not everybody may read has to be in the ECR of this account and region' : (error.next ?? 'set BASE_IMAGE to another image, or to none'),
     });
   }

@@ -1,7 +1,6 @@
 /** Pushing, against the sandbox's registry and against one that misbehaves. */
-import { createCipheriv } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { type IncomingMessage, type ServerResponse, createServer, request } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CreateRepositoryCommand, DescribeImagesCommand, ECRClient } from '@aws-sdk/client-ecr';
@@ -12,6 +11,8 @@ import { type Sandbox, startSandbox } from '../../src/sandbox/index.ts';
 import { fakeClock } from '../fake-clock.ts';
 import { withFolder } from '../folder.ts';
 import { signIn } from '../sandbox/push.ts';
+import { incompressible } from './content.ts';
+import { type Meddling, cutOnce, withMeddlingProxy } from './meddling-proxy.ts';
 
 let dir: string;
 let sandbox: Sandbox;
@@ -56,51 +57,9 @@ async function pushed(image: BuiltImage, repository: string, tag: string): Promi
 }
 
 /** As `build`, with a layer of that many bytes that no compression makes smaller. */
-const buildLarge = (bytes: number) => build(createCipheriv('aes-128-ctr', Buffer.alloc(16, bytes), Buffer.alloc(16)).update(Buffer.alloc(bytes)).toString('latin1'));
+const buildLarge = (bytes: number) => build(incompressible(bytes));
 
-interface Meddling {
-  /** Answers instead, when it returns true. */
-  readonly meddle?: (request: IncomingMessage, response: ServerResponse) => boolean;
-  /** The status to answer with. */
-  readonly status?: (request: IncomingMessage, status: number) => number;
-}
-
-/** A registry in front of the sandbox's. */
-async function withProxy<T>({ meddle, status = (_request, given) => given }: Meddling, action: (endpoint: string) => Promise<T>): Promise<T> {
-  const proxy = createServer((incoming, outgoing) => {
-    if (meddle?.(incoming, outgoing)) return;
-    const onward = request(new URL(incoming.url ?? '/', sandbox.url), { method: incoming.method, headers: incoming.headers }, (answer) => {
-      outgoing.writeHead(status(incoming, answer.statusCode ?? 500), answer.headers);
-      answer.pipe(outgoing);
-    });
-    onward.on('error', () => incoming.socket.destroy());
-    incoming.on('close', () => incoming.complete || onward.destroy());
-    incoming.pipe(onward);
-  });
-  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
-  const address = proxy.address();
-  if (address === null || typeof address === 'string') throw new Error('the proxy has no port');
-  try {
-    return await action(`http://127.0.0.1:${address.port}`);
-  } finally {
-    proxy.closeAllConnections();
-    await new Promise((resolve) => proxy.close(resolve));
-  }
-}
-
-/** Cuts the connection after so many bytes of the next upload that is as long. */
-function cutOnce(bytes: number): (request: IncomingMessage) => void {
-  let cut = false;
-  return (incoming) => {
-    let received = 0;
-    if (incoming.method === 'PATCH' && !cut) incoming.on('data', (piece: Buffer) => {
-      received += piece.length;
-      if (received < bytes || cut) return;
-      cut = true;
-      incoming.socket.destroy();
-    });
-  };
-}
+const withProxy = <T>(meddling: Meddling, action: (endpoint: string) => Promise<T>): Promise<T> => withMeddlingProxy(sandbox.url, meddling, action);
 
 test('only what the registry does not have is sent, and nothing when the tag is there', async () => {
   const name = await create('push/once');

@@ -7,7 +7,12 @@ import { delimiter, join } from 'node:path';
 export function testWith(...programs: string[]): (name: string, action: () => Promise<void>, timeout?: number) => void {
   const missing = programs.filter((program) => !isInstalled(program));
   if (missing.length === 0) return test;
-  return (name, action) => test.skip(`${name} (skipped: ${missing.join(' and ')} not installed)`, action);
+  return (name, action) => {
+    const why = `${missing.join(' and ')} not installed`;
+    // Jest tells the names of what was skipped with --verbose only.
+    process.stderr.write(`Skipped: ${name} (${why})\n`);
+    test.skip(`${name} (skipped: ${why})`, action);
+  };
 }
 
 function isInstalled(program: string): boolean {
