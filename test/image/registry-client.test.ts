@@ -7,6 +7,7 @@ import { CreateRepositoryCommand, DescribeImagesCommand, ECRClient } from '@aws-
 import { type BuiltImage, PLATFORMS } from '../../src/image/image.ts';
 import { packImage } from '../../src/image/pack.ts';
 import { type BlobPushed, pushImage } from '../../src/image/registry-client.ts';
+import { type Fault, faultName } from '../../src/sandbox/faults/order.ts';
 import { type Sandbox, startSandbox } from '../../src/sandbox/index.ts';
 import { fakeClock } from '../fake-clock.ts';
 import { withFolder } from '../folder.ts';
@@ -39,6 +40,7 @@ async function create(repositoryName: string, imageTagMutability: 'MUTABLE' | 'I
 const images: BuiltImage[] = [];
 
 afterEach(async () => {
+  sandbox.faults.clear();
   for (const image of images.splice(0)) await image.dispose();
 });
 
@@ -161,6 +163,35 @@ test.each<[what: string, second: (request: IncomingMessage, response: ServerResp
   }, (endpoint) => pushImage(image, { ...access, endpoint, repository: name, tag: '1' }, { clock: fakeClock() }));
   expect(digest).toBe(image.manifest.digest);
   expect(seen.size).toBe(image.blobs.length + 1);
+});
+
+test.each<[operation: string, fault: Fault]>([
+  ['UploadLayerPart', 'cut-before'],
+  ['UploadLayerPart', 'cut-after'],
+  ['UploadLayerPart', { error: 'ServiceUnavailable' }],
+  ['CompleteLayerUpload', 'cut-after'],
+  ['PutImage', 'cut-after'],
+  ['*', 'throttle'],
+])('%s %j, twice in a row: the push completes, and the next one sends no blob', async (operation, fault) => {
+  const name = await create(`push/${operation === '*' ? 'any' : operation.toLowerCase()}-${faultName(fault)}`);
+  const image = await build('one');
+  await sandbox.faults.order({ operation, fault, times: 2 });
+  const digest = await pushImage(image, { ...access, repository: name, tag: '1' }, { clock: fakeClock() });
+  expect(digest).toBe(image.manifest.digest);
+  expect(sandbox.faults.list().map(({ hits }) => hits)).toEqual([2]);
+  sandbox.faults.clear();
+  expect(await pushed(image, name, '2')).toEqual([false, false, false]);
+});
+
+test('an upload that is always cut fails cleanly, and the next push completes', async () => {
+  const name = await create('push/always-cut');
+  const image = await build('one');
+  await sandbox.faults.order({ operation: 'UploadLayerPart', fault: 'cut-before', times: 'always' });
+  await expect(pushImage(image, { ...access, repository: name, tag: '1' }, { clock: fakeClock() })).rejects.toMatchObject({
+    code: 'registry-failed', exitCode: 1, message: expect.stringMatching(/^Gave up sending sha256:\w+ after 6 attempts: .* does not answer/), next: expect.any(String),
+  });
+  sandbox.faults.clear();
+  expect(await pushed(image, name, '1')).toEqual([true, true, true]);
 });
 
 test('a registry that asks for patience is left alone for so long', async () => {
