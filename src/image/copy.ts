@@ -3,18 +3,24 @@ import { posix } from 'node:path';
 import type { ContextEntry } from './context.ts';
 import { type CopyStep, dockerfileError } from './dockerfile.ts';
 import { globSource } from './glob.ts';
+import type { ImageFolders } from './image-folders.ts';
 import type { LayerEntry } from './layer.ts';
 
-/** The folders an image has so far; each step adds to them and says what its layer must hold. */
+/** The folders an image has so far; each step adds to them and says what its layer must hold. What the base has stays as it is. */
 export class ImageTree {
-  readonly #directories = new Set(['/']);
+  readonly #folders: ImageFolders;
+
+  constructor(folders: ImageFolders) {
+    this.#folders = folders;
+  }
 
   /** What makes `path` a folder; nothing where it is one already. */
   makeDirectory(path: string): LayerEntry[] {
-    if (this.#directories.has(path)) return [];
-    const above = this.makeDirectory(posix.dirname(path));
-    this.#directories.add(path);
-    return [...above, { path, kind: 'directory', executable: false }];
+    const place = this.#folders.follow(path);
+    if (this.#folders.has(place)) return [];
+    const above = this.makeDirectory(posix.dirname(place));
+    this.#folders.add(place);
+    return [...above, { path: place, kind: 'directory', executable: false }];
   }
 
   /**
@@ -23,8 +29,8 @@ export class ImageTree {
    */
   copy(context: readonly ContextEntry[], step: CopyStep): LayerEntry[] {
     const sources = step.sources.flatMap((source) => selectSources(context, source, step.line));
-    const destination = posix.resolve('/', step.destination);
-    const intoDirectory = step.destination.endsWith('/') || sources.length > 1 || this.#directories.has(destination);
+    const destination = this.#folders.follow(step.destination);
+    const intoDirectory = step.destination.endsWith('/') || sources.length > 1 || this.#folders.has(destination);
     const entries = sources.flatMap((source) => {
       if (source.kind === 'directory') return this.#copyDirectory(context, source, destination);
       return this.#place(source, intoDirectory ? posix.join(destination, posix.basename(source.path)) : destination);
@@ -42,7 +48,8 @@ export class ImageTree {
 
   #place(entry: ContextEntry, path: string): LayerEntry[] {
     if (entry.kind === 'directory') return this.makeDirectory(path);
-    return [...this.makeDirectory(posix.dirname(path)), { ...entry, path, source: entry.path }];
+    const folder = this.#folders.follow(posix.dirname(path));
+    return [...this.makeDirectory(folder), { ...entry, path: posix.join(folder, posix.basename(path)), source: entry.path }];
   }
 }
 

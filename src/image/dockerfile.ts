@@ -4,7 +4,7 @@ import { CanaryError, ExitCode } from '../errors.ts';
 import { type Line, readLines, splitWords } from './dockerfile-words.ts';
 
 export interface Dockerfile {
-  /** The image of FROM. `pack` does not fetch it. */
+  /** The image of FROM. `pack` does not fetch it: BASE_IMAGE says what it builds on. */
   readonly base: string;
   /** What puts files into the image, in order. */
   readonly steps: readonly Step[];
@@ -35,10 +35,14 @@ export interface ImageSettings {
   Cmd?: string[];
   WorkingDir?: string;
   Labels?: Record<string, string>;
+  /** What runs commands that are no lists. */
+  Shell?: string[];
 }
 
 interface Draft {
   base: string;
+  /** The Dockerfile has a CMD of its own. */
+  commanded: boolean;
   readonly steps: Step[];
   readonly config: ImageSettings;
   readonly env: Map<string, string>;
@@ -63,9 +67,12 @@ const INSTEAD: Readonly<Record<string, string>> = {
   MAINTAINER: 'write LABEL org.opencontainers.image.authors="…"',
 };
 
-/** @throws CanaryError, exit 2, that names the line and what to do instead */
-export function parseDockerfile(text: string): Dockerfile {
-  const draft: Draft = { base: '', steps: [], config: {}, env: new Map() };
+/**
+ * @param inherited what the image that it builds on says
+ * @throws CanaryError, exit 2, that names the line and what to do instead
+ */
+export function parseDockerfile(text: string, inherited: ImageSettings = {}): Dockerfile {
+  const draft: Draft = { base: '', commanded: false, steps: [], config: { ...inherited }, env: new Map(inherited.Env?.map(nameAndValue)) };
   for (const line of readLines(text)) {
     const { number, keyword } = line;
     const instruction = Object.hasOwn(INSTRUCTIONS, keyword) ? INSTRUCTIONS[keyword] : undefined;
@@ -150,9 +157,13 @@ function expose(draft: Draft, line: Line): void {
 }
 
 function command(member: 'Cmd' | 'Entrypoint'): Instruction {
-  return ({ config }, line) => {
+  return (draft, line) => {
     if (line.rest === '') throw dockerfileError(line.number, `${line.keyword} is empty`, `write ${line.keyword} ["node", "server.js"]`);
-    config[member] = listForm(line) ?? ['/bin/sh', '-c', line.rest];
+    const { config } = draft;
+    config[member] = listForm(line) ?? [...(config.Shell ?? ['/bin/sh', '-c']), line.rest];
+    if (member === 'Cmd') draft.commanded = true;
+    // What is inherited are the arguments of another program.
+    else if (!draft.commanded) delete config.Cmd;
   };
 }
 
@@ -164,6 +175,11 @@ function listForm({ number, keyword, rest }: Line): string[] | undefined {
   throw dockerfileError(number, `${keyword} ${rest} is no JSON list of strings`, `write ${keyword} ["…", "…"] with double quotes`);
 }
 
+function nameAndValue(pair: string): [name: string, value: string] {
+  const [name = '', ...value] = pair.split('=');
+  return [name, value.join('=')];
+}
+
 /** `NAME=value …`, or `NAME the rest of the line`. */
 function pairs(draft: Draft, line: Line): [name: string, value: string][] {
   const old = /^([^\s=]+)\s+(.+)$/s.exec(line.rest);
@@ -173,9 +189,8 @@ function pairs(draft: Draft, line: Line): [name: string, value: string][] {
     return [[name, word(draft, { ...line, rest: quoted })]];
   }
   return words(draft, line).map((pair) => {
-    const equals = pair.indexOf('=');
-    if (equals < 1) throw dockerfileError(line.number, `${line.keyword} needs NAME=value`, `write ${line.keyword} NAME="value"`);
-    return [pair.slice(0, equals), pair.slice(equals + 1)];
+    if (pair.indexOf('=') < 1) throw dockerfileError(line.number, `${line.keyword} needs NAME=value`, `write ${line.keyword} NAME="value"`);
+    return nameAndValue(pair);
   });
 }
 
@@ -190,8 +205,7 @@ function words(draft: Draft, line: Line): string[] {
     return splitWords(line.rest, (name) => {
       const value = draft.env.get(name);
       if (value !== undefined) return value;
-      const what = `$${name} is not set in this file, and the image of FROM is not fetched`;
-      throw dockerfileError(line.number, what, `set it with ENV ${name}=… before this line`);
+      throw dockerfileError(line.number, `$${name} is set neither in this file nor in BASE_IMAGE`, `set it with ENV ${name}=… before this line`);
     });
   } catch (error) {
     if (error instanceof SyntaxError) throw dockerfileError(line.number, error.message, 'write it without that');

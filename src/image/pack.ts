@@ -1,52 +1,62 @@
 /**
- * The `pack` builder: lays a folder's files on nothing, as its Dockerfile copies them, without any container engine.
- * The same files give the same digest: times, owners and modes are fixed, and everything is in a fixed order.
+ * The `pack` builder: lays a folder's files on a base image, or on nothing, as its Dockerfile copies them, without any container engine.
+ * The same files on the same base give the same digest: times, owners and modes are fixed, and everything is in a fixed order.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { usageError, messageOf } from '../errors.ts';
+import { openBase } from './base-image.ts';
 import type { BuildOptions } from './builder.ts';
 import { readContext } from './context.ts';
 import { ImageTree } from './copy.ts';
 import { type Dockerfile, parseDockerfile } from './dockerfile.ts';
-import { type ImageBlob, type PackedImage, imageBlob, sha256 } from './image.ts';
-import { compressLayer, writeTar } from './layer.ts';
+import { ImageFolders } from './image-folders.ts';
+import { type BuiltImage, MEDIA_TYPES, descriptor, jsonDocument } from './image.ts';
+import { type Layer, compressLayer, tarOf } from './layer.ts';
+import { makeWorkFolder } from './work-folder.ts';
 
-const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
-const CONFIG = 'application/vnd.oci.image.config.v1+json';
-const LAYER = 'application/vnd.oci.image.layer.v1.tar+gzip';
-const ARCHITECTURES = { X86_64: 'amd64', ARM64: 'arm64' } as const;
-
-interface Layer {
-  readonly blob: ImageBlob;
-  /** Digest of the layer before compression. */
-  readonly diffId: string;
-}
+/** Of all images, so that the same files give the same digest. */
+const CREATED = '1970-01-01T00:00:00Z';
+const NOTHING = { settings: {}, variant: undefined, history: undefined, size: 0, readLayers: async () => ({ layers: [], folders: new ImageFolders() }) };
 
 /**
  * Builds the image of `dir`: its files as `dir/Dockerfile` copies them, without those that `dir/.dockerignore` leaves out.
- * @throws CanaryError, exit 2, naming the line of the Dockerfile that cannot be built this way
+ * @throws CanaryError, exit 2, naming the line of the Dockerfile that cannot be built this way, or what is wrong with the base; exit 1 where
+ *   the base could not be read
  */
-export async function packImage(dir: string, { cpuArchitecture }: BuildOptions): Promise<PackedImage> {
-  const dockerfile = parseDockerfile(await readDockerfile(dir));
+export async function packImage(dir: string, { base: baseName, output, ...options }: BuildOptions): Promise<BuiltImage> {
+  const { platform } = options;
+  const text = await readDockerfile(dir);
+  const base = baseName === undefined ? NOTHING : await openBase(baseName, options);
+  const dockerfile = parseDockerfile(text, base.settings);
   if (!dockerfile.steps.some(({ kind }) => kind === 'copy')) {
     throw usageError(`${join(dir, 'Dockerfile')} copies nothing into the image.`, 'Write COPY . . into it.');
   }
-  const layers = await packLayers(dir, dockerfile);
-  const config = imageBlob(CONFIG, json({
-    created: '1970-01-01T00:00:00Z',
-    architecture: ARCHITECTURES[cpuArchitecture],
-    os: 'linux',
-    config: dockerfile.config,
-    rootfs: { type: 'layers', diff_ids: layers.map(({ diffId }) => diffId) },
-  }));
-  const manifest = imageBlob(MANIFEST, json({
-    schemaVersion: 2,
-    mediaType: MANIFEST,
-    config: descriptor(config),
-    layers: layers.map(({ blob }) => descriptor(blob)),
-  }));
-  return { manifest, blobs: [...layers.map(({ blob }) => blob), config] };
+  const work = await makeWorkFolder();
+  return work.keptOnSuccess(async () => {
+    if (baseName !== undefined) output?.(`Reading the base image ${baseName}, ${Math.ceil(base.size / 1e6)} MB`);
+    const { layers: below, folders } = await base.readLayers(work.dir);
+    const own = await packLayers(dir, dockerfile, new ImageTree(folders), work.dir);
+    const layers = [...below, ...own];
+    const config = jsonDocument(MEDIA_TYPES.config, {
+      created: CREATED,
+      architecture: platform.architecture,
+      variant: base.variant,
+      os: platform.os,
+      config: dockerfile.config,
+      rootfs: { type: 'layers', diff_ids: layers.map(({ diffId }) => diffId) },
+      // One entry for each layer, or none at all.
+      history: base.history && [...base.history, ...own.map(() => ({ created: CREATED, created_by: 'ecs-canary push' }))],
+    });
+    const manifest = jsonDocument(MEDIA_TYPES.manifest, {
+      schemaVersion: 2,
+      mediaType: MEDIA_TYPES.manifest,
+      config: descriptor(config),
+      layers: layers.map(({ blob }) => descriptor(blob)),
+    });
+    const blobs = [...layers.map(({ blob }) => blob), config];
+    return { manifest, blobs: [...new Map(blobs.map((blob) => [blob.digest, blob])).values()], platform, dispose: () => work.remove() };
+  });
 }
 
 async function readDockerfile(dir: string): Promise<string> {
@@ -58,23 +68,12 @@ async function readDockerfile(dir: string): Promise<string> {
 }
 
 /** One layer for each COPY, so that what did not change is not sent again. */
-async function packLayers(dir: string, { steps }: Dockerfile): Promise<Layer[]> {
+async function packLayers(dir: string, { steps }: Dockerfile, tree: ImageTree, workDir: string): Promise<Layer[]> {
   const context = await readContext(dir);
-  const tree = new ImageTree();
   const layers: Layer[] = [];
   for (const step of steps) {
     const entries = step.kind === 'copy' ? tree.copy(context, step) : tree.makeDirectory(step.path);
-    if (entries.length === 0) continue;
-    const tar = await writeTar(entries, dir);
-    layers.push({ blob: imageBlob(LAYER, compressLayer(tar)), diffId: sha256(tar) });
+    if (entries.length > 0) layers.push(await compressLayer(tarOf(entries, dir), join(workDir, `layer-${layers.length}`)));
   }
   return layers;
-}
-
-function descriptor({ mediaType, digest, content }: ImageBlob): { mediaType: string; digest: string; size: number } {
-  return { mediaType, digest, size: content.length };
-}
-
-function json(value: object): Buffer {
-  return Buffer.from(JSON.stringify(value));
 }

@@ -1,8 +1,9 @@
 /** Pushes an image to a registry, sending only what is not there yet. */
 import { CanaryError } from '../errors.ts';
-import { type Clock, systemClock } from '../time.ts';
-import type { ImageBlob, PackedImage } from './image.ts';
-import { type RegistryAccess, RegistrySession } from './registry-session.ts';
+import { MANIFEST_TYPES } from './documents.ts';
+import type { BuiltImage, ImageDocument } from './image.ts';
+import { type RegistryAccess, RegistrySession, type SessionOptions } from './registry-session.ts';
+import { uploadBlob } from './registry-upload.ts';
 
 export interface PushTarget extends RegistryAccess {
   readonly repository: string;
@@ -17,93 +18,70 @@ export interface BlobPushed {
   readonly sent: boolean;
 }
 
-export interface PushOptions {
-  readonly signal?: AbortSignal;
-  /** For the pauses before another attempt. */
-  readonly clock?: Clock;
+export interface PushOptions extends SessionOptions {
   readonly onBlob?: (event: BlobPushed) => void;
+  /** Takes the bytes that are at the registry, of all the image's blobs: fewer again after a cut. */
+  readonly onProgress?: (sent: number, total: number) => void;
 }
-
-/** What a tag may name: without this, a registry may answer with another form of the image, and another digest. */
-const MANIFEST_TYPES = [
-  'application/vnd.oci.image.manifest.v1+json',
-  'application/vnd.oci.image.index.v1+json',
-  'application/vnd.docker.distribution.manifest.v2+json',
-  'application/vnd.docker.distribution.manifest.list.v2+json',
-].join(', ');
 
 /**
  * Pushes `image` under `target.tag`. Safe to repeat: an image that is there under that tag already is success.
  * @returns the digest that the registry confirmed
- * @throws CanaryError `tag-taken` when the tag is another image's and immutable, `push-failed` for what the registry or the
- *   network did; the signal's reason when it aborts. No error names the authorization.
+ * @throws CanaryError `tag-taken` when the tag is another image's and immutable, `no-repository`, `registry-failed` for what the registry or
+ *   the network did; the signal's reason when it aborts. No error names the authorization.
  */
-export async function pushImage(image: PackedImage, target: PushTarget, { signal, clock = systemClock, onBlob }: PushOptions = {}): Promise<string> {
-  const session = new RegistrySession(target, clock, signal);
-  const repository = `/v2/${target.repository}`;
+export async function pushImage(image: BuiltImage, target: PushTarget, { onBlob, onProgress, ...options }: PushOptions = {}): Promise<string> {
+  const session = new RegistrySession(target, options);
   const { digest } = image.manifest;
-  if ((await digestOf(session, `${repository}/manifests/${target.tag}`)) === digest) return digest;
+  if ((await digestOf(session, `/v2/${target.repository}/manifests/${target.tag}`)) === digest) return digest;
 
+  const total = image.blobs.reduce((sum, { size }) => sum + size, 0);
+  let done = 0;
   for (const blob of image.blobs) {
-    const sent = await pushBlob(session, repository, blob);
-    onBlob?.({ digest: blob.digest, bytes: blob.content.length, sent });
+    const sent = await uploadBlob(session, target.repository, blob, (bytes) => onProgress?.(done + bytes, total));
+    onBlob?.({ digest: blob.digest, bytes: blob.size, sent });
+    onProgress?.((done += blob.size), total);
   }
   await pushManifest(session, image.manifest, target);
   return digest;
 }
 
-/** Uploads a blob unless the registry has it. Returns whether it was sent. */
-async function pushBlob(session: RegistrySession, repository: string, { digest, content }: ImageBlob): Promise<boolean> {
-  return session.retrying(`sending ${digest}`, async () => {
-    const known = await session.request('HEAD', `${repository}/blobs/${digest}`);
-    if (known.ok) return false;
-    if (known.status !== 404) throw await session.refusal(`asking for ${digest}`, known);
-
-    const started = await session.request('POST', `${repository}/blobs/uploads/`);
-    if (started.status !== 202) throw await session.refusal('starting an upload', started);
-    const chunk = await session.request('PATCH', location(started), { body: content, type: 'application/octet-stream' });
-    if (chunk.status !== 202) throw await session.refusal(`sending ${digest}`, chunk);
-    const end = new URL(location(chunk));
-    end.searchParams.set('digest', digest);
-    const finished = await session.request('PUT', end.href);
-    if (finished.status !== 201) throw await session.refusal(`finishing ${digest}`, finished);
-    return true;
+async function pushManifest(session: RegistrySession, manifest: ImageDocument, { repository, tag }: PushTarget): Promise<void> {
+  const path = `/v2/${repository}/manifests/${tag}`;
+  await session.retrying(`sending the manifest of ${repository}:${tag}`, async () => {
+    const answer = await session.request('PUT', path, { body: manifest.content, headers: { 'content-type': manifest.mediaType } });
+    if (!answer.ok && !(await isTaken(session, answer))) throw await session.refusal(`sending the manifest of ${repository}:${tag}`, answer);
+    const holder = answer.headers.get('docker-content-digest') ?? (await digestOf(session, path));
+    // Also where it is taken: another run may have pushed the same since we looked.
+    if (holder === manifest.digest) return;
+    if (!answer.ok) throw tagTaken(`${repository}:${tag}`, holder, manifest.digest);
+    throw new CanaryError({
+      code: 'registry-failed',
+      message: `The registry confirmed ${holder ?? 'no digest'}, but what was sent is ${manifest.digest}.`,
+      next: 'run the same command again; if it stays so, see what answers at AWS_ENDPOINT_URL',
+    });
   });
 }
 
-async function pushManifest(session: RegistrySession, manifest: ImageBlob, { repository, tag }: PushTarget): Promise<void> {
-  const path = `/v2/${repository}/manifests/${tag}`;
-  await session.retrying(`sending the manifest of ${repository}:${tag}`, async () => {
-    const answer = await session.request('PUT', path, { body: manifest.content, type: manifest.mediaType });
-    if (answer.ok) return requireDigest(manifest.digest, answer.headers.get('docker-content-digest'));
-    // Another run may have pushed the tag since we looked.
-    const holder = answer.status < 500 ? await digestOf(session, path) : undefined;
-    if (holder === manifest.digest) return;
-    if (holder === undefined) throw await session.refusal(`sending the manifest of ${repository}:${tag}`, answer);
-    throw new CanaryError({
-      code: 'tag-taken',
-      message: `${repository}:${tag} is ${holder} already and cannot be changed; what was built is ${manifest.digest}.`,
-      next: 'give the new version a tag of its own, and run the same command with that --tag',
-    });
+/** Whether a manifest is refused because its tag is another image's for good. */
+async function isTaken(session: RegistrySession, refused: Response): Promise<boolean> {
+  return refused.status < 500 && /TAG_ALREADY_EXISTS|immutable|cannot be overwritten/i.test(await session.words(refused.clone()));
+}
+
+function tagTaken(name: string, holder = 'another image', built: string): CanaryError {
+  return new CanaryError({
+    code: 'tag-taken',
+    message: `${name} is ${holder} already and cannot be changed; what was built is ${built}.`,
+    next: 'give the new version a tag of its own, and run the same command with that --tag',
   });
 }
 
 /** The digest of the image that a tag names; undefined when there is none. */
 async function digestOf(session: RegistrySession, path: string): Promise<string | undefined> {
   return session.retrying('looking for the tag', async () => {
-    const answer = await session.request('HEAD', path, { accept: MANIFEST_TYPES });
+    const answer = await session.request('HEAD', path, { headers: { accept: MANIFEST_TYPES } });
     if (answer.status === 404) return undefined;
     if (!answer.ok) throw await session.refusal('looking for the tag', answer);
     return answer.headers.get('docker-content-digest') ?? undefined;
   });
-}
-
-function requireDigest(expected: string, confirmed: string | null): void {
-  if (confirmed === expected) return;
-  throw new CanaryError({ code: 'push-failed', message: `The registry confirmed ${confirmed ?? 'no digest'}, but what was sent is ${expected}.` });
-}
-
-/** Where an upload goes on. */
-function location(answer: Response): string {
-  return new URL(answer.headers.get('location') ?? '', answer.url).href;
 }

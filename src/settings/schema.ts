@@ -122,5 +122,5 @@ export const serviceSchema = z.object({
   MAX_5XX: parsed(parseMax5xx, MAX_5XX_LOOKS).optional(),
   MAX_LATENCY: parsed(parseMaxLatency, MAX_LATENCY_LOOKS).optional(),
   BUILDER: z.enum(['pack'], 'pack (the only builder so far)').default('pack'),
-  BASE_IMAGE: z.enum(['none'], 'none (base images are not supported yet)').default('none'),
+  BASE_IMAGE: text(/^[\w.:/@-]{1,512}$/, 'an image such as public.ecr.aws/docker/library/node:22-alpine, or none').default('none'),
 });

@@ -75,6 +75,8 @@ export interface ServiceSettings {
   /** What a canary must keep to while it has traffic. */
   readonly bounds: Bounds;
   readonly builder: 'pack';
+  /** What `pack` lays the files on; undefined for nothing. */
+  readonly baseImage: string | undefined;
 }
 
 /**
@@ -183,6 +185,7 @@ function readService(name: string, variables: Variables, first: boolean, problem
     targetGroups: blue !== undefined && green !== undefined ? { blue, green } : undefined,
     bounds: { max5xx: orNone(value.MAX_5XX), maxLatency: orNone(value.MAX_LATENCY) },
     builder: value.BUILDER,
+    baseImage: value.BASE_IMAGE === 'none' ? undefined : value.BASE_IMAGE,
   };
 }
 

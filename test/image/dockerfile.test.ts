@@ -51,6 +51,26 @@ test('variables of one ENV line are those from before it, as in Docker', () => {
   expect(parse('FROM scratch\nENV A=1\nENV A=2 B=$A\n').config.Env).toEqual(['A=2', 'B=1']);
 });
 
+test('what the base says is inherited, until the Dockerfile says otherwise', () => {
+  const base = {
+    Env: ['PATH=/usr/bin', 'NODE_VERSION=22'], WorkingDir: '/srv', User: 'node', Shell: ['/bin/bash', '-c'], ExposedPorts: { '80/tcp': {} }, Labels: { a: '1' },
+    Entrypoint: ['docker-entrypoint.sh'], Cmd: ['node'],
+  };
+  expect(parseDockerfile('FROM node\nCOPY a .\n', base).config).toEqual(base);
+  const { steps, config } = parseDockerfile('FROM node\nWORKDIR app\nCOPY a .\nENV X=1 PATH=/app/bin:$PATH\nEXPOSE 8080\nLABEL b=2\nUSER root\nCMD a b\n', base);
+  expect(steps).toEqual([{ kind: 'directory', path: '/srv/app' }, { kind: 'copy', line: 3, sources: ['a'], destination: '/srv/app/' }]);
+  expect(config).toEqual({
+    ...base, Env: ['PATH=/app/bin:/usr/bin', 'NODE_VERSION=22', 'X=1'], WorkingDir: '/srv/app', User: 'root',
+    ExposedPorts: { '80/tcp': {}, '8080/tcp': {} }, Labels: { a: '1', b: '2' }, Cmd: ['/bin/bash', '-c', 'a b'],
+  });
+});
+
+test('an ENTRYPOINT ends the CMD of the base, and not one of its own', () => {
+  const base = { Entrypoint: ['docker-entrypoint.sh'], Cmd: ['node'] };
+  expect(parseDockerfile('FROM node\nENTRYPOINT ["a"]\n', base).config).toEqual({ Entrypoint: ['a'] });
+  expect(parseDockerfile('FROM node\nCMD ["b"]\nENTRYPOINT ["a"]\n', base).config).toEqual({ Entrypoint: ['a'], Cmd: ['b'] });
+});
+
 test.each([
   ['FROM node\nRUN npm ci', 2, 'RUN', 'COPY what it makes'],
   ['FROM node\n\nRUN npm ci && \\\n  npm run build\nCOPY . .', 3, 'RUN', 'before the push'],

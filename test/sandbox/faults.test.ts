@@ -113,12 +113,14 @@ describe('what befalls a call', () => {
   test('calls of the registry fail in its words', async () => {
     await order('ListImages', { error: 'RepositoryNotFoundException' });
     await order('PutImage', 'throttle');
+    await order('PutImage', { error: 'ServiceUnavailable' }, { nth: 2 });
     const { url } = sandbox;
     const authorization = await registryLogin();
     const refused = await fetch(`${url}/v2/a/tags/list`, { headers: { authorization } });
     expect([refused.status, await refused.json()]).toMatchObject([400, { errors: [{ code: 'RepositoryNotFoundException' }] }]);
     expect((await fetch(`${url}/v2/a/manifests/1`, { method: 'PUT', headers: { authorization } })).status).toBe(429);
     expect(log().at(-1)).toMatchObject({ service: 'ecr', operation: 'PutImage', status: 429, fault: 'throttle' });
+    expect((await fetch(`${url}/v2/a/manifests/1`, { method: 'PUT', headers: { authorization } })).status).toBe(503);
   });
 });
 
@@ -188,7 +190,7 @@ describe('over the wire', () => {
     ['times never', { operation: 'ModifyRule', fault: 'throttle', times: 'never' }, '"times" is "never"'],
     ['a member that is none', { operation: 'ModifyRule', fault: 'throttle', tiems: 2 }, 'no "tiems"'],
     ['a stale write', { operation: 'ModifyRule', fault: 'stale' }, 'only what reads'],
-    ['a cut after an upload', { operation: 'UploadLayerPart', fault: 'cut-after' }, 'a call to the registry'],
+    ['a cut after a read of the registry', { operation: 'GetLayerUpload', fault: 'cut-after' }, 'a read of the registry'],
     ['a list', [], 'should be a JSON object'],
     ['no JSON', '{"operation', 'The order is no JSON'],
   ])('%s is refused', async (_what, body, sentence) => {

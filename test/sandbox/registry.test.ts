@@ -1,14 +1,19 @@
 /** The registry behind ECR, as any OCI client meets it, and the images that tasks are made of. */
+import { execFile as execFileWithCallback } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { access, mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { access, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
-import { CreateRepositoryCommand, DescribeImagesCommand, ECRClient } from '@aws-sdk/client-ecr';
+import { CreateRepositoryCommand, DeleteRepositoryCommand, DescribeImagesCommand, ECRClient } from '@aws-sdk/client-ecr';
 import { Header } from 'tar';
 import { type Sandbox, startSandbox } from '../../src/sandbox/index.ts';
+import { testWith } from '../image/tools.ts';
 import { pushFiles, signIn } from './push.ts';
+
+const execFile = promisify(execFileWithCallback);
 
 /** So fast that a token ends 12 h / 43,200 = 1 s after it was given out. */
 const FAST = 43_200;
@@ -130,7 +135,7 @@ describe('blobs', () => {
     const { headers } = await call('POST', `/v2/${name}/blobs/uploads/`);
     const location = headers.get('location') ?? '';
     const first = await call('PATCH', location, { body: 'hello ', headers: { 'content-range': '0-5' } });
-    expect([first.status, first.headers.get('range')]).toEqual([202, '0-5']);
+    expect([first.status, first.headers.get('range')]).toEqual([201, '0-5']);
     expect((await call('GET', location)).headers.get('range')).toBe('0-5');
     expect((await call('PATCH', location, { body: 'again', headers: { 'content-range': '0-4' } })).status).toBe(416);
     expect((await call('HEAD', `/v2/${name}/blobs/${digest}`)).status).toBe(404);
@@ -164,6 +169,25 @@ describe('blobs', () => {
     });
     expect((await call('HEAD', `/v2/${name}/blobs/${digest}`)).status).toBe(404);
     expect(await readdir(join(dir, 'registry', 'blobs', 'sha256'))).not.toContain(digest.slice('sha256:'.length));
+  });
+});
+
+describe('other programs', () => {
+  testWith('skopeo')('skopeo pushes, and reads the same digest', async () => {
+    const [from, to] = [await create('skopeo/from'), await create('skopeo/to')];
+    const digest = await pushFiles(ecr, from, '1', { 'index.js': 'skopeo' });
+    const host = new URL(sandbox.url).host;
+    const auth = join(dir, 'auth.json');
+    await writeFile(auth, JSON.stringify({ auths: { [host]: { auth: authorization.split(' ')[1] } } }));
+    const skopeo = (...args: string[]) => execFile('skopeo', args);
+    const layout = `oci:${join(dir, 'layout')}:1`;
+    await skopeo('copy', '--src-tls-verify=false', '--authfile', auth, `docker://${host}/${from}:1`, layout);
+    // Or it would have the layers mounted.
+    await ecr.send(new DeleteRepositoryCommand({ repositoryName: from, force: true }));
+    await skopeo('copy', '--dest-tls-verify=false', '--authfile', auth, layout, `docker://${host}/${to}:2`);
+    expect(await readFile(join(dir, 'requests.ndjson'), 'utf8')).toMatch(/"operation":"UploadLayerPart".*"status":201/);
+    const { stdout } = await skopeo('inspect', '--tls-verify=false', '--authfile', auth, `docker://${host}/${to}:2`);
+    expect(JSON.parse(stdout)).toMatchObject({ Digest: digest, Architecture: 'amd64' });
   });
 });
 

@@ -60,6 +60,7 @@ const SERVER: ServiceSettings = {
   targetGroups: undefined,
   bounds: { max5xx: undefined, maxLatency: undefined },
   builder: 'pack',
+  baseImage: undefined,
 };
 
 const CERTIFICATE = 'arn:aws:acm:eu-west-1:123456789012:certificate/0a1b2c3d-1234-5678-9abc-0123456789ab';
@@ -122,6 +123,9 @@ const SERVICE_TABLE: [name: string, good: string, becomes: Partial<ServiceSettin
     'DB=hunter2', `names and ARNs of Secrets Manager or Parameter Store, such as DB_PASSWORD=${SECRET}`,
   ],
   ['SECURITY_GROUP_IDS', 'sg-0a1b,sg-2c3d', { securityGroupIds: ['sg-0a1b', 'sg-2c3d'] }, 'web', 'ids of security groups with commas between them, such as sg-0a1b2c3d'],
+  [
+    'BASE_IMAGE', 'node:22-alpine', { baseImage: 'node:22-alpine' }, 'node 22', 'an image such as public.ecr.aws/docker/library/node:22-alpine, or none',
+  ],
   ['BUILDER', 'pack', { builder: 'pack' }, 'docker', 'pack (the only builder so far)'],
 ];
 

@@ -34,20 +34,26 @@ export function pushStep(release: Release, dir: string, tag: string): string {
 
 /** Builds and pushes; the digest is the registry's own word. */
 export async function pushVersion(context: Context, release: Release, dir: string, tag: string): Promise<Version & { digest: string }> {
+  const { PLATFORMS } = await import('../../image/image.ts');
   const { builders } = await import('../../image/builder.ts');
   const { pushImage } = await import('../../image/registry-client.ts');
   const { versionOf } = await import('../../release/versions.ts');
   const { service } = release.settings;
-  const built = await builders[service.builder].build(dir, { cpuArchitecture: service.cpuArchitecture });
-  const { endpoint, authorization } = await release.aws.registry.signIn();
-  const total = built.blobs.reduce((sum, { content }) => sum + content.length, 0);
-  let done = 0;
-  const target = { endpoint, authorization, repository: release.place.repositoryName, tag };
-  const digest = await pushImage(built, target, {
-    signal: context.signal,
-    onBlob: ({ bytes }) => context.progress({ type: 'upload', sent: (done += bytes), total }),
-  });
-  return { ...versionOf(release.place.repositoryUri, tag, digest), digest };
+  const signedIn = await release.aws.registry.signIn();
+  const registry = { ...signedIn, signInAgain: async () => (await release.aws.registry.signIn()).authorization };
+  const { signal, timeout } = context;
+  const platform = PLATFORMS[service.cpuArchitecture];
+  const built = await builders[service.builder].build(dir, { platform, base: service.baseImage, registry, output: context.say, signal, timeout });
+  try {
+    const digest = await pushImage(built, { ...registry, repository: release.place.repositoryName, tag }, {
+      signal,
+      timeout,
+      onProgress: (sent, total) => context.progress({ type: 'upload', sent, total }),
+    });
+    return { ...versionOf(release.place.repositoryUri, tag, digest), digest };
+  } finally {
+    await built.dispose();
+  }
 }
 
 /** @throws CanaryError `usage` for a tag that a registry would refuse. */

@@ -1,6 +1,7 @@
 /** Answers API calls as AWS would, except where a fault was ordered; with throttling, and lagging reads, where these are on. */
 import { AwsError } from '../errors.ts';
 import type { Faults } from '../faults/faults.ts';
+import { COMMON_STATUS } from '../faults/common-status.ts';
 import { type Fault, faultName } from '../faults/order.ts';
 import type { Region } from '../parts.ts';
 import { isWrite } from '../request-log.ts';
@@ -20,16 +21,6 @@ export type Answering = (request: ApiRequest) => Promise<FaultyAnswer>;
 
 /** Answers that are remembered, the newest ones. */
 const MOST_REMEMBERED = 200;
-
-/** HTTP status of errors that stand in no service's model, where it is not 400. */
-const COMMON_STATUS: Readonly<Record<string, number>> = {
-  AccessDenied: 403,
-  InternalError: 500,
-  InternalFailure: 500,
-  InternalServerError: 500,
-  ServiceUnavailable: 503,
-  ServiceUnavailableException: 503,
-};
 
 /** What decides how a call is answered. */
 export interface AnsweringParts {

@@ -14,7 +14,7 @@ export interface BlobStore {
   read(digest: string): Promise<Buffer>;
   /** Starts an upload and returns its id. Until `finish` its bytes are no blob. */
   begin(): Promise<string>;
-  /** Bytes received so far; undefined when there is no such upload. */
+  /** Bytes received, once nothing more is on its way to the disk; undefined when there is no such upload. */
   received(upload: string): Promise<number | undefined>;
   append(upload: string, content: Readable | Iterable<Buffer>): Promise<void>;
   /** Makes the upload the blob `digest`. False, and the upload is gone, when its content has another digest. */
@@ -28,6 +28,8 @@ export function makeBlobStore(dir: string): BlobStore {
   const uploads = join(dir, 'registry', 'uploads');
   const blobFile = (digest: string) => join(blobs, digest.slice('sha256:'.length));
   const uploadFile = (id: string) => join(uploads, id);
+  /** Uploads that are being written: until then they may grow, also after their connection was cut. */
+  const writing = new Map<string, Promise<void>>();
 
   return {
     size: (digest) => fileSize(blobFile(digest)),
@@ -39,8 +41,21 @@ export function makeBlobStore(dir: string): BlobStore {
       await writeFile(uploadFile(id), '');
       return id;
     },
-    received: (id) => fileSize(uploadFile(id)),
-    append: (id, content) => pipeline(content, createWriteStream(uploadFile(id), { flags: 'a' })),
+    async received(id) {
+      await writing.get(id);
+      return fileSize(uploadFile(id));
+    },
+    async append(id, content) {
+      const file = createWriteStream(uploadFile(id), { flags: 'a' });
+      const closed = new Promise<void>((resolve) => file.once('close', () => resolve()));
+      writing.set(id, closed);
+      try {
+        await pipeline(content, file);
+      } finally {
+        await closed;
+        writing.delete(id);
+      }
+    },
     async finish(id, digest) {
       const file = uploadFile(id);
       if ((await digestOfFile(file)) !== digest) {

@@ -11,7 +11,7 @@ export async function startUpload(exchange: Exchange): Promise<void> {
   if (mount !== null && findRepository(region, query.get('from') ?? '')?.layers.includes(mount)) return acceptBlob(exchange, mount);
 
   const upload = await blobs.begin();
-  if (!query.has('digest')) return sendAccepted(exchange, upload, 0);
+  if (!query.has('digest')) return void exchange.response.writeHead(202, progressHeaders(exchange, upload, 0)).end();
   await blobs.append(upload, request);
   await finish(exchange, upload);
 }
@@ -26,7 +26,8 @@ export async function uploadStatus(exchange: Exchange): Promise<void> {
 export async function patchUpload(exchange: Exchange): Promise<void> {
   const { reference: upload, blobs } = exchange;
   await appendInOrder(exchange, await requireUpload(exchange));
-  sendAccepted(exchange, upload, (await blobs.received(upload)) ?? 0);
+  // ECR's own status; the specification has 202 here.
+  exchange.response.writeHead(201, progressHeaders(exchange, upload, (await blobs.received(upload)) ?? 0)).end();
 }
 
 /** PUT of an upload: perhaps a last chunk, then the digest it must have. */
@@ -63,10 +64,6 @@ async function finish(exchange: Exchange, upload: string): Promise<void> {
     throw new RegistryError(400, 'DIGEST_INVALID', 'provided digest did not match uploaded content');
   }
   acceptBlob(exchange, digest);
-}
-
-function sendAccepted(exchange: Exchange, upload: string, received: number): void {
-  exchange.response.writeHead(202, progressHeaders(exchange, upload, received)).end();
 }
 
 function progressHeaders({ repository }: Exchange, upload: string, received: number): OutgoingHttpHeaders {

@@ -1,10 +1,12 @@
 /** The OCI registry behind ECR: `/v2/` of the sandbox's port, as the distribution specification has it. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, ServerResponse } from 'node:http';
 import { AwsError } from '../errors.ts';
 import type { Faults } from '../faults/faults.ts';
+import { COMMON_STATUS } from '../faults/common-status.ts';
 import { type Fault, faultName } from '../faults/order.ts';
 import { cappedPageSize } from '../page-size.ts';
 import type { Region } from '../parts.ts';
+import { isWrite } from '../request-log.ts';
 import { requireRepository } from '../world/ecr-images.ts';
 import { makeBlobStore } from './blob-store.ts';
 import { authorize } from './registry-auth.ts';
@@ -81,29 +83,37 @@ export function makeRegistry({ dir, regions, log, faults }: RegistryOptions): Re
     if (url.pathname === '/v2/' || url.pathname === '/v2') return sendJson(response, 200, {});
 
     const { operation, handler, name, reference } = route(request.method ?? 'GET', url.pathname);
-    const fault = faults.next({ operation, text: url.pathname, except: ['cut-after'] });
+    const fault = faults.next({ operation, text: url.pathname, ...(!isWrite(operation) && { except: ['cut-after'] }) });
     const call = { region: region.name, operation, ...(fault && { fault: faultName(fault) }) };
-    if (fault === 'cut-before') {
-      log({ ...call, status: 0, code: null });
-      return void request.socket.destroy();
+    if (fault !== 'cut-before' && fault !== 'cut-after') {
+      response.once('finish', () => {
+        const { statusCode: status } = response;
+        log({ ...call, status, code: status < 400 ? null : (response.statusMessage || String(status)) });
+      });
+      return perform(response);
     }
-    response.once('finish', () => {
-      const { statusCode: status } = response;
-      log({ ...call, status, code: status < 400 ? null : (response.statusMessage || String(status)) });
-    });
-    await befall(fault);
-    const asked = { service: 'ecr', operation, region, input: { repositoryName: name } };
-    const refusal = region.config.guard?.call(accessKeyId, asked);
-    if (refusal !== undefined) throw new RegistryError(403, 'DENIED', refusal);
-    const repository = requireRepository(region, name);
-    const exchange: Exchange = { request, response, query: url.searchParams, region, repository, reference, blobs };
-    await handler(exchange);
+    log({ ...call, status: 0, code: null });
+    try {
+      // An answer without a connection, which nobody hears.
+      if (fault === 'cut-after') await perform(new ServerResponse(request));
+    } finally {
+      request.socket.destroy();
+    }
+
+    async function perform(answered: ServerResponse): Promise<void> {
+      await befall(fault);
+      const asked = { service: 'ecr', operation, region, input: { repositoryName: name } };
+      const refusal = region.config.guard?.call(accessKeyId, asked);
+      if (refusal !== undefined) throw new RegistryError(403, 'DENIED', refusal);
+      const repository = requireRepository(region, name);
+      await handler({ request, response: answered, query: url.searchParams, region, repository, reference, blobs });
+    }
   }
 
   async function befall(fault: Fault | undefined): Promise<void> {
     if (fault === 'throttle') throw new RegistryError(429, 'TOOMANYREQUESTS', 'Rate exceeded');
     if (typeof fault !== 'object') return;
-    if ('error' in fault) throw new RegistryError(400, fault.error, 'The call was made to fail by a fault order of the sandbox.');
+    if ('error' in fault) throw new RegistryError(COMMON_STATUS[fault.error] ?? 400, fault.error, 'The call was made to fail by a fault order of the sandbox.');
     await faults.wait(fault.delayMs);
   }
 

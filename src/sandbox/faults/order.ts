@@ -88,7 +88,7 @@ function readFault(value: unknown): Fault {
 function checkPossible(fault: Fault, operation: string, { api }: KnownOperations): void {
   if (operation === '*') return;
   if (fault === 'stale' && isWrite(operation)) throw new InvalidOrder(`${operation} changes something: only what reads can be answered stale.`);
-  if ((fault === 'stale' || fault === 'cut-after') && !api.has(operation)) {
-    throw new InvalidOrder(`${operation} is a call to the registry: it can't be answered stale, or cut after it took effect.`);
+  if ((fault === 'stale' || (fault === 'cut-after' && !isWrite(operation))) && !api.has(operation)) {
+    throw new InvalidOrder(`${operation} is a read of the registry: it can't be answered stale, or cut after it took effect.`);
   }
 }

@@ -1,0 +1,108 @@
+/** Sends one blob to a registry: in one stream, and after a cut from where the registry has got to, if it can go on. */
+import { CanaryError } from '../errors.ts';
+import type { ImageBlob } from './image.ts';
+import { type RegistrySession, TransientError } from './registry-session.ts';
+
+interface Upload {
+  /** Where it goes on. */
+  readonly location: string;
+  /** Bytes that the registry has. */
+  readonly offset: number;
+}
+
+/** An answer to a part of an upload that says: this upload is no more, but another may be begun. */
+const UPLOAD_LOST = new Set([404, 416]);
+
+/**
+ * Uploads a blob unless the registry has it, in this repository or in the one that the blob is from.
+ * @param onPosition takes the number of bytes that are sent, which is smaller again after a cut
+ * @returns whether anything was sent
+ * @throws CanaryError `no-repository` or `registry-failed`; the signal's reason when it aborts
+ */
+export async function uploadBlob(session: RegistrySession, repository: string, blob: ImageBlob, onPosition: (bytes: number) => void): Promise<boolean> {
+  const { digest } = blob;
+  let began = false;
+  let broken: string | undefined;
+  return session.retrying(`sending ${digest}`, async () => {
+    if (await hasBlob(session, repository, digest)) return began;
+    const location = broken;
+    // Asked once, and resumed once: some registries do not tell, or take a second part and lose it.
+    broken = undefined;
+    const resumed = location === undefined ? undefined : await progressOf(session, location);
+    const upload = resumed ?? (await startUpload(session, repository, blob));
+    if (upload === undefined) return false;
+    began = true;
+    try {
+      await finish(session, blob, await send(session, blob, upload, onPosition), resumed !== undefined);
+    } catch (error) {
+      if (resumed === undefined && error instanceof TransientError) broken = upload.location;
+      throw error;
+    }
+    return true;
+  });
+}
+
+async function hasBlob(session: RegistrySession, repository: string, digest: string): Promise<boolean> {
+  const answer = await session.request('HEAD', `/v2/${repository}/blobs/${digest}`);
+  if (answer.ok || answer.status === 404) return answer.ok;
+  throw await session.refusal(`asking for ${digest}`, answer);
+}
+
+/** Undefined when the registry has the blob by now. */
+async function startUpload(session: RegistrySession, repository: string, { digest, origin }: ImageBlob): Promise<Upload | undefined> {
+  const mount = origin?.endpoint === session.endpoint ? `?${new URLSearchParams({ mount: digest, from: origin.repository }).toString()}` : '';
+  const answer = await session.request('POST', `/v2/${repository}/blobs/uploads/${mount}`);
+  if (answer.status === 201) return undefined;
+  if (answer.status === 202) return { location: locationOf(answer), offset: 0 };
+  if (answer.status !== 404) throw await session.refusal('starting an upload', answer);
+  const { message } = await session.refusal('starting an upload', answer);
+  throw new CanaryError({ code: 'no-repository', message: `There is no repository ${repository}: ${message}`, next: 'ecs-canary build-infra' });
+}
+
+/** Sends what is missing, as one part: ECR accepts a second one and keeps the first only (aws/containers-roadmap#2831). */
+async function send(session: RegistrySession, blob: ImageBlob, { location, offset }: Upload, onPosition: (bytes: number) => void): Promise<string> {
+  let position = offset;
+  const answer = await session.request('PATCH', location, {
+    // Sent once more after signing in again, from where it began.
+    body: () => {
+      position = offset;
+      return blob.open(offset);
+    },
+    size: blob.size - offset,
+    headers: { 'content-type': 'application/octet-stream', ...(offset > 0 && { 'content-range': `${offset}-${blob.size - 1}` }) },
+    onSent: (bytes) => onPosition((position += bytes)),
+  });
+  if (!answer.ok) throw await partRefused(session, blob, answer, offset > 0);
+  if (offset > 0 && lastByte(answer) !== blob.size - 1) throw new TransientError(`${session.endpoint} did not go on with a broken upload`);
+  return locationOf(answer);
+}
+
+async function finish(session: RegistrySession, blob: ImageBlob, location: string, resumed: boolean): Promise<void> {
+  const end = new URL(location);
+  end.searchParams.set('digest', blob.digest);
+  const answer = await session.request('PUT', end.href, { headers: { 'content-length': '0' } });
+  if (!answer.ok) throw await partRefused(session, blob, answer, resumed);
+}
+
+async function partRefused(session: RegistrySession, { digest }: ImageBlob, answer: Response, resumed: boolean): Promise<Error> {
+  const refusal = await session.refusal(`sending ${digest}`, answer);
+  return resumed || UPLOAD_LOST.has(answer.status) ? new TransientError(refusal.message) : refusal;
+}
+
+/** How far a broken upload came; undefined where the registry does not tell, or has nothing. */
+async function progressOf(session: RegistrySession, location: string): Promise<Upload | undefined> {
+  const answer = await session.request('GET', location);
+  const last = lastByte(answer);
+  // `0-0` is said of nothing, too.
+  return answer.ok && last > 0 ? { location: locationOf(answer), offset: last + 1 } : undefined;
+}
+
+/** Of `Range: 0-41`; 0 where there is none. */
+function lastByte({ headers }: Response): number {
+  return Number(/^(?:bytes=)?0-(\d+)$/.exec(headers.get('range') ?? '')?.[1] ?? 0);
+}
+
+/** Where an upload goes on. */
+function locationOf(answer: Response): string {
+  return new URL(answer.headers.get('location') ?? '', answer.url).href;
+}
