@@ -1,9 +1,10 @@
 /** What turns a folder into an image. */
-import type { PackedImage } from './image.ts';
+import type { BuiltImage, Platform } from './image.ts';
 import { packImage } from './pack.ts';
 
 export interface BuildOptions {
-  readonly cpuArchitecture: 'X86_64' | 'ARM64';
+  /** What the image is to run on. */
+  readonly platform: Platform;
 }
 
 export interface Builder {
@@ -11,7 +12,7 @@ export interface Builder {
    * Builds the image of a folder.
    * @throws CanaryError, exit 2, when the folder or its Dockerfile cannot be built
    */
-  build(dir: string, options: BuildOptions): Promise<PackedImage>;
+  build(dir: string, options: BuildOptions): Promise<BuiltImage>;
 }
 
 /** By the value of the setting `BUILDER`. */

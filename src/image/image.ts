@@ -1,21 +1,47 @@
 /** A built image, ready to be pushed. */
 import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
 
 export interface ImageBlob {
   readonly mediaType: string;
   /** `sha256:…` of the content. */
   readonly digest: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Its content, from any byte on. */
+  open(from?: number): Readable;
+}
+
+/** A blob that is small enough to be held in memory. */
+export interface ImageDocument extends ImageBlob {
   readonly content: Buffer;
 }
 
-export interface PackedImage {
-  readonly manifest: ImageBlob;
-  /** Everything the manifest points to: the layers, lowest first, and the image config last. */
-  readonly blobs: readonly ImageBlob[];
+/** As image configs have it. */
+export interface Platform {
+  /** `linux` */
+  readonly os: string;
+  /** `amd64`, `arm64`, … */
+  readonly architecture: string;
 }
 
-export function imageBlob(mediaType: string, content: Buffer): ImageBlob {
-  return { mediaType, digest: sha256(content), content };
+export interface BuiltImage {
+  readonly manifest: ImageDocument;
+  /** Everything the manifest points to: the layers, lowest first, and the image config last. */
+  readonly blobs: readonly ImageBlob[];
+  readonly platform: Platform;
+  /** Removes what it was read from. */
+  dispose(): Promise<void>;
+}
+
+/** The platforms of ECS, by what a task definition calls them. */
+export const PLATFORMS = {
+  X86_64: { os: 'linux', architecture: 'amd64' },
+  ARM64: { os: 'linux', architecture: 'arm64' },
+} as const satisfies Record<string, Platform>;
+
+export function imageDocument(mediaType: string, content: Buffer): ImageDocument {
+  return { mediaType, digest: sha256(content), size: content.length, content, open: (from = 0) => Readable.from([content.subarray(from)]) };
 }
 
 export function sha256(content: Buffer): string {

@@ -9,13 +9,12 @@ import type { BuildOptions } from './builder.ts';
 import { readContext } from './context.ts';
 import { ImageTree } from './copy.ts';
 import { type Dockerfile, parseDockerfile } from './dockerfile.ts';
-import { type ImageBlob, type PackedImage, imageBlob, sha256 } from './image.ts';
+import { type BuiltImage, type ImageBlob, imageDocument, sha256 } from './image.ts';
 import { compressLayer, writeTar } from './layer.ts';
 
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 const CONFIG = 'application/vnd.oci.image.config.v1+json';
 const LAYER = 'application/vnd.oci.image.layer.v1.tar+gzip';
-const ARCHITECTURES = { X86_64: 'amd64', ARM64: 'arm64' } as const;
 
 interface Layer {
   readonly blob: ImageBlob;
@@ -27,26 +26,26 @@ interface Layer {
  * Builds the image of `dir`: its files as `dir/Dockerfile` copies them, without those that `dir/.dockerignore` leaves out.
  * @throws CanaryError, exit 2, naming the line of the Dockerfile that cannot be built this way
  */
-export async function packImage(dir: string, { cpuArchitecture }: BuildOptions): Promise<PackedImage> {
+export async function packImage(dir: string, { platform }: BuildOptions): Promise<BuiltImage> {
   const dockerfile = parseDockerfile(await readDockerfile(dir));
   if (!dockerfile.steps.some(({ kind }) => kind === 'copy')) {
     throw usageError(`${join(dir, 'Dockerfile')} copies nothing into the image.`, 'Write COPY . . into it.');
   }
   const layers = await packLayers(dir, dockerfile);
-  const config = imageBlob(CONFIG, json({
+  const config = imageDocument(CONFIG, json({
     created: '1970-01-01T00:00:00Z',
-    architecture: ARCHITECTURES[cpuArchitecture],
-    os: 'linux',
+    architecture: platform.architecture,
+    os: platform.os,
     config: dockerfile.config,
     rootfs: { type: 'layers', diff_ids: layers.map(({ diffId }) => diffId) },
   }));
-  const manifest = imageBlob(MANIFEST, json({
+  const manifest = imageDocument(MANIFEST, json({
     schemaVersion: 2,
     mediaType: MANIFEST,
     config: descriptor(config),
     layers: layers.map(({ blob }) => descriptor(blob)),
   }));
-  return { manifest, blobs: [...layers.map(({ blob }) => blob), config] };
+  return { manifest, blobs: [...layers.map(({ blob }) => blob), config], platform, dispose: async () => {} };
 }
 
 async function readDockerfile(dir: string): Promise<string> {
@@ -66,13 +65,13 @@ async function packLayers(dir: string, { steps }: Dockerfile): Promise<Layer[]> 
     const entries = step.kind === 'copy' ? tree.copy(context, step) : tree.makeDirectory(step.path);
     if (entries.length === 0) continue;
     const tar = await writeTar(entries, dir);
-    layers.push({ blob: imageBlob(LAYER, compressLayer(tar)), diffId: sha256(tar) });
+    layers.push({ blob: imageDocument(LAYER, compressLayer(tar)), diffId: sha256(tar) });
   }
   return layers;
 }
 
-function descriptor({ mediaType, digest, content }: ImageBlob): { mediaType: string; digest: string; size: number } {
-  return { mediaType, digest, size: content.length };
+function descriptor({ mediaType, digest, size }: ImageBlob): { mediaType: string; digest: string; size: number } {
+  return { mediaType, digest, size };
 }
 
 function json(value: object): Buffer {

@@ -1,7 +1,7 @@
 /** Pushes an image to a registry, sending only what is not there yet. */
 import { CanaryError } from '../errors.ts';
 import { type Clock, systemClock } from '../time.ts';
-import type { ImageBlob, PackedImage } from './image.ts';
+import type { BuiltImage, ImageBlob, ImageDocument } from './image.ts';
 import { type RegistryAccess, RegistrySession } from './registry-session.ts';
 
 export interface PushTarget extends RegistryAccess {
@@ -38,7 +38,7 @@ const MANIFEST_TYPES = [
  * @throws CanaryError `tag-taken` when the tag is another image's and immutable, `push-failed` for what the registry or the
  *   network did; the signal's reason when it aborts. No error names the authorization.
  */
-export async function pushImage(image: PackedImage, target: PushTarget, { signal, clock = systemClock, onBlob }: PushOptions = {}): Promise<string> {
+export async function pushImage(image: BuiltImage, target: PushTarget, { signal, clock = systemClock, onBlob }: PushOptions = {}): Promise<string> {
   const session = new RegistrySession(target, clock, signal);
   const repository = `/v2/${target.repository}`;
   const { digest } = image.manifest;
@@ -46,14 +46,15 @@ export async function pushImage(image: PackedImage, target: PushTarget, { signal
 
   for (const blob of image.blobs) {
     const sent = await pushBlob(session, repository, blob);
-    onBlob?.({ digest: blob.digest, bytes: blob.content.length, sent });
+    onBlob?.({ digest: blob.digest, bytes: blob.size, sent });
   }
   await pushManifest(session, image.manifest, target);
   return digest;
 }
 
 /** Uploads a blob unless the registry has it. Returns whether it was sent. */
-async function pushBlob(session: RegistrySession, repository: string, { digest, content }: ImageBlob): Promise<boolean> {
+async function pushBlob(session: RegistrySession, repository: string, blob: ImageBlob): Promise<boolean> {
+  const { digest } = blob;
   return session.retrying(`sending ${digest}`, async () => {
     const known = await session.request('HEAD', `${repository}/blobs/${digest}`);
     if (known.ok) return false;
@@ -61,7 +62,7 @@ async function pushBlob(session: RegistrySession, repository: string, { digest, 
 
     const started = await session.request('POST', `${repository}/blobs/uploads/`);
     if (started.status !== 202) throw await session.refusal('starting an upload', started);
-    const chunk = await session.request('PATCH', location(started), { body: content, type: 'application/octet-stream' });
+    const chunk = await session.request('PATCH', location(started), { body: blob.open(), size: blob.size, type: 'application/octet-stream' });
     if (chunk.status !== 202) throw await session.refusal(`sending ${digest}`, chunk);
     const end = new URL(location(chunk));
     end.searchParams.set('digest', digest);
@@ -71,7 +72,7 @@ async function pushBlob(session: RegistrySession, repository: string, { digest, 
   });
 }
 
-async function pushManifest(session: RegistrySession, manifest: ImageBlob, { repository, tag }: PushTarget): Promise<void> {
+async function pushManifest(session: RegistrySession, manifest: ImageDocument, { repository, tag }: PushTarget): Promise<void> {
   const path = `/v2/${repository}/manifests/${tag}`;
   await session.retrying(`sending the manifest of ${repository}:${tag}`, async () => {
     const answer = await session.request('PUT', path, { body: manifest.content, type: manifest.mediaType });

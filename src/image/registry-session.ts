@@ -1,4 +1,5 @@
 /** Requests to one registry: signed in, within time, tried again when a failure may pass. */
+import type { Readable } from 'node:stream';
 import * as z from 'zod';
 import { CanaryError } from '../errors.ts';
 import type { Clock } from '../time.ts';
@@ -11,7 +12,9 @@ export interface RegistryAccess {
 }
 
 export interface RequestOptions {
-  readonly body?: Buffer;
+  readonly body?: Buffer | Readable;
+  /** Of a stream, in bytes. */
+  readonly size?: number;
   /** Media type of the body. */
   readonly type?: string;
   readonly accept?: string;
@@ -52,16 +55,17 @@ export class RegistrySession {
    * @param url absolute, or a path at the registry
    * @throws TransientError when there is no answer; the signal's reason when it aborts
    */
-  async request(method: string, url: string, { body, type, accept }: RequestOptions = {}): Promise<Response> {
+  async request(method: string, url: string, { body, size, type, accept }: RequestOptions = {}): Promise<Response> {
     const target = new URL(url, this.#access.endpoint);
     const headers = new Headers();
     // An upload may be sent on to storage elsewhere, which is not to learn the registry's password.
     if (target.origin === new URL(this.#access.endpoint).origin) headers.set('authorization', this.#access.authorization);
     if (type !== undefined) headers.set('content-type', type);
+    if (size !== undefined) headers.set('content-length', String(size));
     if (accept !== undefined) headers.set('accept', accept);
     const timeout = AbortSignal.timeout(REQUEST_TIMEOUT);
     try {
-      return await fetch(target, { method, headers, body, signal: this.#signal ? AbortSignal.any([this.#signal, timeout]) : timeout });
+      return await fetch(target, { method, headers, body, duplex: 'half', signal: this.#signal ? AbortSignal.any([this.#signal, timeout]) : timeout });
     } catch (error) {
       this.#signal?.throwIfAborted();
       throw new TransientError(`${target.origin} does not answer: ${reason(error)}`, { cause: error });

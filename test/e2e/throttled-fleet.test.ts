@@ -6,6 +6,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PLATFORMS } from '../../src/image/image.ts';
 import { packImage } from '../../src/image/pack.ts';
 import { pushImage } from '../../src/image/registry-client.ts';
 import { buildInfra } from '../../src/infra/build-infra.ts';
@@ -87,7 +88,7 @@ async function firstVersions(variables: Record<string, string>): Promise<void> {
     dryRun: false,
   };
   await buildInfra({ ...session, settings });
-  const image = await withFolder(app('1.0'), (folder) => packImage(folder, { cpuArchitecture: 'X86_64' }));
+  const image = await withFolder(app('1.0'), (folder) => packImage(folder, { platform: PLATFORMS.X86_64 }));
   await Promise.all(names.map(async (name) => {
     const own = readSettings({ ...variables, SERVICE_NAME: name });
     const release = { ...session, settings: own, place: await describePlace(aws, own, name) };

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { CreateRepositoryCommand, ECRClient } from '@aws-sdk/client-ecr';
+import { PLATFORMS } from '../../src/image/image.ts';
 import { packImage } from '../../src/image/pack.ts';
 import { pushImage } from '../../src/image/registry-client.ts';
 import type { ImageConfig } from '../../src/sandbox/parts.ts';
@@ -25,7 +26,7 @@ beforeAll(async () => {
   try {
     const ecr = new ECRClient({ endpoint: sandbox.url, region: 'us-east-1', credentials: { accessKeyId: 'a', secretAccessKey: 'b' } });
     const { repository } = await ecr.send(new CreateRepositoryCommand({ repositoryName: 'echo/server' }));
-    const packed = await packImage('examples/echo', { cpuArchitecture: 'X86_64' });
+    const packed = await packImage('examples/echo', { platform: PLATFORMS.X86_64 });
     const digest = await pushImage(packed, { ...(await signIn(ecr)), repository: 'echo/server', tag: '0.9' });
     image = await (await sandbox.region('us-east-1')).images.prepare(`${repository?.repositoryUri}@${digest}`);
   } finally {

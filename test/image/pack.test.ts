@@ -1,18 +1,20 @@
 import { chmod, cp, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
 import { Parser } from 'tar';
-import type { PackedImage } from '../../src/image/image.ts';
+import { type BuiltImage, PLATFORMS } from '../../src/image/image.ts';
 import { packImage } from '../../src/image/pack.ts';
 import { withFolder } from '../folder.ts';
 
-const pack = (dir: string) => packImage(dir, { cpuArchitecture: 'X86_64' });
+const pack = (dir: string) => packImage(dir, { platform: PLATFORMS.X86_64 });
 
 /** What the image's layers hold: `path mode` of each entry, symlinks with their target. */
-function contents({ blobs }: PackedImage): string[] {
+async function contents({ blobs }: BuiltImage): Promise<string[]> {
   const seen: string[] = [];
-  for (const { content } of blobs.filter(({ mediaType }) => mediaType.includes('layer'))) {
+  for (const layer of blobs.filter(({ mediaType }) => mediaType.includes('layer'))) {
     const parser = new Parser({
       onReadEntry(entry) {
         const { type, mode = 0, uid, gid, mtime, linkpath } = entry;
@@ -22,12 +24,12 @@ function contents({ blobs }: PackedImage): string[] {
         entry.resume();
       },
     });
-    parser.end(gunzipSync(content));
+    await pipeline(layer.open(), parser);
   }
   return seen;
 }
 
-const config = ({ blobs }: PackedImage): unknown => JSON.parse(String(blobs.at(-1)?.content));
+const config = async ({ blobs }: BuiltImage): Promise<unknown> => JSON.parse(await text(blobs.at(-1)?.open() ?? Readable.from([])));
 
 test('the same files give the same digest, whatever their age, place and rights; another file gives another', async () => {
   await withFolder({ Dockerfile: 'FROM node\nCOPY . /app/\n', 'b.js': 'b', 'a/a.js': 'a' }, async (dir) => {
@@ -65,7 +67,7 @@ CMD ["node", "bin/a.js"]
     await chmod(join(dir, 'tools/a'), 0o755);
     await symlink('x.js', join(dir, 'lib/link.js'));
     const image = await pack(dir);
-    expect(contents(image)).toEqual([
+    expect(await contents(image)).toEqual([
       'app/ 755',
       'app/package.json 644',
       'app/lib/ 755', 'app/lib/deep/ 755', 'app/lib/deep/y.js 644', 'app/lib/link.js 777 x.js', 'app/lib/x.js 644',
@@ -73,7 +75,7 @@ CMD ["node", "bin/a.js"]
       'etc/ 755', 'etc/renamed 644',
       'usr/ 755', 'usr/local/ 755', 'usr/local/a 755', 'usr/local/c 644',
     ]);
-    expect(config(image)).toMatchObject({
+    expect(await config(image)).toMatchObject({
       architecture: 'amd64', os: 'linux', created: '1970-01-01T00:00:00Z', config: { WorkingDir: '/app', Cmd: ['node', 'bin/a.js'] },
     });
   });
@@ -83,14 +85,14 @@ test('what .dockerignore leaves out is not in the image, and a long name is', as
   const long = `${'long-folder-name/'.repeat(20)}file.js`;
   const files = { Dockerfile: 'FROM node\nCOPY . .\n', '.dockerignore': 'Dockerfile\n.*\n**/*.log\n!keep/*.log\n', 'a.log': '', 'x/b.log': '', 'keep/c.log': '', [long]: '' };
   await withFolder(files, async (dir) => {
-    const paths = contents(await pack(dir)).map((entry) => entry.split(' ')[0]);
+    const paths = (await contents(await pack(dir))).map((entry) => entry.split(' ')[0]);
     expect(paths.filter((path) => !path?.endsWith('/'))).toEqual(['keep/c.log', long]);
   });
 });
 
 test('an image for ARM64 says so', async () => {
   await withFolder({ Dockerfile: 'FROM node\nCOPY . .\n' }, async (dir) => {
-    expect(config(await packImage(dir, { cpuArchitecture: 'ARM64' }))).toMatchObject({ architecture: 'arm64' });
+    expect(await config(await packImage(dir, { platform: PLATFORMS.ARM64 }))).toMatchObject({ architecture: 'arm64' });
   });
 });
 

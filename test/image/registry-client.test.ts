@@ -4,7 +4,7 @@ import { type IncomingMessage, type ServerResponse, createServer, request } from
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CreateRepositoryCommand, DescribeImagesCommand, ECRClient } from '@aws-sdk/client-ecr';
-import type { PackedImage } from '../../src/image/image.ts';
+import { type BuiltImage, PLATFORMS } from '../../src/image/image.ts';
 import { packImage } from '../../src/image/pack.ts';
 import { type BlobPushed, type PushTarget, pushImage } from '../../src/image/registry-client.ts';
 import { type Sandbox, startSandbox } from '../../src/sandbox/index.ts';
@@ -35,13 +35,13 @@ async function create(repositoryName: string, imageTagMutability: 'MUTABLE' | 'I
   return repositoryName;
 }
 
-const build = (content: string): Promise<PackedImage> => withFolder(
+const build = (content: string): Promise<BuiltImage> => withFolder(
   { Dockerfile: 'FROM node\nCOPY lib /lib\nCOPY a.js /\nCMD ["node", "/a.js"]\n', 'a.js': content, 'lib/x': 'always the same' },
-  (folder) => packImage(folder, { cpuArchitecture: 'X86_64' }),
+  (folder) => packImage(folder, { platform: PLATFORMS.X86_64 }),
 );
 
 /** Pushes, and says for each blob whether it was sent. */
-async function pushed(image: PackedImage, repository: string, tag: string): Promise<boolean[]> {
+async function pushed(image: BuiltImage, repository: string, tag: string): Promise<boolean[]> {
   const events: BlobPushed[] = [];
   expect(await pushImage(image, { ...access, repository, tag }, { onBlob: (event) => events.push(event) })).toBe(image.manifest.digest);
   return events.map(({ sent }) => sent);

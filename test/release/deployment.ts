@@ -1,4 +1,5 @@
 /** A project's service whose versions are small programs, and the ways to release them. */
+import { PLATFORMS } from '../../src/image/image.ts';
 import { packImage } from '../../src/image/pack.ts';
 import { pushImage } from '../../src/image/registry-client.ts';
 import { buildInfra } from '../../src/infra/build-infra.ts';
@@ -43,7 +44,7 @@ export async function openRelease(
  * @param own what it does before, in JavaScript: `request` and `response` are there, and a response that was ended is its own.
  */
 export async function push({ aws, place }: Release, version: string, own = ''): Promise<Version> {
-  const image = await withFolder(filesOf(version, own), (dir) => packImage(dir, { cpuArchitecture: 'X86_64' }));
+  const image = await withFolder(filesOf(version, own), (dir) => packImage(dir, { platform: PLATFORMS.X86_64 }));
   const digest = await pushImage(image, { ...(await aws.registry.signIn()), repository: place.repositoryName, tag: version });
   return versionOf(place.repositoryUri, version, digest);
 }

@@ -34,13 +34,14 @@ export function pushStep(release: Release, dir: string, tag: string): string {
 
 /** Builds and pushes; the digest is the registry's own word. */
 export async function pushVersion(context: Context, release: Release, dir: string, tag: string): Promise<Version & { digest: string }> {
+  const { PLATFORMS } = await import('../../image/image.ts');
   const { builders } = await import('../../image/builder.ts');
   const { pushImage } = await import('../../image/registry-client.ts');
   const { versionOf } = await import('../../release/versions.ts');
   const { service } = release.settings;
-  const built = await builders[service.builder].build(dir, { cpuArchitecture: service.cpuArchitecture });
+  const built = await builders[service.builder].build(dir, { platform: PLATFORMS[service.cpuArchitecture] });
   const { endpoint, authorization } = await release.aws.registry.signIn();
-  const total = built.blobs.reduce((sum, { content }) => sum + content.length, 0);
+  const total = built.blobs.reduce((sum, { size }) => sum + size, 0);
   let done = 0;
   const target = { endpoint, authorization, repository: release.place.repositoryName, tag };
   const digest = await pushImage(built, target, {
