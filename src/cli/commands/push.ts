@@ -10,17 +10,17 @@ export const push: Command = {
   name: 'push',
   summary: 'build the image and push it to the repository of the service',
   argument: { name: '[dir]', description: 'folder with the Dockerfile (default: .)' },
-  options: [option('--tag <tag>', 'name of the version (needed)')],
+  options: [option('--tag <tag>', 'name of the version (default: by git describe)')],
   examples: ['ecs-canary push --tag 1.0', 'ecs-canary push ./server --tag 1.0'],
   writes: true,
   async run(context, values, dir = '.') {
-    const tag = requiredTag(textOf(values, 'tag'));
+    const name = await versionName(textOf(values, 'tag'), dir);
     const release = await openRelease(context, { writes: true });
     if (context.dryRun) {
       const { showSteps } = await import('../show-plan.ts');
-      return showSteps(context, [pushStep(release, dir, tag)]);
+      return showSteps(context, [pushStep(release, dir, shown(name))]);
     }
-    const { digest, image } = await pushVersion(context, release, dir, tag);
+    const { tag, digest, image } = await pushVersion(context, release, dir, name);
     context.print(`Pushed ${tag}`);
     context.print(`Digest: ${digest}`);
     return { tag, digest, image };
@@ -33,13 +33,14 @@ export function pushStep(release: Release, dir: string, tag: string): string {
 }
 
 /** Builds and pushes; the digest is the registry's own word. */
-export async function pushVersion(context: Context, release: Release, dir: string, tag: string): Promise<Version & { digest: string }> {
+export async function pushVersion(context: Context, release: Release, dir: string, name: VersionName): Promise<Version & { digest: string }> {
   const { PLATFORMS } = await import('../../image/image.ts');
   const { builders } = await import('../../image/builder.ts');
   const { pushImage } = await import('../../image/registry-client.ts');
   const { versionOf } = await import('../../release/versions.ts');
   const { service } = release.settings;
   const built = await builders[service.builder].build(dir, { platform: PLATFORMS[service.cpuArchitecture] });
+  const tag = name.dirty ? `${name.name}-dirty-${built.manifest.digest.replace('sha256:', '').slice(0, 8)}` : name.name;
   const { endpoint, authorization } = await release.aws.registry.signIn();
   const total = built.blobs.reduce((sum, { size }) => sum + size, 0);
   let done = 0;
@@ -49,6 +50,25 @@ export async function pushVersion(context: Context, release: Release, dir: strin
     onBlob: ({ bytes }) => context.progress({ type: 'upload', sent: (done += bytes), total }),
   });
   return { ...versionOf(release.place.repositoryUri, tag, digest), digest };
+}
+
+/** What a version is to be called; the name of a dirty tree's gets its image's digest, which nobody knows before the build. */
+export interface VersionName {
+  readonly name: string;
+  readonly dirty: boolean;
+}
+
+/** @throws CanaryError `usage` for a tag that a registry would refuse, and where there is none and git knows none. */
+export async function versionName(tag: string | undefined, dir: string): Promise<VersionName> {
+  if (tag !== undefined) return { name: requiredTag(tag), dirty: false };
+  const { describeFolder } = await import('../../image/git-version.ts');
+  const { name, dirty } = await describeFolder(dir);
+  return { name: requiredTag(name), dirty };
+}
+
+/** The tag before the build, for `--dry-run`. */
+export function shown({ name, dirty }: VersionName): string {
+  return dirty ? `${name}-dirty-<digest>` : name;
 }
 
 /** @throws CanaryError `usage` for a tag that a registry would refuse. */

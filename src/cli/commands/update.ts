@@ -8,7 +8,7 @@ import { formatDuration } from '../../settings/duration.ts';
 import { type Command, type Values, goesBack, isSet, onInterruptOption, option, settingOption, textOf } from '../command.ts';
 import type { Context } from '../context.ts';
 import { openRelease } from '../session.ts';
-import { pushStep, pushVersion, requiredTag } from './push.ts';
+import { pushStep, pushVersion, shown, versionName } from './push.ts';
 import { rolloutOptions, tasksOf } from './rollout.ts';
 
 export const update: Command = {
@@ -16,7 +16,7 @@ export const update: Command = {
   summary: 'push, rollout, route step by step with a hold after each, promote',
   argument: { name: '[dir]', description: 'folder with the Dockerfile (default: .)' },
   options: [
-    option('--tag <tag>', 'name of the version (needed)'),
+    option('--tag <tag>', 'name of the version (default: by git describe)'),
     settingOption('--steps <percents>', 'rising percentages up to 100 (default: 50,100)', 'STEPS'),
     settingOption('--hold <duration>', 'how long to stay at each step (default: 15s)', 'HOLD'),
     option('--max-5xx <percent>', 'go back when more of its requests end with a 5xx, such as 1%; none for no bound'),
@@ -28,7 +28,7 @@ export const update: Command = {
   examples: ['ecs-canary update --tag 1.0', 'ecs-canary update ./server --tag 1.0 --steps 5,25,50,100 --hold 2m --destroy-old'],
   writes: true,
   async run(context, values, dir = '.') {
-    const tag = requiredTag(textOf(values, 'tag'));
+    const name = await versionName(textOf(values, 'tag'), dir);
     const onInterrupt = goesBack(values) ? 'rollback' : 'stop';
     const { readTaskDefinition } = await import('../task-definition-file.ts');
     const definition = readTaskDefinition(textOf(values, 'taskDefinition'));
@@ -50,11 +50,11 @@ export const update: Command = {
       acceptDrift: isSet(values, 'acceptDrift'),
       onInterrupt,
     };
-    if (context.dryRun) return show(context, release, dir, tag, options);
-    const version = await pushVersion(context, release, dir, tag);
+    if (context.dryRun) return show(context, release, dir, shown(name), options);
+    const version = await pushVersion(context, release, dir, name);
     const result = await (await import('../../release/update.ts')).update(release, version, options);
-    context.print(SAYS[result.outcome](tag));
-    return { ...result, tag, digest: version.digest, image: version.image };
+    context.print(SAYS[result.outcome](version.tag));
+    return { ...result, tag: version.tag, digest: version.digest, image: version.image };
   },
 };
 
