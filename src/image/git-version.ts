@@ -19,6 +19,8 @@ export async function describeFolder(dir: string): Promise<GitVersion> {
     const status = await run('git', ['-C', dir, 'status', '--porcelain', '--', '.']);
     return { name: described.stdout.trim().replaceAll(/[^\w.-]/g, '-'), dirty: status.stdout !== '' };
   } catch (error) {
-    throw usageError(`--tag is missing: the name of the version, such as 1.0. Git has none for ${dir}: ${messageOf(error).trim()}`);
+    // Node's message is the command, and below it what git said.
+    const said = messageOf(error).trimEnd().split('\n').at(-1) ?? '';
+    throw usageError(`--tag is missing: the name of the version, such as 1.0. Git has none for ${dir}: ${said.replace(/\.$/, '')}.`);
   }
 }

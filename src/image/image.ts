@@ -34,6 +34,15 @@ export interface BuiltImage {
   dispose(): Promise<void>;
 }
 
+export const MEDIA_TYPES = {
+  manifest: 'application/vnd.oci.image.manifest.v1+json',
+  index: 'application/vnd.oci.image.index.v1+json',
+  config: 'application/vnd.oci.image.config.v1+json',
+  layer: 'application/vnd.oci.image.layer.v1.tar+gzip',
+  dockerManifest: 'application/vnd.docker.distribution.manifest.v2+json',
+  dockerIndex: 'application/vnd.docker.distribution.manifest.list.v2+json',
+} as const;
+
 /** The platforms of ECS, by what a task definition calls them. */
 export const PLATFORMS = {
   X86_64: { os: 'linux', architecture: 'amd64' },
@@ -42,6 +51,16 @@ export const PLATFORMS = {
 
 export function imageDocument(mediaType: string, content: Buffer): ImageDocument {
   return { mediaType, digest: sha256(content), size: content.length, content, open: (from = 0) => Readable.from([content.subarray(from)]) };
+}
+
+/** A JSON document as it is sent: without blanks, members in the order in which they were given. */
+export function jsonDocument(mediaType: string, value: object): ImageDocument {
+  return imageDocument(mediaType, Buffer.from(JSON.stringify(value)));
+}
+
+/** What a manifest says of a blob. */
+export function descriptor({ mediaType, digest, size }: ImageBlob): { mediaType: string; digest: string; size: number } {
+  return { mediaType, digest, size };
 }
 
 export function sha256(content: Buffer): string {

@@ -9,18 +9,9 @@ import type { BuildOptions } from './builder.ts';
 import { readContext } from './context.ts';
 import { ImageTree } from './copy.ts';
 import { type Dockerfile, parseDockerfile } from './dockerfile.ts';
-import { type BuiltImage, type ImageBlob, imageDocument, sha256 } from './image.ts';
-import { compressLayer, writeTar } from './layer.ts';
-
-const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
-const CONFIG = 'application/vnd.oci.image.config.v1+json';
-const LAYER = 'application/vnd.oci.image.layer.v1.tar+gzip';
-
-interface Layer {
-  readonly blob: ImageBlob;
-  /** Digest of the layer before compression. */
-  readonly diffId: string;
-}
+import { type BuiltImage, MEDIA_TYPES, descriptor, jsonDocument } from './image.ts';
+import { type Layer, compressLayer, tarOf } from './layer.ts';
+import { makeWorkFolder } from './work-folder.ts';
 
 /**
  * Builds the image of `dir`: its files as `dir/Dockerfile` copies them, without those that `dir/.dockerignore` leaves out.
@@ -31,21 +22,24 @@ export async function packImage(dir: string, { platform }: BuildOptions): Promis
   if (!dockerfile.steps.some(({ kind }) => kind === 'copy')) {
     throw usageError(`${join(dir, 'Dockerfile')} copies nothing into the image.`, 'Write COPY . . into it.');
   }
-  const layers = await packLayers(dir, dockerfile);
-  const config = imageDocument(CONFIG, json({
-    created: '1970-01-01T00:00:00Z',
-    architecture: platform.architecture,
-    os: platform.os,
-    config: dockerfile.config,
-    rootfs: { type: 'layers', diff_ids: layers.map(({ diffId }) => diffId) },
-  }));
-  const manifest = imageDocument(MANIFEST, json({
-    schemaVersion: 2,
-    mediaType: MANIFEST,
-    config: descriptor(config),
-    layers: layers.map(({ blob }) => descriptor(blob)),
-  }));
-  return { manifest, blobs: [...layers.map(({ blob }) => blob), config], platform, dispose: async () => {} };
+  const work = await makeWorkFolder();
+  return work.keptOnSuccess(async () => {
+    const layers = await packLayers(dir, dockerfile, work.dir);
+    const config = jsonDocument(MEDIA_TYPES.config, {
+      created: '1970-01-01T00:00:00Z',
+      architecture: platform.architecture,
+      os: platform.os,
+      config: dockerfile.config,
+      rootfs: { type: 'layers', diff_ids: layers.map(({ diffId }) => diffId) },
+    });
+    const manifest = jsonDocument(MEDIA_TYPES.manifest, {
+      schemaVersion: 2,
+      mediaType: MEDIA_TYPES.manifest,
+      config: descriptor(config),
+      layers: layers.map(({ blob }) => descriptor(blob)),
+    });
+    return { manifest, blobs: [...layers.map(({ blob }) => blob), config], platform, dispose: () => work.remove() };
+  });
 }
 
 async function readDockerfile(dir: string): Promise<string> {
@@ -57,23 +51,13 @@ async function readDockerfile(dir: string): Promise<string> {
 }
 
 /** One layer for each COPY, so that what did not change is not sent again. */
-async function packLayers(dir: string, { steps }: Dockerfile): Promise<Layer[]> {
+async function packLayers(dir: string, { steps }: Dockerfile, workDir: string): Promise<Layer[]> {
   const context = await readContext(dir);
   const tree = new ImageTree();
   const layers: Layer[] = [];
   for (const step of steps) {
     const entries = step.kind === 'copy' ? tree.copy(context, step) : tree.makeDirectory(step.path);
-    if (entries.length === 0) continue;
-    const tar = await writeTar(entries, dir);
-    layers.push({ blob: imageDocument(LAYER, compressLayer(tar)), diffId: sha256(tar) });
+    if (entries.length > 0) layers.push(await compressLayer(tarOf(entries, dir), join(workDir, `layer-${layers.length}`)));
   }
   return layers;
-}
-
-function descriptor({ mediaType, digest, size }: ImageBlob): { mediaType: string; digest: string; size: number } {
-  return { mediaType, digest, size };
-}
-
-function json(value: object): Buffer {
-  return Buffer.from(JSON.stringify(value));
 }

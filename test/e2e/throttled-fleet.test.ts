@@ -96,6 +96,7 @@ async function firstVersions(variables: Record<string, string>): Promise<void> {
     const version = versionOf(release.place.repositoryUri, '1.0', digest);
     await (await prepareRollout(release, version, { definition: undefined, tasks: undefined, acceptDrift: false, replace: false, keepOld: false })).run();
   }));
+  await image.dispose();
 }
 
 /** The defaults of the program, as much shorter as the sandbox's time is faster. */

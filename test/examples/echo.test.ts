@@ -28,6 +28,7 @@ beforeAll(async () => {
     const { repository } = await ecr.send(new CreateRepositoryCommand({ repositoryName: 'echo/server' }));
     const packed = await packImage('examples/echo', { platform: PLATFORMS.X86_64 });
     const digest = await pushImage(packed, { ...(await signIn(ecr)), repository: 'echo/server', tag: '0.9' });
+    await packed.dispose();
     image = await (await sandbox.region('us-east-1')).images.prepare(`${repository?.repositoryUri}@${digest}`);
   } finally {
     await sandbox.stop();

@@ -1,15 +1,24 @@
 import { chmod, cp, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
-import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { Parser } from 'tar';
-import { type BuiltImage, PLATFORMS } from '../../src/image/image.ts';
+import { type BuiltImage, PLATFORMS, type Platform } from '../../src/image/image.ts';
 import { packImage } from '../../src/image/pack.ts';
 import { withFolder } from '../folder.ts';
+import { contentOf } from './content.ts';
 
-const pack = (dir: string) => packImage(dir, { platform: PLATFORMS.X86_64 });
+const images: BuiltImage[] = [];
+
+async function pack(dir: string, platform: Platform = PLATFORMS.X86_64): Promise<BuiltImage> {
+  const image = await packImage(dir, { platform });
+  images.push(image);
+  return image;
+}
+
+afterEach(async () => {
+  for (const image of images.splice(0)) await image.dispose();
+});
 
 /** What the image's layers hold: `path mode` of each entry, symlinks with their target. */
 async function contents({ blobs }: BuiltImage): Promise<string[]> {
@@ -29,7 +38,7 @@ async function contents({ blobs }: BuiltImage): Promise<string[]> {
   return seen;
 }
 
-const config = async ({ blobs }: BuiltImage): Promise<unknown> => JSON.parse(await text(blobs.at(-1)?.open() ?? Readable.from([])));
+const config = async ({ blobs }: BuiltImage): Promise<unknown> => JSON.parse(String(await contentOf(blobs.at(-1))));
 
 test('the same files give the same digest, whatever their age, place and rights; another file gives another', async () => {
   await withFolder({ Dockerfile: 'FROM node\nCOPY . /app/\n', 'b.js': 'b', 'a/a.js': 'a' }, async (dir) => {
@@ -92,7 +101,7 @@ test('what .dockerignore leaves out is not in the image, and a long name is', as
 
 test('an image for ARM64 says so', async () => {
   await withFolder({ Dockerfile: 'FROM node\nCOPY . .\n' }, async (dir) => {
-    expect(await config(await packImage(dir, { platform: PLATFORMS.ARM64 }))).toMatchObject({ architecture: 'arm64' });
+    expect(await config(await pack(dir, PLATFORMS.ARM64))).toMatchObject({ architecture: 'arm64' });
   });
 });
 

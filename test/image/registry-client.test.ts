@@ -35,10 +35,18 @@ async function create(repositoryName: string, imageTagMutability: 'MUTABLE' | 'I
   return repositoryName;
 }
 
-const build = (content: string): Promise<BuiltImage> => withFolder(
-  { Dockerfile: 'FROM node\nCOPY lib /lib\nCOPY a.js /\nCMD ["node", "/a.js"]\n', 'a.js': content, 'lib/x': 'always the same' },
-  (folder) => packImage(folder, { platform: PLATFORMS.X86_64 }),
-);
+const images: BuiltImage[] = [];
+
+afterEach(async () => {
+  for (const image of images.splice(0)) await image.dispose();
+});
+
+async function build(content: string): Promise<BuiltImage> {
+  const files = { Dockerfile: 'FROM node\nCOPY lib /lib\nCOPY a.js /\nCMD ["node", "/a.js"]\n', 'a.js': content, 'lib/x': 'always the same' };
+  const image = await withFolder(files, (folder) => packImage(folder, { platform: PLATFORMS.X86_64 }));
+  images.push(image);
+  return image;
+}
 
 /** Pushes, and says for each blob whether it was sent. */
 async function pushed(image: BuiltImage, repository: string, tag: string): Promise<boolean[]> {

@@ -46,6 +46,7 @@ export async function openRelease(
 export async function push({ aws, place }: Release, version: string, own = ''): Promise<Version> {
   const image = await withFolder(filesOf(version, own), (dir) => packImage(dir, { platform: PLATFORMS.X86_64 }));
   const digest = await pushImage(image, { ...(await aws.registry.signIn()), repository: place.repositoryName, tag: version });
+  await image.dispose();
   return versionOf(place.repositoryUri, version, digest);
 }
 

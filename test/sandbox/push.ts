@@ -10,7 +10,11 @@ const DOCKERFILE = 'FROM node:22-alpine\nWORKDIR /app\nCOPY . .\nCMD ["node", "i
 /** Files by their path; a Dockerfile is added where there is none. Resolves with the image's digest. */
 export async function pushFiles(ecr: ECRClient, repository: string, tag: string, files: Record<string, string>, onBlob?: (event: BlobPushed) => void): Promise<string> {
   const image = await withFolder({ Dockerfile: DOCKERFILE, ...files }, (dir) => packImage(dir, { platform: PLATFORMS.X86_64 }));
-  return pushImage(image, { ...(await signIn(ecr)), repository, tag }, { onBlob });
+  try {
+    return await pushImage(image, { ...(await signIn(ecr)), repository, tag }, { onBlob });
+  } finally {
+    await image.dispose();
+  }
 }
 
 export async function signIn(ecr: ECRClient): Promise<Pick<PushTarget, 'endpoint' | 'authorization'>> {

@@ -41,15 +41,19 @@ export async function pushVersion(context: Context, release: Release, dir: strin
   const { service } = release.settings;
   const built = await builders[service.builder].build(dir, { platform: PLATFORMS[service.cpuArchitecture] });
   const tag = name.dirty ? `${name.name}-dirty-${built.manifest.digest.replace('sha256:', '').slice(0, 8)}` : name.name;
-  const { endpoint, authorization } = await release.aws.registry.signIn();
-  const total = built.blobs.reduce((sum, { size }) => sum + size, 0);
-  let done = 0;
-  const target = { endpoint, authorization, repository: release.place.repositoryName, tag };
-  const digest = await pushImage(built, target, {
-    signal: context.signal,
-    onBlob: ({ bytes }) => context.progress({ type: 'upload', sent: (done += bytes), total }),
-  });
-  return { ...versionOf(release.place.repositoryUri, tag, digest), digest };
+  try {
+    const { endpoint, authorization } = await release.aws.registry.signIn();
+    const total = built.blobs.reduce((sum, { size }) => sum + size, 0);
+    let done = 0;
+    const target = { endpoint, authorization, repository: release.place.repositoryName, tag };
+    const digest = await pushImage(built, target, {
+      signal: context.signal,
+      onBlob: ({ bytes }) => context.progress({ type: 'upload', sent: (done += bytes), total }),
+    });
+    return { ...versionOf(release.place.repositoryUri, tag, digest), digest };
+  } finally {
+    await built.dispose();
+  }
 }
 
 /** What a version is to be called; the name of a dirty tree's gets its image's digest, which nobody knows before the build. */
