@@ -1,21 +1,49 @@
-/** What turns a folder into an image. */
+/** What turns a folder into an image: an engine of this machine, or `pack`. */
+import type { BuilderName } from '../settings/builders.ts';
 import type { BuiltImage, Platform } from './image.ts';
+import { isEngine } from './engines.ts';
+import { buildWithEngine } from './engine-build.ts';
+import { firstEngine, requireEngine } from './engine-choice.ts';
+import type { EngineContext } from './engine-process.ts';
 import { packImage } from './pack.ts';
 
 export interface BuildOptions {
   /** What the image is to run on. */
   readonly platform: Platform;
+  /** Path of the Dockerfile; undefined for the one in the folder. */
+  readonly file?: string;
+  /** `NAME=value`, or `NAME` for the value that the environment has. */
+  readonly buildArgs?: readonly string[];
+  /** The stage to build; undefined for the last one. */
+  readonly target?: string;
+  readonly cache?: CacheOptions;
+}
+
+/** Where an engine looks for layers that were built before, and where it leaves them, in its own words. */
+export interface CacheOptions {
+  readonly from: readonly string[];
+  readonly to: readonly string[];
+  /** Builds everything anew. */
+  readonly none: boolean;
 }
 
 export interface Builder {
+  readonly name: BuilderName;
   /**
    * Builds the image of a folder.
-   * @throws CanaryError, exit 2, when the folder or its Dockerfile cannot be built
+   * @throws CanaryError, exit 2, when there is no Dockerfile, or one that the builder cannot build; exit 1 `build-failed` when an
+   *   engine's build fails; the signal's reason when it aborts
    */
   build(dir: string, options: BuildOptions): Promise<BuiltImage>;
 }
 
-/** By the value of the setting `BUILDER`. */
-export const builders = {
-  pack: { build: packImage },
-} as const satisfies Record<string, Builder>;
+/**
+ * The builder that was asked for; where none was, the first engine that answers, else `pack`.
+ * @throws CanaryError, exit 2, for an engine that was asked for and does not answer; the signal's reason when it aborts
+ */
+export async function chooseBuilder(asked: BuilderName | undefined, context: EngineContext): Promise<Builder> {
+  const name = asked ?? (await firstEngine(context)) ?? 'pack';
+  if (!isEngine(name)) return { name, build: packImage };
+  if (asked !== undefined) await requireEngine(name, context);
+  return { name, build: (dir, options) => buildWithEngine(name, dir, options, context) };
+}

@@ -5,22 +5,29 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { usageError, messageOf } from '../errors.ts';
-import type { BuildOptions } from './builder.ts';
 import { readContext } from './context.ts';
 import { ImageTree } from './copy.ts';
+import { dockerfileOf } from './dockerfile-path.ts';
 import { type Dockerfile, parseDockerfile } from './dockerfile.ts';
-import { type BuiltImage, MEDIA_TYPES, descriptor, jsonDocument } from './image.ts';
+import { type BuiltImage, MEDIA_TYPES, type Platform, descriptor, jsonDocument } from './image.ts';
 import { type Layer, compressLayer, tarOf } from './layer.ts';
 import { makeWorkFolder } from './work-folder.ts';
 
+export interface PackOptions {
+  readonly platform: Platform;
+  /** Path of the Dockerfile; undefined for the one in the folder. */
+  readonly file?: string;
+}
+
 /**
- * Builds the image of `dir`: its files as `dir/Dockerfile` copies them, without those that `dir/.dockerignore` leaves out.
+ * Builds the image of `dir`: its files as its Dockerfile copies them, without those that `dir/.dockerignore` leaves out.
  * @throws CanaryError, exit 2, naming the line of the Dockerfile that cannot be built this way
  */
-export async function packImage(dir: string, { platform }: BuildOptions): Promise<BuiltImage> {
-  const dockerfile = parseDockerfile(await readDockerfile(dir));
+export async function packImage(dir: string, { platform, file }: PackOptions): Promise<BuiltImage> {
+  const path = await dockerfileOf(dir, file);
+  const dockerfile = parseDockerfile(await readDockerfile(path));
   if (!dockerfile.steps.some(({ kind }) => kind === 'copy')) {
-    throw usageError(`${join(dir, 'Dockerfile')} copies nothing into the image.`, 'Write COPY . . into it.');
+    throw usageError(`${path} copies nothing into the image.`, 'Write COPY . . into it.');
   }
   const work = await makeWorkFolder();
   return work.keptOnSuccess(async () => {
@@ -42,11 +49,11 @@ export async function packImage(dir: string, { platform }: BuildOptions): Promis
   });
 }
 
-async function readDockerfile(dir: string): Promise<string> {
+async function readDockerfile(path: string): Promise<string> {
   try {
-    return await readFile(join(dir, 'Dockerfile'), 'utf8');
+    return await readFile(path, 'utf8');
   } catch (cause) {
-    throw usageError(`${join(dir, 'Dockerfile')} can't be read: ${messageOf(cause)}`);
+    throw usageError(`${path} can't be read: ${messageOf(cause)}`);
   }
 }
 

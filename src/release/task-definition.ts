@@ -46,7 +46,7 @@ export function generate(settings: ServiceSettings, place: Place, region: string
     networkMode: 'awsvpc',
     cpu: settings.cpu,
     memory: String(settings.memory),
-    runtimePlatform: { cpuArchitecture: settings.cpuArchitecture, operatingSystemFamily: 'LINUX' },
+    runtimePlatform: { cpuArchitecture: settings.cpuArchitecture ?? 'X86_64', operatingSystemFamily: 'LINUX' },
     executionRoleArn: place.executionRoleArn,
     taskRoleArn: place.taskRoleArn,
     containerDefinitions: [

@@ -52,14 +52,14 @@ const SERVER: ServiceSettings = {
   desiredCount: 2,
   cpu: '256',
   memory: 512,
-  cpuArchitecture: 'X86_64',
+  cpuArchitecture: undefined,
   healthCheck: { path: '/', interval: 5, timeout: 2, healthyThreshold: 2, unhealthyThreshold: 2, gracePeriod: 60 },
   deregistrationDelay: 30,
   secrets: {},
   securityGroupIds: undefined,
   targetGroups: undefined,
   bounds: { max5xx: undefined, maxLatency: undefined },
-  builder: 'pack',
+  builder: undefined,
 };
 
 const CERTIFICATE = 'arn:aws:acm:eu-west-1:123456789012:certificate/0a1b2c3d-1234-5678-9abc-0123456789ab';
@@ -122,7 +122,8 @@ const SERVICE_TABLE: [name: string, good: string, becomes: Partial<ServiceSettin
     'DB=hunter2', `names and ARNs of Secrets Manager or Parameter Store, such as DB_PASSWORD=${SECRET}`,
   ],
   ['SECURITY_GROUP_IDS', 'sg-0a1b,sg-2c3d', { securityGroupIds: ['sg-0a1b', 'sg-2c3d'] }, 'web', 'ids of security groups with commas between them, such as sg-0a1b2c3d'],
-  ['BUILDER', 'pack', { builder: 'pack' }, 'docker', 'pack (the only builder so far)'],
+  ['BUILDER', 'podman', { builder: 'podman' }, 'kaniko', 'docker, podman, buildah or pack'],
+  ['BASE_IMAGE', 'none', { builder: 'pack' }, 'a b', 'none (base images are not supported yet)'],
 ];
 
 test.each(SERVICE_TABLE)('%s takes %s and refuses what is not so', (name, good, becomes, bad, expected) => {

@@ -1,7 +1,8 @@
 /** `push`: builds the image, signs in, pushes it, prints the digest. */
 import { usageError } from '../../errors.ts';
-import { type Command, option, textOf } from '../command.ts';
+import { type Command, type Values, option } from '../command.ts';
 import type { Context } from '../context.ts';
+import { type ImageSource, imageOptions, imageSource } from '../image-source.ts';
 import { openRelease } from '../session.ts';
 import type { Release } from '../../release/operations.ts';
 import type { Version } from '../../release/model.ts';
@@ -10,17 +11,18 @@ export const push: Command = {
   name: 'push',
   summary: 'build the image and push it to the repository of the service',
   argument: { name: '[dir]', description: 'folder with the Dockerfile (default: .)' },
-  options: [option('--tag <tag>', 'name of the version (default: by git describe)')],
-  examples: ['ecs-canary push --tag 1.0', 'ecs-canary push ./server --tag 1.0'],
+  options: [option('--tag <tag>', 'name of the version (default: by git describe)'), ...imageOptions()],
+  examples: ['ecs-canary push --tag 1.0', 'ecs-canary push ./server --tag 1.0 --builder podman --build-arg LEVEL=2'],
   writes: true,
   async run(context, values, dir = '.') {
-    const name = await versionName(textOf(values, 'tag'), dir);
+    const name = await versionName(values['tag'], dir);
+    const source = await imageSource(context, values, dir);
     const release = await openRelease(context, { writes: true });
     if (context.dryRun) {
       const { showSteps } = await import('../show-plan.ts');
-      return showSteps(context, [pushStep(release, dir, shown(name))]);
+      return showSteps(context, [pushStep(release, source, shown(name))]);
     }
-    const { tag, digest, image } = await pushVersion(context, release, dir, name);
+    const { tag, digest, image } = await pushVersion(context, release, source, name);
     context.print(`Pushed ${tag}`);
     context.print(`Digest: ${digest}`);
     return { tag, digest, image };
@@ -28,18 +30,15 @@ export const push: Command = {
 };
 
 /** What a push does, for `--dry-run`. */
-export function pushStep(release: Release, dir: string, tag: string): string {
-  return `build the image of ${dir} with ${release.settings.service.builder} and push it as ${release.place.repositoryName}:${tag}`;
+export function pushStep(release: Release, source: ImageSource, tag: string): string {
+  return `${source.step} and push it as ${release.place.repositoryName}:${tag}`;
 }
 
-/** Builds and pushes; the digest is the registry's own word. */
-export async function pushVersion(context: Context, release: Release, dir: string, name: VersionName): Promise<Version & { digest: string }> {
-  const { PLATFORMS } = await import('../../image/image.ts');
-  const { builders } = await import('../../image/builder.ts');
+/** Builds or reads the image, and pushes it; the digest is the registry's own word. */
+export async function pushVersion(context: Context, release: Release, source: ImageSource, name: VersionName): Promise<Version & { digest: string }> {
   const { pushImage } = await import('../../image/registry-client.ts');
   const { versionOf } = await import('../../release/versions.ts');
-  const { service } = release.settings;
-  const built = await builders[service.builder].build(dir, { platform: PLATFORMS[service.cpuArchitecture] });
+  const built = await source.open();
   const tag = name.dirty ? `${name.name}-dirty-${built.manifest.digest.replace('sha256:', '').slice(0, 8)}` : name.name;
   try {
     const { endpoint, authorization } = await release.aws.registry.signIn();
@@ -63,8 +62,9 @@ export interface VersionName {
 }
 
 /** @throws CanaryError `usage` for a tag that a registry would refuse, and where there is none and git knows none. */
-export async function versionName(tag: string | undefined, dir: string): Promise<VersionName> {
-  if (tag !== undefined) return { name: requiredTag(tag), dirty: false };
+export async function versionName(tag: Values[string], dir: string): Promise<VersionName> {
+  // Empty, as from a script's missing variable, must not become another name.
+  if (typeof tag === 'string') return { name: requiredTag(tag), dirty: false };
   const { describeFolder } = await import('../../image/git-version.ts');
   const { name, dirty } = await describeFolder(dir);
   return { name: requiredTag(name), dirty };
