@@ -67,6 +67,8 @@ export interface RouteResult {
 export interface RolloutOptions extends Omit<RolloutIntent, 'version' | 'firstTasks' | 'settle'> {
   /** AWS's own JSON; else the revision that the primary runs is the base, else one is generated. */
   readonly definition: TaskDefinition | undefined;
+  /** Whose image is replaced; undefined for the container that is known. */
+  readonly container?: string;
 }
 
 export type RouteOptions = Omit<RouteIntent, 'settle'>;
@@ -76,14 +78,14 @@ export type RouteGroupsOptions = Shift & { readonly acceptDrift: boolean };
 
 export async function prepareRollout(release: Release, version: Version, options: RolloutOptions): Promise<Prepared<Modified>> {
   const { place, settings } = release;
-  const { definition: given, ...wanted } = options;
+  const { definition: given, container, ...wanted } = options;
   const log = await takeTurn(release);
   const state = await observeBefore(release, { emergency: false });
   await requireTurn(release, log);
   const plan = planRollout(state, { version, firstTasks: settings.service.desiredCount, settle: settings.settle, ...wanted });
   const base = given ?? (await primaryDefinition(release, state));
   const definition = async (of: Version): Promise<TaskDefinition> =>
-    base ? withVersion(base, place.service, of) : generate(settings.service, place, settings.region, of);
+    withVersion(base ?? generate(settings.service, place, settings.region, of), place.service, { version: of, container });
   if (plan.steps.some((step) => step.do === 'start')) {
     // What cannot be registered should fail before anything is recorded.
     await definition(version);

@@ -40,6 +40,7 @@ export const update: Command = {
     const release = await openRelease(context, { writes: true });
     const options: UpdateOptions = {
       definition,
+      container: textOf(values, 'container'),
       steps: release.settings.steps,
       hold: release.settings.hold,
       bounds: {
