@@ -22,6 +22,7 @@ import { leftBehind, stickyClients } from './stickiness.ts';
 import { ahead, goAhead, inTurn, leaveFree, requireTurn, takeTurn } from './turn.ts';
 import { generate, withVersion } from './task-definition.ts';
 import type { Look } from './watch.ts';
+import { architecturesFor } from './architecture.ts';
 import type { Modified } from './rule-writes.ts';
 
 /** What every operation works with. */
@@ -84,9 +85,11 @@ export async function prepareRollout(release: Release, version: Version, options
   await requireTurn(release, log);
   const plan = planRollout(state, { version, firstTasks: settings.service.desiredCount, settle: settings.settle, ...wanted });
   const base = given ?? (await primaryDefinition(release, state));
+  const starts = plan.steps.some((step) => step.do === 'start');
+  const architectures = starts ? await architecturesFor(release, version, given) : undefined;
   const definition = async (of: Version): Promise<TaskDefinition> =>
-    withVersion(base ?? generate(settings.service, place, settings.region, of), place.service, { version: of, container });
-  if (plan.steps.some((step) => step.do === 'start')) {
+    withVersion(base ?? generate(settings.service, place, settings.region, of), place.service, { version: of, container, architectures });
+  if (starts) {
     // What cannot be registered should fail before anything is recorded.
     await definition(version);
   } else if (given) {

@@ -1,7 +1,7 @@
 /** Task definitions: the one generated for a first version, and the next one made from what runs or from a file. */
 import type { Endpoint, TaskDefinition } from '../aws/ecs.ts';
 import { CanaryError, UNCHANGED } from '../errors.ts';
-import type { ServiceSettings } from '../settings/settings.ts';
+import type { CpuArchitecture, ServiceSettings } from '../settings/settings.ts';
 import type { Place, Version } from './model.ts';
 
 type Container = NonNullable<TaskDefinition['containerDefinitions']>[number];
@@ -20,13 +20,15 @@ export interface Change {
   readonly version: Version;
   /** Whose image is replaced; undefined for the main container. */
   readonly container?: string;
+  /** What the image was built for; undefined where that is not known. */
+  readonly architectures?: readonly CpuArchitecture[];
 }
 
 /**
  * The same task definition with another version in it: the image of one container is replaced, everything else stays.
  * @throws CanaryError `no-container` when it has no such container.
  */
-export function withVersion(base: TaskDefinition, service: string, { version, container }: Change): TaskDefinition {
+export function withVersion(base: TaskDefinition, service: string, { version, container, architectures }: Change): TaskDefinition {
   const { containerDefinitions = [], tags = [] } = base;
   const tagged = tags.find(({ key }) => key === CONTAINER_TAG)?.value;
   const chosen = container === undefined ? mainContainer(base, service, tagged) : containerDefinitions.find(({ name }) => name === container);
@@ -36,7 +38,18 @@ export function withVersion(base: TaskDefinition, service: string, { version, co
     ...base,
     containerDefinitions: containerDefinitions.map((other) => (other === chosen ? { ...chosen, image: version.image } : other)),
     tags: chosen.name === service ? others : [...others, { key: CONTAINER_TAG, value: chosen.name }],
+    ...platformFor(base, architectures),
   };
+}
+
+/** What a task definition without an architecture runs on. */
+const DEFAULT_ARCHITECTURE = 'X86_64';
+
+/** The processor of the image, where it is not the one that the tasks get anyway. */
+function platformFor({ runtimePlatform }: TaskDefinition, [first, ...others]: readonly CpuArchitecture[] = []): Pick<TaskDefinition, 'runtimePlatform'> {
+  const now = runtimePlatform?.cpuArchitecture ?? DEFAULT_ARCHITECTURE;
+  if (first === undefined || [first, ...others].some((architecture) => architecture === now)) return {};
+  return { runtimePlatform: { ...runtimePlatform, cpuArchitecture: first } };
 }
 
 function noContainer(containers: readonly Container[], wanted: string): CanaryError {
@@ -71,7 +84,7 @@ export function generate(settings: ServiceSettings, place: Place, region: string
     networkMode: 'awsvpc',
     cpu: settings.cpu,
     memory: String(settings.memory),
-    runtimePlatform: { cpuArchitecture: settings.cpuArchitecture ?? 'X86_64', operatingSystemFamily: 'LINUX' },
+    runtimePlatform: { cpuArchitecture: settings.cpuArchitecture ?? DEFAULT_ARCHITECTURE, operatingSystemFamily: 'LINUX' },
     executionRoleArn: place.executionRoleArn,
     taskRoleArn: place.taskRoleArn,
     containerDefinitions: [
