@@ -22,10 +22,11 @@ export const push: Command = {
       const { showSteps } = await import('../show-plan.ts');
       return showSteps(context, [pushStep(release, source, shown(name))]);
     }
-    const { tag, digest, image } = await pushVersion(context, release, source, name);
+    const { tag, digest, image, platform } = await pushVersion(context, release, source, name);
     context.print(`Pushed ${tag}`);
     context.print(`Digest: ${digest}`);
-    return { tag, digest, image };
+    context.print(`Platform: ${platform}`);
+    return { tag, digest, image, platform };
   },
 };
 
@@ -34,8 +35,14 @@ export function pushStep(release: Release, source: ImageSource, tag: string): st
   return `${source.step} and push it as ${release.place.repositoryName}:${tag}`;
 }
 
+export interface Pushed extends Version {
+  readonly digest: string;
+  /** What it was built for, such as `linux/amd64`. */
+  readonly platform: string;
+}
+
 /** Builds or reads the image, and pushes it; the digest is the registry's own word. */
-export async function pushVersion(context: Context, release: Release, source: ImageSource, name: VersionName): Promise<Version & { digest: string }> {
+export async function pushVersion(context: Context, release: Release, source: ImageSource, name: VersionName): Promise<Pushed> {
   const { pushImage } = await import('../../image/registry-client.ts');
   const { versionOf } = await import('../../release/versions.ts');
   const built = await source.open();
@@ -49,7 +56,8 @@ export async function pushVersion(context: Context, release: Release, source: Im
       signal: context.signal,
       onBlob: ({ bytes }) => context.progress({ type: 'upload', sent: (done += bytes), total }),
     });
-    return { ...versionOf(release.place.repositoryUri, tag, digest), digest };
+    const { os, architecture } = built.platform;
+    return { ...versionOf(release.place.repositoryUri, tag, digest), digest, platform: `${os}/${architecture}` };
   } finally {
     await built.dispose();
   }
