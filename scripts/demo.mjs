@@ -64,6 +64,7 @@ function writeSettings(endpoint, listenerPort) {
     AWS_ENDPOINT_URL: endpoint,
     AWS_ACCESS_KEY_ID: 'sandbox',
     AWS_SECRET_ACCESS_KEY: 'sandbox',
+    BUILDER: 'pack',
     LISTENER_PORT: listenerPort,
     HEALTH_CHECK_PATH: '/ping',
     DEREGISTRATION_DELAY: 10,

@@ -49,7 +49,7 @@ export function openPlace() {
     setVersion: (version) => writeFileSync(join(app, 'version.js'), `export const version = '${version}';\n`),
     async startSandbox() {
       endpoint = start('0', []).match(/AWS_ENDPOINT_URL=(\S+)/)[1];
-      const settings = { PROJECT_NAME: 'bench', AWS_DEFAULT_REGION: REGION, AWS_ACCOUNT_ID: '000000000000', AWS_ENDPOINT_URL: endpoint, AWS_ACCESS_KEY_ID: 'sandbox', AWS_SECRET_ACCESS_KEY: 'sandbox', LISTENER_PORT: await freePort(), HEALTH_CHECK_PATH: '/ping', POLL_INTERVAL: '0.5', SETTLE: '0', HOLD: '0', DEREGISTRATION_DELAY: '5' };
+      const settings = { PROJECT_NAME: 'bench', AWS_DEFAULT_REGION: REGION, AWS_ACCOUNT_ID: '000000000000', AWS_ENDPOINT_URL: endpoint, AWS_ACCESS_KEY_ID: 'sandbox', AWS_SECRET_ACCESS_KEY: 'sandbox', BUILDER: 'pack', LISTENER_PORT: await freePort(), HEALTH_CHECK_PATH: '/ping', POLL_INTERVAL: '0.5', SETTLE: '0', HOLD: '0', DEREGISTRATION_DELAY: '5' };
       writeFileSync(join(app, '.env'), Object.entries(settings).map(([name, value]) => `${name}=${value}\n`).join(''));
     },
     /** The same sandbox, with everything in it, started with other options. */

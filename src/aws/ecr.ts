@@ -11,6 +11,12 @@ export interface Image {
   readonly pushedAt: number;
 }
 
+/** As image configs have it: `linux` and `amd64`, say. */
+export interface ImagePlatform {
+  readonly os: string;
+  readonly architecture: string;
+}
+
 export interface RegistrySignIn {
   /** Where the registry answers, with its scheme. */
   readonly endpoint: string;
@@ -21,6 +27,12 @@ export interface RegistrySignIn {
 export interface Registry {
   /** The image that a tag names; undefined when there is none, or no such repository. */
   imageByTag(repository: string, tag: string): Promise<Image | undefined>;
+  /**
+   * What an image runs on: more than one for an image of several platforms.
+   * @param digest of an image that is there
+   * @throws CanaryError `bad-answer` when what AWS has of it cannot be read
+   */
+  platformsOf(repository: string, digest: string): Promise<ImagePlatform[]>;
   /** All images that have a tag, newest first. */
   taggedImages(repository: string): Promise<Image[]>;
   signIn(): Promise<RegistrySignIn>;
@@ -54,6 +66,17 @@ export function registry(caller: Caller): Registry {
         if (isAws(error, 'ImageNotFoundException', 'RepositoryNotFoundException')) return undefined;
         throw error;
       }
+    },
+
+    async platformsOf(repository, digest) {
+      const [{ sdk, client }, { MANIFEST_TYPES, readManifest, readPlatform }] = await Promise.all([connect(), import('./image-platform.ts')]);
+      const asked = { repositoryName: repository, imageIds: [{ imageDigest: digest }], acceptedMediaTypes: MANIFEST_TYPES };
+      const { images } = await client.send(new sdk.BatchGetImageCommand(asked));
+      const manifest = needed(readManifest(images?.[0]?.imageManifest), 'BatchGetImage', `the manifest of ${digest}`);
+      if ('platforms' in manifest) return manifest.platforms;
+      const { config: layerDigest } = manifest;
+      const { downloadUrl } = await client.send(new sdk.GetDownloadUrlForLayerCommand({ repositoryName: repository, layerDigest }));
+      return [needed(await readPlatform(downloadUrl), 'GetDownloadUrlForLayer', `an address where the config of ${digest} can be read`)];
     },
 
     async taggedImages(repository) {

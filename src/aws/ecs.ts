@@ -18,12 +18,20 @@ export interface EcsService {
   readonly running: number;
   readonly pending: number;
   readonly targetGroupArns: readonly string[];
+  /** What of its tasks the load balancer reaches; undefined for a service without one. */
+  readonly endpoint: Endpoint | undefined;
   /** Where its next tasks would be. */
   readonly subnets: readonly string[];
   readonly deployment: EcsDeployment | undefined;
   /** What ECS said of it, newest first. */
   readonly events: readonly string[];
   readonly tags: Readonly<Record<string, string>>;
+}
+
+/** A port of one of a task's containers. */
+export interface Endpoint {
+  readonly container: string;
+  readonly port: number;
 }
 
 /** The deployment that the service is moving to, or has reached. */
@@ -81,6 +89,8 @@ export interface ServiceChange {
   readonly network?: Network;
   /** Seconds. */
   readonly gracePeriod?: number;
+  /** Another one than it has, in the same target group. */
+  readonly moved?: Endpoint & { readonly targetGroupArn: string };
 }
 
 export interface Containers {
@@ -186,13 +196,7 @@ export function containers(caller: Caller): Containers {
           // AWS's default moves tasks between zones at moments of its own, also in the middle of a release.
           availabilityZoneRebalancing: 'DISABLED',
           healthCheckGracePeriodSeconds: service.gracePeriod,
-          loadBalancers: [
-            {
-              targetGroupArn: service.targetGroupArn,
-              containerName: service.container,
-              containerPort: service.containerPort,
-            },
-          ],
+          loadBalancers: [toLoadBalancer(service.targetGroupArn, { container: service.container, port: service.containerPort })],
           networkConfiguration: toConfiguration(service),
           propagateTags: 'SERVICE',
           tags: Object.entries(service.tags).map(([key, value]) => ({ key, value })),
@@ -201,7 +205,7 @@ export function containers(caller: Caller): Containers {
       return toService(needed(answer.service, 'CreateService', 'the service'), 'CreateService');
     },
 
-    async updateService(cluster, name, { taskDefinition, desired, network, gracePeriod }) {
+    async updateService(cluster, name, { taskDefinition, desired, network, gracePeriod, moved }) {
       const { sdk, client } = await connect();
       const answer = await client.send(
         new sdk.UpdateServiceCommand({
@@ -212,6 +216,7 @@ export function containers(caller: Caller): Containers {
           healthCheckGracePeriodSeconds: gracePeriod,
           ...(taskDefinition && { deploymentConfiguration: DEPLOYMENT }),
           ...(network && { networkConfiguration: toConfiguration(network) }),
+          ...(moved && { loadBalancers: [toLoadBalancer(moved.targetGroupArn, moved)] }),
         }),
       );
       return toService(needed(answer.service, 'UpdateService', 'the service'), 'UpdateService');
@@ -284,6 +289,15 @@ function toConfiguration({ subnets, securityGroups, assignPublicIp }: Network) {
   return { awsvpcConfiguration: { subnets: [...subnets], securityGroups: [...securityGroups], assignPublicIp: address } };
 }
 
+function toLoadBalancer(targetGroupArn: string, { container, port }: Endpoint) {
+  return { targetGroupArn, containerName: container, containerPort: port };
+}
+
+function toEndpoint({ loadBalancers = [] }: Service): Endpoint | undefined {
+  const { containerName, containerPort } = loadBalancers[0] ?? {};
+  return containerName === undefined || containerPort === undefined ? undefined : { container: containerName, port: containerPort };
+}
+
 /** @param call what was answered with it. */
 function toService(service: Service, call: string): EcsService {
   return {
@@ -297,6 +311,7 @@ function toService(service: Service, call: string): EcsService {
     running: needed(service.runningCount, call, 'the running count of a service'),
     pending: needed(service.pendingCount, call, 'the pending count of a service'),
     targetGroupArns: (service.loadBalancers ?? []).flatMap(({ targetGroupArn }) => targetGroupArn ?? []),
+    endpoint: toEndpoint(service),
     subnets: service.networkConfiguration?.awsvpcConfiguration?.subnets ?? [],
     deployment: service.deployments?.filter(({ status }) => status === 'PRIMARY').map((deployment) => toDeployment(deployment, call))[0],
     events: (service.events ?? []).flatMap(({ message }) => message ?? []),

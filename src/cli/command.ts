@@ -77,6 +77,19 @@ export function listOf(values: Values, name: string): readonly string[] | undefi
   return items;
 }
 
+/** An option that may be given several times, each with any text: the variable holds one. */
+export function repeatableOption(flags: string, description: string): Option {
+  return option(flags, description).argParser((value: string, earlier: string | undefined) => (earlier === undefined ? value : earlier + BETWEEN + value));
+}
+
+/** The texts that it was given. */
+export function repeatsOf(values: Values, name: string): readonly string[] {
+  return textOf(values, name)?.split(BETWEEN) ?? [];
+}
+
+/** What no argument of a program can hold. */
+const BETWEEN = '\0';
+
 export const acceptDriftOption = () => option('--accept-drift', 'go on although somebody else changed the weights');
 
 export const noScaleOption = () => option('--no-scale', 'refuse instead of starting the tasks that the share needs');

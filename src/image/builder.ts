@@ -1,28 +1,46 @@
-/** What turns a folder into an image. */
-import type { BuiltImage, Platform } from './image.ts';
-import { packImage } from './pack.ts';
-import type { RegistryAccess, SessionOptions } from './registry-session.ts';
+/** What turns a folder into an image: an engine of this machine, or `pack`. */
+import type { BuilderName } from '../settings/builders.ts';
+import type { BuiltImage } from './image.ts';
+import { isEngine } from './engines.ts';
+import { buildWithEngine } from './engine-build.ts';
+import { firstEngine, requireEngine } from './engine-choice.ts';
+import type { EngineContext } from './engine-process.ts';
+import { type PackOptions, packImage } from './pack.ts';
 
-export interface BuildOptions extends SessionOptions {
-  /** What the image is to run on. */
-  readonly platform: Platform;
-  /** The image that `pack` lays the files on, such as `node:22-alpine`; nothing where there is none. */
-  readonly base?: string;
-  /** The registry that one is signed in at, which may have the base. */
-  readonly registry?: RegistryAccess;
-  /** Takes lines that tell how it goes. */
-  readonly output?: (line: string) => void;
+/** Of these, engines know all but the base and its registry. */
+export interface BuildOptions extends Omit<PackOptions, 'output'> {
+  /** `NAME=value`, or `NAME` for the value that the environment has. */
+  readonly buildArgs?: readonly string[];
+  /** The stage to build; undefined for the last one. */
+  readonly target?: string;
+  readonly cache?: CacheOptions;
+}
+
+/** Where an engine looks for layers that were built before, and where it leaves them, in its own words. */
+export interface CacheOptions {
+  readonly from: readonly string[];
+  readonly to: readonly string[];
+  /** Builds everything anew. */
+  readonly none: boolean;
 }
 
 export interface Builder {
+  readonly name: BuilderName;
   /**
    * Builds the image of a folder.
-   * @throws CanaryError, exit 2, when the folder or its Dockerfile cannot be built
+   * @throws CanaryError, exit 2, when there is no Dockerfile, or one that the builder cannot build; exit 1 `build-failed` when an
+   *   engine's build fails; the signal's reason when it aborts
    */
   build(dir: string, options: BuildOptions): Promise<BuiltImage>;
 }
 
-/** By the value of the setting `BUILDER`. */
-export const builders = {
-  pack: { build: packImage },
-} as const satisfies Record<string, Builder>;
+/**
+ * The builder that was asked for; where none was, the first engine that answers, else `pack`.
+ * @throws CanaryError, exit 2, for an engine that was asked for and does not answer; the signal's reason when it aborts
+ */
+export async function chooseBuilder(asked: BuilderName | undefined, context: EngineContext): Promise<Builder> {
+  const name = asked ?? (await firstEngine(context)) ?? 'pack';
+  if (!isEngine(name)) return { name, build: (dir, options) => packImage(dir, { ...options, output: context.output }) };
+  if (asked !== undefined) await requireEngine(name, context);
+  return { name, build: (dir, options) => buildWithEngine(name, dir, options, context) };
+}

@@ -101,7 +101,7 @@ function from(draft: Draft, line: Line): void {
   }
   const [image = '', as, stage, ...more] = words(draft, line);
   if (image === '' || image.startsWith('--') || (as !== undefined && (as.toUpperCase() !== 'AS' || stage === undefined)) || more.length > 0) {
-    throw dockerfileError(line.number, 'FROM takes an image here and nothing else', 'write FROM image; CPU_ARCHITECTURE sets the platform');
+    throw dockerfileError(line.number, 'FROM takes an image here and nothing else', 'write FROM image; --platform sets the platform');
   }
   draft.base = image;
 }

@@ -5,32 +5,42 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { usageError, messageOf } from '../errors.ts';
-import { openBase } from './base-image.ts';
-import type { BuildOptions } from './builder.ts';
+import { type BaseOptions, openBase } from './base-image.ts';
 import { readContext } from './context.ts';
 import { ImageTree } from './copy.ts';
+import { dockerfileOf } from './dockerfile-path.ts';
 import { type Dockerfile, parseDockerfile } from './dockerfile.ts';
 import { ImageFolders } from './image-folders.ts';
 import { type BuiltImage, MEDIA_TYPES, descriptor, jsonDocument } from './image.ts';
 import { type Layer, compressLayer, tarOf } from './layer.ts';
 import { makeWorkFolder } from './work-folder.ts';
 
+export interface PackOptions extends BaseOptions {
+  /** The image to lay the files on, such as `node:22-alpine`; undefined for nothing. */
+  readonly base?: string;
+  /** Path of the Dockerfile; undefined for the one in the folder. */
+  readonly file?: string;
+  /** Takes lines that tell how it goes. */
+  readonly output?: (line: string) => void;
+}
+
 /** Of all images, so that the same files give the same digest. */
 const CREATED = '1970-01-01T00:00:00Z';
 const NOTHING = { settings: {}, variant: undefined, history: undefined, size: 0, readLayers: async () => ({ layers: [], folders: new ImageFolders() }) };
 
 /**
- * Builds the image of `dir`: its files as `dir/Dockerfile` copies them, without those that `dir/.dockerignore` leaves out.
+ * Builds the image of `dir`: its files as its Dockerfile copies them, without those that `dir/.dockerignore` leaves out.
  * @throws CanaryError, exit 2, naming the line of the Dockerfile that cannot be built this way, or what is wrong with the base; exit 1 where
  *   the base could not be read
  */
-export async function packImage(dir: string, { base: baseName, output, ...options }: BuildOptions): Promise<BuiltImage> {
+export async function packImage(dir: string, { base: baseName, file, output, ...options }: PackOptions): Promise<BuiltImage> {
   const { platform } = options;
-  const text = await readDockerfile(dir);
+  const path = await dockerfileOf(dir, file);
+  const text = await readDockerfile(path);
   const base = baseName === undefined ? NOTHING : await openBase(baseName, options);
   const dockerfile = parseDockerfile(text, base.settings);
   if (!dockerfile.steps.some(({ kind }) => kind === 'copy')) {
-    throw usageError(`${join(dir, 'Dockerfile')} copies nothing into the image.`, 'Write COPY . . into it.');
+    throw usageError(`${path} copies nothing into the image.`, 'Write COPY . . into it.');
   }
   const work = await makeWorkFolder();
   return work.keptOnSuccess(async () => {
@@ -59,11 +69,11 @@ export async function packImage(dir: string, { base: baseName, output, ...option
   });
 }
 
-async function readDockerfile(dir: string): Promise<string> {
+async function readDockerfile(path: string): Promise<string> {
   try {
-    return await readFile(join(dir, 'Dockerfile'), 'utf8');
+    return await readFile(path, 'utf8');
   } catch (cause) {
-    throw usageError(`${join(dir, 'Dockerfile')} can't be read: ${messageOf(cause)}`);
+    throw usageError(`${path} can't be read: ${messageOf(cause)}`);
   }
 }
 

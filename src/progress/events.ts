@@ -28,6 +28,8 @@ export type ProgressEvent =
   | { type: 'throttled'; action: string }
   /** A resource of a stack changed its state. */
   | { type: 'resource'; stack: string; resource: string; kind: string; status: string; reason: string | undefined }
+  /** A line of a program that builds an image. */
+  | { type: 'output'; line: string }
   /** Bytes of an image that were sent; `total` of all that has to be sent. */
   | { type: 'upload'; sent: number; total: number };
 

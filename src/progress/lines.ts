@@ -33,6 +33,8 @@ function wordsOf(event: ProgressEvent): string | undefined {
       return event.text;
     case 'waiting':
       return `${event.text}...`;
+    case 'output':
+      return event.line;
     case 'throttled':
       return `AWS is throttling ${event.action}: waiting for our turn...`;
     case 'resource':

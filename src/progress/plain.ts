@@ -16,6 +16,8 @@ export function plainProgress(streams: Streams, quiet: boolean): Progress {
     if (line === undefined) return;
     if (event.type === 'warning' || event.type === 'hazard') {
       streams.err.write(`${line}\n`);
+    } else if (event.type === 'output') {
+      if (!quiet) streams.err.write(`${line}\n`);
     } else if (!quiet && line !== last) {
       streams.out.write(`${line}\n`);
     }

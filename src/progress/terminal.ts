@@ -51,6 +51,10 @@ export function terminalProgress({ out, err }: Streams, chalk: ChalkInstance): T
           if (spinner.isSpinning) spinner.stop();
           err.write(`${chalk.yellow(line)}\n`);
           break;
+        case 'output':
+          if (spinner.isSpinning) spinner.stop();
+          err.write(`${line}\n`);
+          break;
         case 'rules-modified':
         case 'flow':
         case 'tasks-scaling':

@@ -3,7 +3,7 @@ import type { EcsService, EcsTask } from '../aws/ecs.ts';
 import type { ServiceRun } from './apply.ts';
 import type { Colour } from './model.ts';
 import { revisionOf } from './observe.ts';
-import { mainContainer } from './task-definition.ts';
+import { CONTAINER_TAG, mainContainer } from './task-definition.ts';
 
 const LOG_LINES = 10;
 const EVENTS = 5;
@@ -46,7 +46,7 @@ function describeTask({ stoppedReason, containers }: EcsTask): string {
 /** The awslogs driver names a task's stream prefix/container/task. Logs are a help, never a reason to fail otherwise. */
 async function lastLines(service: EcsService, tasks: readonly EcsTask[], run: Reader): Promise<string[]> {
   const revision = await revisionOf(run.aws, service.taskDefinition);
-  const container = revision && mainContainer(revision.definition, run.place.service);
+  const container = revision && mainContainer(revision.definition, run.place.service, revision.tags[CONTAINER_TAG]);
   const options = container?.logConfiguration?.options ?? {};
   const group = options['awslogs-group'];
   const prefix = options['awslogs-stream-prefix'];

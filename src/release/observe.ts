@@ -17,7 +17,7 @@ import {
   pairAt,
   serviceName,
 } from './model.ts';
-import { imageOf } from './task-definition.ts';
+import { CONTAINER_TAG, mainContainer } from './task-definition.ts';
 
 export const VERSION_TAG = 'ecs-canary:version';
 
@@ -178,7 +178,7 @@ export function revisionOf(aws: Aws, arn: string): Promise<Revision | undefined>
 
 async function versionOf(aws: Aws, service: EcsService, container: string): Promise<Version> {
   const revision = await revisionOf(aws, service.taskDefinition);
-  const image = (revision && imageOf(revision.definition, container)) ?? '';
+  const image = (revision && mainContainer(revision.definition, container, revision.tags[CONTAINER_TAG])?.image) ?? '';
   const [, digest] = image.split('@');
   const tag = revision?.tags[VERSION_TAG] ?? service.taskDefinition.slice(service.taskDefinition.lastIndexOf('/') + 1);
   return { tag, digest, image };

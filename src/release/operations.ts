@@ -22,6 +22,7 @@ import { leftBehind, stickyClients } from './stickiness.ts';
 import { ahead, goAhead, inTurn, leaveFree, requireTurn, takeTurn } from './turn.ts';
 import { generate, withVersion } from './task-definition.ts';
 import type { Look } from './watch.ts';
+import { architecturesFor } from './architecture.ts';
 import type { Modified } from './rule-writes.ts';
 
 /** What every operation works with. */
@@ -67,6 +68,8 @@ export interface RouteResult {
 export interface RolloutOptions extends Omit<RolloutIntent, 'version' | 'firstTasks' | 'settle'> {
   /** AWS's own JSON; else the revision that the primary runs is the base, else one is generated. */
   readonly definition: TaskDefinition | undefined;
+  /** Whose image is replaced; undefined for the container that is known. */
+  readonly container?: string;
 }
 
 export type RouteOptions = Omit<RouteIntent, 'settle'>;
@@ -76,15 +79,17 @@ export type RouteGroupsOptions = Shift & { readonly acceptDrift: boolean };
 
 export async function prepareRollout(release: Release, version: Version, options: RolloutOptions): Promise<Prepared<Modified>> {
   const { place, settings } = release;
-  const { definition: given, ...wanted } = options;
+  const { definition: given, container, ...wanted } = options;
   const log = await takeTurn(release);
   const state = await observeBefore(release, { emergency: false });
   await requireTurn(release, log);
   const plan = planRollout(state, { version, firstTasks: settings.service.desiredCount, settle: settings.settle, ...wanted });
   const base = given ?? (await primaryDefinition(release, state));
+  const starts = plan.steps.some((step) => step.do === 'start');
+  const architectures = starts ? await architecturesFor(release, version, given) : undefined;
   const definition = async (of: Version): Promise<TaskDefinition> =>
-    base ? withVersion(base, place.service, of) : generate(settings.service, place, settings.region, of);
-  if (plan.steps.some((step) => step.do === 'start')) {
+    withVersion(base ?? generate(settings.service, place, settings.region, of), place.service, { version: of, container, architectures });
+  if (starts) {
     // What cannot be registered should fail before anything is recorded.
     await definition(version);
   } else if (given) {

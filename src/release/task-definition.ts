@@ -1,40 +1,78 @@
 /** Task definitions: the one generated for a first version, and the next one made from what runs or from a file. */
-import type { TaskDefinition } from '../aws/ecs.ts';
-import { CanaryError } from '../errors.ts';
-import type { ServiceSettings } from '../settings/settings.ts';
+import type { Endpoint, TaskDefinition } from '../aws/ecs.ts';
+import { CanaryError, UNCHANGED } from '../errors.ts';
+import type { CpuArchitecture, ServiceSettings } from '../settings/settings.ts';
 import type { Place, Version } from './model.ts';
 
 type Container = NonNullable<TaskDefinition['containerDefinitions']>[number];
 
-/** The image of the service's container; undefined when it has none. */
-export function imageOf(definition: TaskDefinition, service: string): string | undefined {
-  return mainContainer(definition, service)?.image;
+/** On a revision: which of its containers has the version's image, where it is not named like the service. */
+export const CONTAINER_TAG = 'ecs-canary:container';
+
+/** The container that has the version's image: the one that a tag of the revision names, else the one named like the service. */
+export function mainContainer({ containerDefinitions = [] }: TaskDefinition, service: string, tagged?: string): Container | undefined {
+  const named = (wanted: string | undefined) => containerDefinitions.find(({ name }) => wanted !== undefined && name === wanted);
+  return named(tagged) ?? named(service);
 }
 
-/** The container that gets the traffic: the one named like the service. */
-export function mainContainer(definition: TaskDefinition, service: string): Container | undefined {
-  return definition.containerDefinitions?.find(({ name }) => name === service);
+/** What becomes of a task definition with another version. */
+export interface Change {
+  readonly version: Version;
+  /** Whose image is replaced; undefined for the main container. */
+  readonly container?: string;
+  /** What the image was built for; undefined where that is not known. */
+  readonly architectures?: readonly CpuArchitecture[];
 }
 
 /**
- * The same task definition with another version in it: the image of the service's container is replaced, everything else
- * stays.
+ * The same task definition with another version in it: the image of one container is replaced, everything else stays.
  * @throws CanaryError `no-container` when it has no such container.
  */
-export function withVersion(base: TaskDefinition, service: string, version: Version): TaskDefinition {
-  const container = mainContainer(base, service);
-  if (!container) {
-    const names = (base.containerDefinitions ?? []).map(({ name }) => name).join(', ') || 'none';
-    throw new CanaryError({
-      code: 'no-container',
-      message: `The task definition has no container named ${service} (it has: ${names}).`,
-      next: `name the container that gets the traffic ${service}`,
-    });
-  }
-  const containerDefinitions = (base.containerDefinitions ?? []).map((other) =>
-    other === container ? { ...container, image: version.image } : other,
-  );
-  return { ...base, containerDefinitions };
+export function withVersion(base: TaskDefinition, service: string, { version, container, architectures }: Change): TaskDefinition {
+  const { containerDefinitions = [], tags = [] } = base;
+  const tagged = tags.find(({ key }) => key === CONTAINER_TAG)?.value;
+  const chosen = container === undefined ? mainContainer(base, service, tagged) : containerDefinitions.find(({ name }) => name === container);
+  if (!chosen) throw noContainer(containerDefinitions, container ?? service);
+  const others = tags.filter(({ key }) => key !== CONTAINER_TAG);
+  return {
+    ...base,
+    containerDefinitions: containerDefinitions.map((other) => (other === chosen ? { ...chosen, image: version.image } : other)),
+    tags: chosen.name === service ? others : [...others, { key: CONTAINER_TAG, value: chosen.name }],
+    ...platformFor(base, architectures),
+  };
+}
+
+/** What a task definition without an architecture runs on. */
+const DEFAULT_ARCHITECTURE = 'X86_64';
+
+/** The processor of the image, where it is not the one that the tasks get anyway. */
+function platformFor({ runtimePlatform }: TaskDefinition, [first, ...others]: readonly CpuArchitecture[] = []): Pick<TaskDefinition, 'runtimePlatform'> {
+  const now = runtimePlatform?.cpuArchitecture ?? DEFAULT_ARCHITECTURE;
+  if (first === undefined || [first, ...others].some((architecture) => architecture === now)) return {};
+  return { runtimePlatform: { ...runtimePlatform, cpuArchitecture: first } };
+}
+
+function noContainer(containers: readonly Container[], wanted: string): CanaryError {
+  const names = containers.map(({ name }) => name).join(', ') || 'none';
+  return new CanaryError({
+    code: 'no-container',
+    message: `The task definition has no container named ${wanted} (it has: ${names}).`,
+    usersAre: UNCHANGED,
+    next: 'the same command with --container and one of these names',
+  });
+}
+
+/**
+ * What of a version's tasks the load balancer is to reach: what it reaches of the others, where that is there, else the main
+ * container.
+ * @param known what it reaches by now; the first one that is there counts.
+ * @param port of a main container that says none.
+ */
+export function endpointOf(definition: TaskDefinition, main: Container | undefined, known: readonly (Endpoint | undefined)[], port: number): Endpoint | undefined {
+  const isThere = ({ container, port }: Endpoint) =>
+    definition.containerDefinitions?.some(({ name, portMappings }) => name === container && portMappings?.some(({ containerPort }) => containerPort === port));
+  const there = known.find((endpoint) => endpoint !== undefined && isThere(endpoint));
+  return there ?? (main?.name === undefined ? undefined : { container: main.name, port: main.portMappings?.[0]?.containerPort ?? port });
 }
 
 /** A task definition for Fargate from the settings, with one container that writes to the service's log group. */
@@ -46,7 +84,7 @@ export function generate(settings: ServiceSettings, place: Place, region: string
     networkMode: 'awsvpc',
     cpu: settings.cpu,
     memory: String(settings.memory),
-    runtimePlatform: { cpuArchitecture: settings.cpuArchitecture, operatingSystemFamily: 'LINUX' },
+    runtimePlatform: { cpuArchitecture: settings.cpuArchitecture ?? DEFAULT_ARCHITECTURE, operatingSystemFamily: 'LINUX' },
     executionRoleArn: place.executionRoleArn,
     taskRoleArn: place.taskRoleArn,
     containerDefinitions: [

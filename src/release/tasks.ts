@@ -1,5 +1,6 @@
 /** Starting and stopping a colour's tasks, and waiting for them. */
-import type { EcsService, EcsTask } from '../aws/ecs.ts';
+import { isDeepStrictEqual } from 'node:util';
+import type { EcsService, EcsTask, Endpoint, TaskDefinition } from '../aws/ecs.ts';
 import { isAws } from '../aws/connect.ts';
 import { briefly } from '../aws/throttling.ts';
 import { CanaryError, ExitCode, messageOf } from '../errors.ts';
@@ -8,11 +9,11 @@ import type { ServiceRun } from './apply.ts';
 import { createService } from './create-service.ts';
 import { failureReport } from './failure-report.ts';
 import { isLocked } from './log.ts';
-import { type Colour, serviceName } from './model.ts';
+import { type Colour, type State, otherColour, serviceName } from './model.ts';
 import { observe, VERSION_TAG } from './observe.ts';
 import { whyNotOurs, whyNotShrink, whyNotStart } from './safety.ts';
 import type { BringBack, Scale, Start, WaitStarted } from './step.ts';
-import { mainContainer } from './task-definition.ts';
+import { CONTAINER_TAG, endpointOf, mainContainer } from './task-definition.ts';
 import { writeInTurn } from './write-in-turn.ts';
 import { STOPPED_TASKS, crashesOf } from './verdict.ts';
 
@@ -35,13 +36,14 @@ export async function startVersion({ colour, version, tasks }: Start, run: Servi
   const definition = await run.definition(version);
   const tags = Object.entries({ ...labels, [VERSION_TAG]: version.tag }).map(([key, value]) => ({ key, value }));
   const kept = (definition.tags ?? []).filter(({ key }) => !tags.some((tag) => tag.key === key));
-  const container = mainContainer(definition, place.service);
+  const endpoint = endpointFor(definition, state, colour, run);
   const { subnets, securityGroups, assignPublicIp } = place;
   const network = { subnets, securityGroups, assignPublicIp };
   try {
     const taskDefinition = await aws.containers.registerTaskDefinition({ ...definition, tags: [...kept, ...tags] });
     if (state.colours[colour].service) {
-      const change = { taskDefinition, desired: tasks, network, gracePeriod: run.gracePeriod };
+      const moved = isDeepStrictEqual(endpoint, state.colours[colour].service.endpoint) ? undefined : { ...endpoint, targetGroupArn: place.targetGroups[colour] };
+      const change = { taskDefinition, desired: tasks, network, gracePeriod: run.gracePeriod, moved };
       return deploymentOf(await writeInTurn(run, () => aws.containers.updateService(place.cluster, name, change)));
     }
     const service = await createService({
@@ -50,8 +52,8 @@ export async function startVersion({ colour, version, tasks }: Start, run: Servi
       taskDefinition,
       desired: tasks,
       targetGroupArn: place.targetGroups[colour],
-      container: place.service,
-      containerPort: container?.portMappings?.[0]?.containerPort ?? run.containerPort,
+      container: endpoint.container,
+      containerPort: endpoint.port,
       ...network,
       gracePeriod: run.gracePeriod,
       tags: { ...labels, 'ecs-canary:colour': colour },
@@ -62,6 +64,13 @@ export async function startVersion({ colour, version, tasks }: Start, run: Servi
     const said = messageOf(error);
     throw new CanaryError({ code: 'start-refused', message: `AWS refused to start ${version.tag}: ${said}`, cause: error });
   }
+}
+
+/** What its own service has, else what the other version's has, else the container of the version. */
+function endpointFor(definition: TaskDefinition, { colours, place }: State, colour: Colour, { containerPort }: ServiceRun): Endpoint {
+  const known = [colours[colour].service?.endpoint, colours[otherColour(colour)].service?.endpoint];
+  const tagged = definition.tags?.find(({ key }) => key === CONTAINER_TAG)?.value;
+  return endpointOf(definition, mainContainer(definition, place.service, tagged), known, containerPort) ?? { container: place.service, port: containerPort };
 }
 
 /**

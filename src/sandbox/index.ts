@@ -10,6 +10,7 @@ import { listen, type ServerParts } from './api/server.ts';
 import { makeThrottle } from './api/throttle.ts';
 import { realClock } from './clock.ts';
 import { closeAll, type Closer } from './closers.ts';
+import { makeLayerDownloads } from './dataplane/layer-downloads.ts';
 import { makeRegistry, REGISTRY_OPERATIONS } from './dataplane/registry.ts';
 import { type FaultOrders, type Faults, makeFaults } from './faults/faults.ts';
 import { accessLogFile, logFile, prepareFolder, requestLogFile } from './folder.ts';
@@ -127,6 +128,7 @@ async function startParts(config: SandboxConfig, closers: Closer[]): Promise<San
       regions: regions.started,
       log: (call) => requestLog.append({ ...call, service: 'ecr', requestId: randomUUID() }),
     }),
+    layers: makeLayerDownloads(dir),
     requestLog,
     status: (): SandboxStatus => ({ ...info, holds: countHoldings(regions.started()) }),
     log: (line) => appendFileSync(logFile(dir), `${new Date().toISOString()} ${line}\n`),

@@ -1,6 +1,7 @@
 /** What each setting is called, what it must look like, and its default. */
 import * as z from 'zod';
 import { MAX_5XX_LOOKS, MAX_LATENCY_LOOKS, parseMax5xx, parseMaxLatency } from './bounds.ts';
+import { BUILDERS, BUILDERS_LOOK } from './builders.ts';
 import { parseDuration } from './duration.ts';
 import { completing, parseSecrets, partialSecret, SECRETS_LOOK } from './secrets.ts';
 
@@ -107,7 +108,7 @@ export const serviceSchema = z.object({
   DESIRED_COUNT: integer(1, 5_000).default(2),
   CPU: z.enum(['256', '512', '1024', '2048', '4096', '8192', '16384'], 'a Fargate size: 256, 512, 1024, 2048, 4096, 8192 or 16384').default('256'),
   MEMORY: integer(512, 122_880).default(512),
-  CPU_ARCHITECTURE: z.enum(['X86_64', 'ARM64'], 'X86_64 or ARM64').default('X86_64'),
+  CPU_ARCHITECTURE: z.enum(['X86_64', 'ARM64'], 'X86_64 or ARM64').optional(),
   HEALTH_CHECK_PATH: text(/^\/[!-~]{0,1023}$/, 'a path such as /ping').default('/'),
   HEALTH_CHECK_INTERVAL: integer(5, 300).default(5),
   HEALTH_CHECK_TIMEOUT: integer(2, 120).default(2),
@@ -121,6 +122,6 @@ export const serviceSchema = z.object({
   GREEN_TARGET_GROUP_ARN: targetGroup.optional(),
   MAX_5XX: parsed(parseMax5xx, MAX_5XX_LOOKS).optional(),
   MAX_LATENCY: parsed(parseMaxLatency, MAX_LATENCY_LOOKS).optional(),
-  BUILDER: z.enum(['pack'], 'pack (the only builder so far)').default('pack'),
-  BASE_IMAGE: text(/^[\w.:/@-]{1,512}$/, 'an image such as public.ecr.aws/docker/library/node:22-alpine, or none').default('none'),
+  BUILDER: z.enum(BUILDERS, BUILDERS_LOOK).optional(),
+  BASE_IMAGE: text(/^[\w.:/@-]{1,512}$/, 'an image such as public.ecr.aws/docker/library/node:22-alpine, or none').optional(),
 });

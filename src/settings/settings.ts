@@ -1,6 +1,7 @@
 /** The validated settings of a run. All messages about bad input come from here. */
 import type * as z from 'zod';
 import { type Bounds, orNone } from './bounds.ts';
+import type { BuilderName } from './builders.ts';
 import { type Connection, type Variables, connectionOf, throwProblems } from './connection.ts';
 import { type Existing, problemsOf } from './existing.ts';
 import { lengthProblems } from './parameters.ts';
@@ -52,7 +53,8 @@ export interface ServiceSettings {
   readonly cpu: string;
   /** MiB. */
   readonly memory: number;
-  readonly cpuArchitecture: 'X86_64' | 'ARM64';
+  /** Undefined: that of the image. */
+  readonly cpuArchitecture: CpuArchitecture | undefined;
   readonly healthCheck: {
     readonly path: string;
     /** Seconds. */
@@ -74,10 +76,14 @@ export interface ServiceSettings {
   readonly targetGroups: { readonly blue: string; readonly green: string } | undefined;
   /** What a canary must keep to while it has traffic. */
   readonly bounds: Bounds;
-  readonly builder: 'pack';
+  /** Undefined: the first engine that answers, else `pack`. */
+  readonly builder: BuilderName | undefined;
   /** What `pack` lays the files on; undefined for nothing. */
   readonly baseImage: string | undefined;
 }
+
+/** As task definitions have it. */
+export type CpuArchitecture = 'X86_64' | 'ARM64';
 
 /**
  * All settings of the project and of its services.
@@ -184,7 +190,8 @@ function readService(name: string, variables: Variables, first: boolean, problem
     securityGroupIds: value.SECURITY_GROUP_IDS,
     targetGroups: blue !== undefined && green !== undefined ? { blue, green } : undefined,
     bounds: { max5xx: orNone(value.MAX_5XX), maxLatency: orNone(value.MAX_LATENCY) },
-    builder: value.BUILDER,
+    // Only `pack` knows what a base image is that the settings name.
+    builder: value.BUILDER ?? (value.BASE_IMAGE === undefined ? undefined : 'pack'),
     baseImage: value.BASE_IMAGE === 'none' ? undefined : value.BASE_IMAGE,
   };
 }

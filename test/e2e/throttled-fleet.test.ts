@@ -107,6 +107,7 @@ function variablesAt(speed: number): Record<string, string> {
     AWS_DEFAULT_REGION: REGION,
     AWS_ACCOUNT_ID: '000000000000',
     SERVICES: names.join(','),
+    BUILDER: 'pack',
     LISTENER_PORT: String(port),
     DESIRED_COUNT: '1',
     // Processes start no faster with the sandbox's clock.

@@ -115,7 +115,7 @@ async function openTrial(project: Project, endpoint: FaultyEndpoint, app: string
   const variables = {
     PROJECT_NAME: 'fleet', AWS_DEFAULT_REGION: REGION, AWS_ACCOUNT_ID: '000000000000', AWS_ENDPOINT_URL: endpoint.url, AWS_EC2_METADATA_DISABLED: 'true',
     LISTENER_PORT: String(project.ports[0]), INTERNAL_LISTENER_PORT: String(project.ports[1]),
-    POLL_INTERVAL: '0.1', SETTLE: '0', HOLD: '0', DESIRED_COUNT: '1', HEALTH_CHECK_GRACE_PERIOD: '2000',
+    BUILDER: 'pack', POLL_INTERVAL: '0.1', SETTLE: '0', HOLD: '0', DESIRED_COUNT: '1', HEALTH_CHECK_GRACE_PERIOD: '2000',
   };
   const run = (args: readonly string[]) => runHere({ args: args.map((arg) => (arg === 'APP' ? app : arg)), env: variables });
   for (const args of [['build-infra'], ['update', 'APP', '--tag', '1.0'], ['push', 'APP', '--tag', '1.1'], ['rollout', '--tag', '1.1']]) {

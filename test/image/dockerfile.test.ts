@@ -80,7 +80,7 @@ test.each([
   ['FROM node\nCOPY --chown=node:node . .', 2, '--chown', 'root'],
   ['FROM node\nCOPY a', 2, 'destination', 'COPY . .'],
   ['FROM node\nCOPY <<EOF /a\nhello\nEOF', 2, 'here-document', 'file'],
-  ['FROM --platform=linux/arm64 node', 1, 'FROM', 'CPU_ARCHITECTURE'],
+  ['FROM --platform=linux/arm64 node', 1, 'FROM', '--platform'],
   ['ARG V=1\nFROM node', 1, 'ARG', 'ENV'],
   ['COPY . .\nFROM node', 1, 'before FROM', 'FROM'],
   ['# nothing', 1, 'no FROM', 'FROM node:22-alpine'],

@@ -48,6 +48,7 @@ async function project(sandbox: Sandbox, dir: string): Promise<Project> {
     AWS_DEFAULT_REGION: REGION,
     AWS_ACCOUNT_ID: '000000000000',
     AWS_ENDPOINT_URL: sandbox.url,
+    BUILDER: 'pack',
     LISTENER_PORT: String(ports[0]),
     INTERNAL_LISTENER_PORT: String(ports[1]),
     ...variables,

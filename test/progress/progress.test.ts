@@ -23,6 +23,7 @@ const LINES: [ProgressEvent, string][] = [
   [{ type: 'waiting', text: 'Destroying 0.9' }, 'Destroying 0.9...'],
   [{ type: 'throttled', action: 'ecs:ListTasks' }, 'AWS is throttling ecs:ListTasks: waiting for our turn...'],
   [{ type: 'warning', text: 'A tag says \u001b[2J\u202e.' }, 'warning: A tag says \\x1b[2J\\u202e.'],
+  [{ type: 'output', line: 'STEP 1: \u001b[1mcaulk' }, 'STEP 1: \\x1b[1mcaulk'],
   [RESOURCE, 'echo: Cluster CREATE_FAILED (no quota)'],
   [{ ...RESOURCE, status: 'CREATE_COMPLETE', reason: undefined }, 'echo: Cluster CREATE_COMPLETE'],
 ];
@@ -43,6 +44,12 @@ describe('on a pipe', () => {
     return { out: textOf(out), err: textOf(err) };
   }
   const starting = (running: number): ProgressEvent => ({ type: 'tasks-starting', running, desired: 2 });
+
+  test('what a builder prints goes to standard error, each line of it, and not where somebody wants quiet', () => {
+    const step: ProgressEvent = { type: 'output', line: '#1 done' };
+    expect(shown([step, step])).toEqual({ out: '', err: '#1 done\n#1 done\n' });
+    expect(shown([step], true)).toEqual({ out: '', err: '' });
+  });
 
   test('every change is one line, and nothing is ever redrawn', () => {
     expect(shown([{ type: 'tasks-waiting' }, starting(0), starting(0), starting(1), starting(0), { type: 'upload', sent: 1, total: 2 }, { type: 'tasks-started' }])).toEqual({

@@ -9,7 +9,7 @@ const SERVICE: NewService = {
 };
 const MADE: EcsService = {
   name: 'server-blue', status: 'ACTIVE', controller: 'ECS', strategy: 'ROLLING', taskDefinition: 'server:1', desired: 2, running: 0, pending: 0,
-  targetGroupArns: [], subnets: [], deployment: undefined, events: [], tags: {},
+  targetGroupArns: [], endpoint: undefined, subnets: [], deployment: undefined, events: [], tags: {},
 };
 const ROLE = Object.assign(new Error('Unable to assume the service linked role. Please verify that the ECS service linked role exists.'), { name: 'InvalidParameterException' });
 

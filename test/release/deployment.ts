@@ -26,7 +26,7 @@ export const OPTIONS = {
 } as const;
 
 /** Processes start no faster with the sandbox's clock; they get the time they need. */
-export const SETTINGS = { DESIRED_COUNT: '2', HEALTH_CHECK_PATH: '/ping', HEALTH_CHECK_GRACE_PERIOD: '2000', SETTLE: '0', HOLD: '0' };
+export const SETTINGS = { BUILDER: 'pack', DESIRED_COUNT: '2', HEALTH_CHECK_PATH: '/ping', HEALTH_CHECK_GRACE_PERIOD: '2000', SETTLE: '0', HOLD: '0' };
 
 export async function openRelease(
   { session, aws }: Project,

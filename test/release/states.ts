@@ -82,7 +82,7 @@ function service(colour: Colour, desired: number): EcsService {
     desired,
     running: desired,
     pending: 0,
-    targetGroupArns: [arn(colour)], subnets: [],
+    targetGroupArns: [arn(colour)], endpoint: undefined, subnets: [],
     deployment: undefined,
     events: [],
     tags: { 'ecs-canary:project': 'echo' },

@@ -125,7 +125,7 @@ function serviceOf(colour: Colour, { status, desired, running, pending, revision
     desired: status === 'DRAINING' ? 0 : desired,
     running: Math.min(running, desired),
     pending,
-    targetGroupArns: [groups[colour]], subnets: [],
+    targetGroupArns: [groups[colour]], endpoint: undefined, subnets: [],
     deployment: { id: `ecs-svc/${colour}`, createdAt, rolloutState: 'COMPLETED', rolloutStateReason: undefined },
     events: [],
     tags: foreign === 'tag' ? {} : { 'ecs-canary:project': place.project },

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import {
   BatchCheckLayerAvailabilityCommand, BatchDeleteImageCommand, BatchGetImageCommand, CreateRepositoryCommand, DeleteLifecyclePolicyCommand,
   DeleteRepositoryCommand, DescribeImagesCommand, DescribeRepositoriesCommand, ECRClient, GetAuthorizationTokenCommand,
-  GetLifecyclePolicyCommand, GetRepositoryPolicyCommand, ListImagesCommand, ListTagsForResourceCommand, PutImageCommand,
+  GetDownloadUrlForLayerCommand, GetLifecyclePolicyCommand, GetRepositoryPolicyCommand, ListImagesCommand, ListTagsForResourceCommand, PutImageCommand,
   PutImageScanningConfigurationCommand, PutImageTagMutabilityCommand, PutLifecyclePolicyCommand, SetRepositoryPolicyCommand, TagResourceCommand,
   UntagResourceCommand, paginateDescribeRepositories, paginateListImages,
 } from '@aws-sdk/client-ecr';
@@ -94,6 +94,23 @@ test('an image shows its tags, size and time, and a moved tag leaves the old ima
   const list = (tagStatus: 'TAGGED' | 'UNTAGGED') => ecr.send(new ListImagesCommand({ repositoryName: name, filter: { tagStatus } }));
   expect((await list('UNTAGGED')).imageIds).toEqual([{ imageDigest: first }]);
   expect((await list('TAGGED')).imageIds).toEqual([{ imageDigest: second, imageTag: 'latest' }, { imageDigest: third, imageTag: '1.0' }]);
+});
+
+test('a layer is read by an address that nobody can make up', async () => {
+  const repositoryName = await create('layers');
+  await push(repositoryName, '1', 'one');
+  const { images } = await ecr.send(new BatchGetImageCommand({ repositoryName, imageIds: [{ imageTag: '1' }] }));
+  const { config } = JSON.parse(images?.[0]?.imageManifest ?? '');
+  const { downloadUrl = '', layerDigest } = await ecr.send(new GetDownloadUrlForLayerCommand({ repositoryName, layerDigest: config.digest }));
+  expect(layerDigest).toBe(config.digest);
+  expect(await (await fetch(downloadUrl)).json()).toMatchObject({ os: 'linux', architecture: 'amd64' });
+  const changed = downloadUrl.replace(/expires=\d/, 'expires=9');
+  expect((await fetch(changed)).status).toBe(403);
+  expect((await fetch(downloadUrl.replace(/\?.*/, ''))).status).toBe(403);
+
+  const none = `sha256:${'0'.repeat(64)}`;
+  await expect(ecr.send(new GetDownloadUrlForLayerCommand({ repositoryName, layerDigest: none }))).rejects.toMatchObject({ name: 'LayersNotFoundException' });
+  await expect(ecr.send(new GetDownloadUrlForLayerCommand({ repositoryName: 'nowhere', layerDigest: none }))).rejects.toMatchObject({ name: 'RepositoryNotFoundException' });
 });
 
 test('an immutable tag stays with its image, in PutImage too', async () => {

@@ -52,14 +52,14 @@ const SERVER: ServiceSettings = {
   desiredCount: 2,
   cpu: '256',
   memory: 512,
-  cpuArchitecture: 'X86_64',
+  cpuArchitecture: undefined,
   healthCheck: { path: '/', interval: 5, timeout: 2, healthyThreshold: 2, unhealthyThreshold: 2, gracePeriod: 60 },
   deregistrationDelay: 30,
   secrets: {},
   securityGroupIds: undefined,
   targetGroups: undefined,
   bounds: { max5xx: undefined, maxLatency: undefined },
-  builder: 'pack',
+  builder: undefined,
   baseImage: undefined,
 };
 
@@ -123,10 +123,11 @@ const SERVICE_TABLE: [name: string, good: string, becomes: Partial<ServiceSettin
     'DB=hunter2', `names and ARNs of Secrets Manager or Parameter Store, such as DB_PASSWORD=${SECRET}`,
   ],
   ['SECURITY_GROUP_IDS', 'sg-0a1b,sg-2c3d', { securityGroupIds: ['sg-0a1b', 'sg-2c3d'] }, 'web', 'ids of security groups with commas between them, such as sg-0a1b2c3d'],
+  ['BUILDER', 'podman', { builder: 'podman' }, 'kaniko', 'docker, podman, buildah or pack'],
+  ['BASE_IMAGE', 'none', { builder: 'pack' }, 'node 22', 'an image such as public.ecr.aws/docker/library/node:22-alpine, or none'],
   [
-    'BASE_IMAGE', 'node:22-alpine', { baseImage: 'node:22-alpine' }, 'node 22', 'an image such as public.ecr.aws/docker/library/node:22-alpine, or none',
+    'BASE_IMAGE', 'node:22-alpine', { builder: 'pack', baseImage: 'node:22-alpine' }, 'a b', 'an image such as public.ecr.aws/docker/library/node:22-alpine, or none',
   ],
-  ['BUILDER', 'pack', { builder: 'pack' }, 'docker', 'pack (the only builder so far)'],
 ];
 
 test.each(SERVICE_TABLE)('%s takes %s and refuses what is not so', (name, good, becomes, bad, expected) => {

@@ -219,6 +219,7 @@ function settingsText([publicPort, internalPort]: readonly [number, number]): st
     AWS_ACCOUNT_ID: '000000000000',
     AWS_ACCESS_KEY_ID: 'torture',
     AWS_SECRET_ACCESS_KEY: 'torture',
+    BUILDER: 'pack',
     LISTENER_PORT: publicPort,
     INTERNAL_LISTENER_PORT: internalPort,
     DESIRED_COUNT: TASKS,

@@ -1,7 +1,8 @@
 /** `push`: builds the image, signs in, pushes it, prints the digest. */
 import { usageError } from '../../errors.ts';
-import { type Command, option, textOf } from '../command.ts';
+import { type Command, type Values, option } from '../command.ts';
 import type { Context } from '../context.ts';
+import { type ImageSource, imageOptions, imageSource } from '../image-source.ts';
 import { openRelease } from '../session.ts';
 import type { Release } from '../../release/operations.ts';
 import type { Version } from '../../release/model.ts';
@@ -10,50 +11,76 @@ export const push: Command = {
   name: 'push',
   summary: 'build the image and push it to the repository of the service',
   argument: { name: '[dir]', description: 'folder with the Dockerfile (default: .)' },
-  options: [option('--tag <tag>', 'name of the version (needed)')],
-  examples: ['ecs-canary push --tag 1.0', 'ecs-canary push ./server --tag 1.0'],
+  options: [option('--tag <tag>', 'name of the version (default: by git describe)'), ...imageOptions()],
+  examples: ['ecs-canary push --tag 1.0', 'ecs-canary push ./server --tag 1.0 --builder podman --build-arg LEVEL=2'],
   writes: true,
   async run(context, values, dir = '.') {
-    const tag = requiredTag(textOf(values, 'tag'));
+    const name = await versionName(values['tag'], dir);
+    const source = await imageSource(context, values, dir);
     const release = await openRelease(context, { writes: true });
     if (context.dryRun) {
       const { showSteps } = await import('../show-plan.ts');
-      return showSteps(context, [pushStep(release, dir, tag)]);
+      return showSteps(context, [pushStep(release, source, shown(name))]);
     }
-    const { digest, image } = await pushVersion(context, release, dir, tag);
+    const { tag, digest, image, platform } = await pushVersion(context, release, source, name);
     context.print(`Pushed ${tag}`);
     context.print(`Digest: ${digest}`);
-    return { tag, digest, image };
+    context.print(`Platform: ${platform}`);
+    return { tag, digest, image, platform };
   },
 };
 
 /** What a push does, for `--dry-run`. */
-export function pushStep(release: Release, dir: string, tag: string): string {
-  return `build the image of ${dir} with ${release.settings.service.builder} and push it as ${release.place.repositoryName}:${tag}`;
+export function pushStep(release: Release, source: ImageSource, tag: string): string {
+  return `${source.step} and push it as ${release.place.repositoryName}:${tag}`;
 }
 
-/** Builds and pushes; the digest is the registry's own word. */
-export async function pushVersion(context: Context, release: Release, dir: string, tag: string): Promise<Version & { digest: string }> {
-  const { PLATFORMS } = await import('../../image/image.ts');
-  const { builders } = await import('../../image/builder.ts');
+export interface Pushed extends Version {
+  readonly digest: string;
+  /** What it was built for, such as `linux/amd64`. */
+  readonly platform: string;
+}
+
+/** Builds or reads the image, and pushes it; the digest is the registry's own word. */
+export async function pushVersion(context: Context, release: Release, source: ImageSource, name: VersionName): Promise<Pushed> {
   const { pushImage } = await import('../../image/registry-client.ts');
   const { versionOf } = await import('../../release/versions.ts');
-  const { service } = release.settings;
   const signedIn = await release.aws.registry.signIn();
   const registry = { ...signedIn, signInAgain: async () => (await release.aws.registry.signIn()).authorization };
   const { signal, timeout } = context;
-  const platform = PLATFORMS[service.cpuArchitecture];
-  const built = await builders[service.builder].build(dir, { platform, base: service.baseImage, registry, output: context.say, signal, timeout });
+  const built = await source.open(registry);
+  const tag = name.dirty ? `${name.name}-dirty-${built.manifest.digest.replace('sha256:', '').slice(0, 8)}` : name.name;
   try {
     const digest = await pushImage(built, { ...registry, repository: release.place.repositoryName, tag }, {
       signal,
       timeout,
       onProgress: (sent, total) => context.progress({ type: 'upload', sent, total }),
     });
-    return { ...versionOf(release.place.repositoryUri, tag, digest), digest };
+    const { os, architecture } = built.platform;
+    return { ...versionOf(release.place.repositoryUri, tag, digest), digest, platform: `${os}/${architecture}` };
   } finally {
     await built.dispose();
   }
+}
+
+/** What a version is to be called; the name of a dirty tree's gets its image's digest, which nobody knows before the build. */
+export interface VersionName {
+  readonly name: string;
+  readonly dirty: boolean;
+}
+
+/** @throws CanaryError `usage` for a tag that a registry would refuse, and where there is none and git knows none. */
+export async function versionName(tag: Values[string], dir: string): Promise<VersionName> {
+  // Empty, as from a script's missing variable, must not become another name.
+  if (typeof tag === 'string') return { name: requiredTag(tag), dirty: false };
+  const { describeFolder } = await import('../../image/git-version.ts');
+  const { name, dirty } = await describeFolder(dir);
+  return { name: requiredTag(name), dirty };
+}
+
+/** The tag before the build, for `--dry-run`. */
+export function shown({ name, dirty }: VersionName): string {
+  return dirty ? `${name}-dirty-<digest>` : name;
 }
 
 /** @throws CanaryError `usage` for a tag that a registry would refuse. */

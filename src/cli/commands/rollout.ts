@@ -7,6 +7,7 @@ import { requiredTag } from './push.ts';
 
 export const rolloutOptions = () => [
   option('--task-definition <file>', "task definition in AWS's own JSON (default: what the primary runs)"),
+  option('--container <name>', 'whose image is replaced, of several containers (default: the one that had it, or is named like the service)'),
   option('--replace', 'take back and stop another canary first'),
   option('--keep-old', 'refuse instead of destroying the old version first'),
   option('--tasks <n>', "tasks to start with, such as 1 or 10% of the primary's (default: as many as it has)"),
@@ -32,6 +33,7 @@ export const rollout: Command = {
     const version = await findVersion(release.aws, release.place, tag);
     const prepared = await prepareRollout(release, version, {
       definition,
+      container: textOf(values, 'container'),
       replace: isSet(values, 'replace'),
       keepOld: isSet(values, 'keepOld'),
       tasks,

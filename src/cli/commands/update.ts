@@ -7,8 +7,9 @@ import { MAX_5XX_LOOKS, MAX_LATENCY_LOOKS, isBounded, orNone, parseMax5xx, parse
 import { formatDuration } from '../../settings/duration.ts';
 import { type Command, type Values, goesBack, isSet, onInterruptOption, option, settingOption, textOf } from '../command.ts';
 import type { Context } from '../context.ts';
+import { type ImageSource, imageOptions, imageSource } from '../image-source.ts';
 import { openRelease } from '../session.ts';
-import { pushStep, pushVersion, requiredTag } from './push.ts';
+import { pushStep, pushVersion, shown, versionName } from './push.ts';
 import { rolloutOptions, tasksOf } from './rollout.ts';
 
 export const update: Command = {
@@ -16,7 +17,8 @@ export const update: Command = {
   summary: 'push, rollout, route step by step with a hold after each, promote',
   argument: { name: '[dir]', description: 'folder with the Dockerfile (default: .)' },
   options: [
-    option('--tag <tag>', 'name of the version (needed)'),
+    option('--tag <tag>', 'name of the version (default: by git describe)'),
+    ...imageOptions(),
     settingOption('--steps <percents>', 'rising percentages up to 100 (default: 50,100)', 'STEPS'),
     settingOption('--hold <duration>', 'how long to stay at each step (default: 15s)', 'HOLD'),
     option('--max-5xx <percent>', 'go back when more of its requests end with a 5xx, such as 1%; none for no bound'),
@@ -28,15 +30,17 @@ export const update: Command = {
   examples: ['ecs-canary update --tag 1.0', 'ecs-canary update ./server --tag 1.0 --steps 5,25,50,100 --hold 2m --destroy-old'],
   writes: true,
   async run(context, values, dir = '.') {
-    const tag = requiredTag(textOf(values, 'tag'));
+    const name = await versionName(values['tag'], dir);
     const onInterrupt = goesBack(values) ? 'rollback' : 'stop';
     const { readTaskDefinition } = await import('../task-definition-file.ts');
     const definition = readTaskDefinition(textOf(values, 'taskDefinition'));
     const max5xx = boundOf(values, 'max5xx', parseMax5xx, MAX_5XX_LOOKS);
     const maxLatency = boundOf(values, 'maxLatency', parseMaxLatency, MAX_LATENCY_LOOKS);
+    const source = await imageSource(context, values, dir);
     const release = await openRelease(context, { writes: true });
     const options: UpdateOptions = {
       definition,
+      container: textOf(values, 'container'),
       steps: release.settings.steps,
       hold: release.settings.hold,
       bounds: {
@@ -50,11 +54,11 @@ export const update: Command = {
       acceptDrift: isSet(values, 'acceptDrift'),
       onInterrupt,
     };
-    if (context.dryRun) return show(context, release, dir, tag, options);
-    const version = await pushVersion(context, release, dir, tag);
+    if (context.dryRun) return show(context, release, source, shown(name), options);
+    const version = await pushVersion(context, release, source, name);
     const result = await (await import('../../release/update.ts')).update(release, version, options);
-    context.print(SAYS[result.outcome](tag));
-    return { ...result, tag, digest: version.digest, image: version.image };
+    context.print(SAYS[result.outcome](version.tag));
+    return { ...result, tag: version.tag, digest: version.digest, image: version.image };
   },
 };
 
@@ -79,7 +83,7 @@ const SAYS = {
 } as const;
 
 /** The push is not made, so that the way after it is told from what is known: an image of that tag, where there is one. */
-async function show(context: Context, release: Release, dir: string, tag: string, options: UpdateOptions) {
+async function show(context: Context, release: Release, source: ImageSource, tag: string, options: UpdateOptions) {
   const [{ prepareRollout }, { observe }, { describe }, { rolesOf }, { stepsAhead }, { showSteps }] = await Promise.all([
     import('../../release/operations.ts'),
     import('../../release/observe.ts'),
@@ -95,7 +99,7 @@ async function show(context: Context, release: Release, dir: string, tag: string
   const state = await observe(release.aws, release.place);
   const roles = rolesOf(state);
   const last = plan.note || roles.phase === 'nothing' ? [] : wayUp(stepsAhead(state, options), options);
-  return showSteps(context, [pushStep(release, dir, tag), ...plan.steps.map(describe), ...last], plan.note);
+  return showSteps(context, [pushStep(release, source, tag), ...plan.steps.map(describe), ...last], plan.note);
 }
 
 function wayUp(steps: readonly number[], { hold, destroyOld, bounds }: UpdateOptions): string[] {

@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { text } from 'node:stream/consumers';
 import type { FaultOrders } from '../faults/faults.ts';
 import type { RequestLog } from '../request-log.ts';
+import { LAYERS_PATH } from '../world/layer-urls.ts';
 import { FAULTS_PATH, serveFaults } from './fault-orders.ts';
 import type { Answering } from './faulty-answer.ts';
 
@@ -12,6 +13,7 @@ export interface ServerParts {
   readonly answer: Answering;
   readonly faults: FaultOrders;
   readonly registry: { handle(request: IncomingMessage, response: ServerResponse): Promise<void> };
+  readonly layers: { handle(request: IncomingMessage, response: ServerResponse): Promise<void> };
   readonly requestLog: RequestLog;
   /** What the sandbox says of itself at `GET /_ecs-canary/status`, as JSON. */
   readonly status: () => object;
@@ -86,6 +88,8 @@ async function serve(request: IncomingMessage, response: ServerResponse, parts: 
   const ready = await parts;
   if (pathname === '/v2' || pathname.startsWith('/v2/')) {
     await ready.registry.handle(request, response);
+  } else if (pathname.startsWith(LAYERS_PATH)) {
+    await ready.layers.handle(request, response);
   } else if (pathname === STATUS_PATH && request.method === 'GET') {
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(ready.status()));
   } else if (pathname === FAULTS_PATH) {

@@ -1,14 +1,15 @@
 /** Images of a repository: what is there, what may be put there, and taking it away. */
 import type {
   BatchCheckLayerAvailabilityRequest, BatchCheckLayerAvailabilityResponse, BatchDeleteImageRequest, BatchDeleteImageResponse,
-  BatchGetImageRequest, BatchGetImageResponse, DescribeImagesFilter, DescribeImagesRequest, DescribeImagesResponse, Image, ImageDetail,
-  ImageFailure, ImageFailureCode, ImageIdentifier, Layer, LayerFailure, ListImagesRequest, ListImagesResponse, PutImageRequest, PutImageResponse,
+  BatchGetImageRequest, BatchGetImageResponse, DescribeImagesFilter, DescribeImagesRequest, DescribeImagesResponse, GetDownloadUrlForLayerRequest,
+  GetDownloadUrlForLayerResponse, Image, ImageDetail, ImageFailure, ImageFailureCode, ImageIdentifier, Layer, LayerFailure, ListImagesRequest, ListImagesResponse, PutImageRequest, PutImageResponse,
 } from '@aws-sdk/client-ecr';
 import { makeBlobStore, putBlob } from '../../dataplane/blob-store.ts';
 import { AwsError } from '../../errors.ts';
 import type { Region } from '../../parts.ts';
 import { findImage, recordImage, requireRepository } from '../../world/ecr-images.ts';
 import type { ImageState, RepositoryState } from '../../world/ecr-state.ts';
+import { layerUrl } from '../../world/layer-urls.ts';
 import { DIGEST, parseManifest } from '../../world/manifest.ts';
 import { invalidParameter, page, requireMatch } from './parameters.ts';
 
@@ -103,6 +104,21 @@ export async function BatchCheckLayerAvailability(input: BatchCheckLayerAvailabi
     }
   }
   return { layers, failures };
+}
+
+/** Source: the call's page in the ECR API reference, for its errors. */
+export function GetDownloadUrlForLayer(input: GetDownloadUrlForLayerRequest, region: Region): GetDownloadUrlForLayerResponse {
+  const { layerDigest = '' } = input;
+  const state = requireRepository(region, input.repositoryName, input.registryId);
+  requireMatch('layerDigest', layerDigest, DIGEST);
+  if (!state.layers.includes(layerDigest)) {
+    const { repositoryName, registryId } = state.repository;
+    throw new AwsError(
+      'LayersNotFoundException',
+      `The layer with digest '${layerDigest}' does not exist in the repository with name '${repositoryName}' in registry with id '${registryId}'`,
+    );
+  }
+  return { downloadUrl: layerUrl(region.config.port, layerDigest, Date.now()), layerDigest };
 }
 
 function describe({ repository }: RepositoryState, image: ImageState): ImageDetail {

@@ -1,7 +1,9 @@
 /** Amazon ECR: the API over what the registry under `/v2/` stores. */
 import type { Operations } from '../service.ts';
 import { GetAuthorizationToken } from './authorization.ts';
-import { BatchCheckLayerAvailability, BatchDeleteImage, BatchGetImage, DescribeImages, ListImages, PutImage } from './images.ts';
+import {
+  BatchCheckLayerAvailability, BatchDeleteImage, BatchGetImage, DescribeImages, GetDownloadUrlForLayer, ListImages, PutImage,
+} from './images.ts';
 import {
   DeleteLifecyclePolicy, DeleteRepositoryPolicy, GetLifecyclePolicy, GetRepositoryPolicy, PutLifecyclePolicy, SetRepositoryPolicy,
 } from './policies.ts';
@@ -21,6 +23,7 @@ export const operations: Operations = {
   DescribeImages,
   DescribeRepositories,
   GetAuthorizationToken,
+  GetDownloadUrlForLayer,
   GetLifecyclePolicy,
   GetRepositoryPolicy,
   ListImages,

@@ -1,0 +1,40 @@
+/** Which engine of this machine answers. */
+import { type CanaryError, messageOf, usageError } from '../errors.ts';
+import { type EngineContext, runEngine } from './engine-process.ts';
+import { ENGINES, ENGINE_NAMES, type EngineName } from './engines.ts';
+
+/** ms that an engine gets for its answer. */
+const PATIENCE = 10_000;
+
+/** The first one that answers; undefined where none does. */
+export async function firstEngine(context: EngineContext): Promise<EngineName | undefined> {
+  for (const name of ENGINE_NAMES) if ((await whyNot(name, context)) === undefined) return name;
+  return undefined;
+}
+
+/** @throws CanaryError, exit 2, when the engine does not answer. */
+export async function requireEngine(name: EngineName, context: EngineContext): Promise<void> {
+  const reason = await whyNot(name, context);
+  if (reason !== undefined) throw noEngine(name, reason);
+}
+
+function noEngine(name: EngineName, reason: string): CanaryError {
+  const others = [...ENGINE_NAMES.filter((other) => other !== name), 'pack'].join(', ');
+  return usageError(`The builder ${name} cannot be used: ${reason}.`, `install or start ${name}, or run the same command with another --builder (${others})`);
+}
+
+async function whyNot(name: EngineName, { env, signal }: EngineContext): Promise<string | undefined> {
+  const late = AbortSignal.timeout(PATIENCE);
+  try {
+    const { failure, lines } = await runEngine(name, ENGINES[name].probe, { env, output: () => undefined, signal: AbortSignal.any([signal, late]) });
+    return failure && `it does not answer (${lines.at(-1)?.trim().replace(/\.$/, '') ?? failure})`;
+  } catch (error) {
+    signal.throwIfAborted();
+    if (late.aborted) return `it does not answer within ${PATIENCE / 1_000} seconds`;
+    return isMissing(error) ? 'it is not installed' : `it cannot be run (${messageOf(error)})`;
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT';
+}

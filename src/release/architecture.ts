@@ -1,0 +1,42 @@
+/** Which processors a version was built for, and whether its tasks would get one of them. */
+import type { TaskDefinition } from '../aws/ecs.ts';
+import { CanaryError, UNCHANGED } from '../errors.ts';
+import type { CpuArchitecture } from '../settings/settings.ts';
+import type { Version } from './model.ts';
+import type { Release } from './operations.ts';
+
+/** By what image configs call it. */
+const ARCHITECTURES: ReadonlyMap<string, CpuArchitecture> = new Map([['amd64', 'X86_64'], ['arm64', 'ARM64']]);
+
+/**
+ * What the version's image was built for, as its registry has it, and of that what was asked for, where something was.
+ * @param given the task definition that the user gave, if any
+ * @returns undefined for an image that is not there yet
+ * @throws CanaryError `wrong-platform` when that is not what the settings or the task definition ask for, or nothing that ECS has
+ */
+export async function architecturesFor({ aws, place, settings }: Release, version: Version, given: TaskDefinition | undefined): Promise<readonly CpuArchitecture[] | undefined> {
+  if (version.digest === undefined) return undefined;
+  const platforms = await aws.registry.platformsOf(place.repositoryName, version.digest);
+  const built = platforms.flatMap(({ architecture }) => ARCHITECTURES.get(architecture) ?? []);
+  const names = platforms.map(({ os, architecture }) => `${os}/${architecture}`).join(', ');
+  if (built.length === 0) throw wrongPlatform(`${version.tag} is an image for ${names || 'no platform'}, and tasks run on ${[...ARCHITECTURES.keys()].join(' or ')}.`);
+  const said = [
+    ['the cpuArchitecture of the task definition', given?.runtimePlatform?.cpuArchitecture],
+    ['CPU_ARCHITECTURE', settings.service.cpuArchitecture],
+  ] as const;
+  for (const [where, wanted] of said) {
+    if (wanted === undefined || built.some((architecture) => architecture === wanted)) continue;
+    throw wrongPlatform(`${version.tag} is an image for ${names}, and ${where} is ${wanted}.`);
+  }
+  const wanted = said.map(([, architecture]) => architecture).find((architecture) => architecture !== undefined);
+  return built.filter((architecture) => wanted === undefined || architecture === wanted);
+}
+
+function wrongPlatform(message: string): CanaryError {
+  return new CanaryError({
+    code: 'wrong-platform',
+    message,
+    usersAre: UNCHANGED,
+    next: 'push an image for the other platform with --platform, or correct what asks for it; without either that of the image counts',
+  });
+}
