@@ -88,6 +88,7 @@ function orderFor(
     address: record.address,
     definition: { ...container, name, image },
     cpuArchitecture: definition.runtimePlatform?.cpuArchitecture ?? 'X86_64',
+    limits: { vcpus: amount(definition.cpu, 1_024), memoryMiB: amount(definition.memory, 1) },
     secrets,
     output: (line) => {
       if (options) {
@@ -96,6 +97,12 @@ function orderFor(
     },
     exited: (exitCode) => exited(name, exitCode),
   };
+}
+
+/** A task's size as the definition has it, in text; undefined where it says none. */
+function amount(text: string | undefined, unit: number): number | undefined {
+  const number = Number(text);
+  return number > 0 ? number / unit : undefined;
 }
 
 function messageOf(error: unknown): string {
