@@ -9,7 +9,8 @@ import type { InfraState, KnownStack } from './observe-infra.ts';
 import { missingRule, refuseClashes, wordsOf } from './rules.ts';
 import { NOT_MADE, routesOf } from './service-routes.ts';
 import { PROJECT_TAG } from './session.ts';
-import { baseName, baseRequest, needsBase, serviceRequest } from './stack-requests.ts';
+import { baseRequest, needsBase, serviceRequest } from './stack-requests.ts';
+import { isNeverMade, isSound, nextFor } from './stack-status.ts';
 import { refuseStranding } from './stranded.ts';
 
 export type InfraStep =
@@ -103,21 +104,24 @@ function weightsOf({ groups }: NewRule): string {
 function planStack(request: StackRequest, stack: KnownStack | undefined, settings: Settings): InfraStep[] {
   const create: InfraStep = { do: 'create-stack', request };
   if (!stack) return [create];
-  const { name, status, id } = stack;
+  const { name, status } = stack;
   refuseForeign(stack, settings);
-  if (NEVER_MADE.has(status)) return [{ do: 'delete-failed-stack', stack }, create];
+  if (isNeverMade(status)) return [{ do: 'delete-failed-stack', stack }, create];
   if (status.endsWith('_IN_PROGRESS')) return [{ do: 'wait-stack', stack: name, status }];
-  if (!SOUND.has(status)) throw broken(stack, name === baseName(settings));
-  const protection: InfraStep = { do: request.protect ? 'protect-stack' : 'unprotect-stack', stack: name, id };
+  if (!isSound(status)) throw broken(stack, settings);
   return [
     ...stack.changeSets.filter(isOurs).map((changeSet): InfraStep => ({ do: 'delete-change-set', stack: name, ...changeSet })),
-    ...(stack.isProtected === request.protect ? [] : [protection]),
+    ...protection(stack, request),
     ...(isAsRequested(stack, request) ? [] : [{ do: 'update-stack', request, stack } as const]),
   ];
 }
 
+function protection({ name, id, isProtected }: KnownStack, { protect = isProtected }: StackRequest): InfraStep[] {
+  return protect === isProtected ? [] : [{ do: protect ? 'protect-stack' : 'unprotect-stack', stack: name, id }];
+}
+
 /** A stack of only change sets carries no tags yet: they tell whose it is. */
-function refuseForeign({ name, status, tags, changeSets }: KnownStack, { project }: Settings): void {
+function refuseForeign({ name, status, tags, changeSets }: KnownStack, { project, region }: Settings): void {
   if (tags[PROJECT_TAG] === project) return;
   if (status !== 'REVIEW_IN_PROGRESS') {
     throw new CanaryError({
@@ -132,38 +136,18 @@ function refuseForeign({ name, status, tags, changeSets }: KnownStack, { project
     code: 'not-ours',
     message: `Stack ${name} is REVIEW_IN_PROGRESS: it holds nothing but ${theirs.length === 0 ? 'a name' : `somebody's change set ${theirs.join(', ')}`}.`,
     usersAre: UNCHANGED,
-    next: `where nobody wants that any more: aws cloudformation delete-stack --stack-name ${name}, then: ecs-canary build-infra`,
+    next: `where nobody wants that any more: aws cloudformation delete-stack --stack-name ${name} --region ${region}, then: ecs-canary build-infra`,
   });
 }
 
-/** Resources were never all there, so nobody can depend on them. */
-const NEVER_MADE: ReadonlySet<string> = new Set(['REVIEW_IN_PROGRESS', 'ROLLBACK_COMPLETE', 'ROLLBACK_FAILED']);
-const SOUND: ReadonlySet<string> = new Set([
-  'CREATE_COMPLETE', 'UPDATE_COMPLETE', 'UPDATE_ROLLBACK_COMPLETE', 'IMPORT_COMPLETE', 'IMPORT_ROLLBACK_COMPLETE',
-]);
-
-function broken({ name, status, statusReason }: KnownStack, isBase: boolean): CanaryError {
+function broken(stack: KnownStack, settings: Settings): CanaryError {
+  const { name, status, statusReason } = stack;
   return new CanaryError({
     code: 'stack-broken',
     message: `Stack ${name} is ${status}${statusReason ? ` (${statusReason.trim()})` : ''}.`,
-    next: `${wayOut(name, status, isBase)}, then: ecs-canary build-infra`,
+    usersAre: UNCHANGED,
+    next: nextFor(stack, settings),
   });
-}
-
-/** The command that a person has to type: what each of them costs is theirs to judge. */
-function wayOut(name: string, status: string, isBase: boolean): string {
-  switch (status) {
-    case 'UPDATE_ROLLBACK_FAILED':
-      return `aws cloudformation continue-update-rollback --stack-name ${name}`;
-    case 'UPDATE_FAILED':
-      return `aws cloudformation rollback-stack --stack-name ${name}`;
-    case 'CREATE_FAILED':
-    case 'DELETE_FAILED':
-      // Services stand on the base, and it may be protected.
-      return isBase ? 'ecs-canary destroy-infra' : `aws cloudformation delete-stack --stack-name ${name}`;
-    default:
-      return `aws cloudformation describe-stack-events --stack-name ${name}   (says what is wrong; once that is mended)`;
-  }
 }
 
 function isAsRequested(stack: KnownStack, { template, parameters, tags }: StackRequest): boolean {

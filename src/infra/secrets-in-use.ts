@@ -1,6 +1,6 @@
 /** Secrets that are not in the settings any more, and that versions in ECS still read: each task reads them when it starts. */
 import type { Stack } from '../aws/cloudformation.ts';
-import { COLOURS } from '../release/model.ts';
+import { COLOURS, serviceName } from '../release/model.ts';
 import { resourcesOf, type Secrets } from '../settings/secrets.ts';
 import type { ServiceSettings } from '../settings/settings.ts';
 import type { InfraSession } from './session.ts';
@@ -12,7 +12,7 @@ export async function observeSecretsInUse(
   const wanted = arnsOf(service.secrets);
   const dropped = grantedBy(part).filter((arn) => !wanted.includes(arn));
   if (dropped.length === 0) return [];
-  const versions = await aws.containers.describeServices(cluster, COLOURS.map((colour) => `${service.name}-${colour}`));
+  const versions = await aws.containers.describeServices(cluster, COLOURS.map((colour) => serviceName({ service: service.name }, colour)));
   const read = await Promise.all(versions.map(async ({ taskDefinition }) => {
     const { containerDefinitions = [] } = (await aws.containers.taskDefinition(taskDefinition))?.definition ?? {};
     const secrets = containerDefinitions.flatMap((container) => container.secrets ?? []);

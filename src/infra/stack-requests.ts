@@ -50,7 +50,7 @@ export function baseRequest(settings: Settings, existing: Stack | undefined, sec
       KeyPair: bastion?.keyPair ?? '',
       BastionCidr: bastion?.cidr ?? '',
     },
-    tags: { [PROJECT_TAG]: settings.project },
+    tags: { ...tagsOfOthers(existing), [PROJECT_TAG]: settings.project },
     protect: settings.terminationProtection,
   };
 }
@@ -98,8 +98,8 @@ export function serviceRequest(
       UnhealthyThreshold: String(healthCheck.unhealthyThreshold),
       DeregistrationDelay: String(service.deregistrationDelay),
     },
-    tags: { [PROJECT_TAG]: settings.project, [SERVICE_TAG]: service.name },
-    protect: false,
+    tags: { ...tagsOfOthers(existing), [PROJECT_TAG]: settings.project, [SERVICE_TAG]: service.name },
+    protect: undefined,
   };
 }
 
@@ -113,6 +113,11 @@ export function baseName(settings: Settings): string {
 
 export function serviceStackName(settings: Settings, service: string): string {
   return `${settings.project}-${service}`;
+}
+
+/** Tags that somebody gave to the stack, for its costs or its owner: an update takes away what it is not told. AWS's own can't be told. */
+function tagsOfOthers({ tags = {} }: Partial<Stack> = {}): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(tags).filter(([key]) => !key.startsWith('aws:')));
 }
 
 /** A security group that was made stays: its tasks may still be in it. */

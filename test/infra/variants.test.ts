@@ -140,6 +140,18 @@ test('into a VPC and a cluster that are there already', () =>
     });
   }));
 
+test('a cluster that is to be used and does not exist, or not any more, is told before anything is made', () =>
+  withProject(async (project) => {
+    const variables = { VPC_ID: 'vpc-0a1b2c3d', SUBNET_IDS: 'subnet-0a1b2c3d,subnet-4e5f6a7b', CLUSTER: 'harbour' };
+    const missing = { code: 'no-cluster', message: expect.stringMatching(/^CLUSTER is harbour, and there is no such ECS cluster/) };
+    await expect(buildInfra(project.session(variables).session)).rejects.toMatchObject(missing);
+    const region = await project.sandbox.region(REGION);
+    await region.call('ecs', 'CreateCluster', { clusterName: 'harbour' });
+    await region.call('ecs', 'DeleteCluster', { cluster: 'harbour' });
+    await expect(planInfra(project.session(variables).session)).rejects.toMatchObject(missing);
+    expect(await project.writes()).toEqual([]);
+  }));
+
 test('into everything that is there already: the base is not made, and only what is missing of a service', () =>
   withProject(async (project) => {
     // Somebody else's load balancer and pair.
