@@ -6,18 +6,18 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Region, StoredImage } from '../parts.ts';
 import { startError } from './container-launch.ts';
-import { createArguments } from './engine-arguments.ts';
+import { type Wiring, createArguments } from './engine-arguments.ts';
 import { type Engine, type EngineName, openEngine } from './engine.ts';
 import { canExecute, refuseToExecute } from './foreign-processor.ts';
 import { freePort } from './free-port.ts';
-import type { ContainerOrder, RunningContainer, TaskRunner } from './runner.ts';
+import { type ContainerOrder, OUT_OF_MEMORY, type PulledImage, type RunningContainer, type TaskRunner } from './runner.ts';
 
 /** Real ms between two questions whether a container has started. */
 const LOOK = 50;
 /** How engines write the start of a container that never started. */
 const NEVER = '0001-';
-/** What counts as the exit code of a container that somebody else removed: as if it was killed. */
-const KILLED = 137;
+/** What counts as the end of a container that somebody else removed: as if it was killed. */
+const REMOVED = '137 false';
 
 /** Containers and images carry a mark of the sandbox's folder and the region, by which they are found again. */
 export function makeEngineRunner(region: Region, name: EngineName): TaskRunner {
@@ -26,6 +26,7 @@ export function makeEngineRunner(region: Region, name: EngineName): TaskRunner {
   const repository = `localhost/ecs-canary-sandbox-${owner}`;
   const label = `ecs-canary.sandbox=${owner}`;
   const loading = new Map<string, Promise<void>>();
+  let published = true;
 
   /** Tasks that start together ask for the same image at the same time: one of them loads it. */
   function loadOnce(image: StoredImage, location: string): Promise<void> {
@@ -39,6 +40,19 @@ export function makeEngineRunner(region: Region, name: EngineName): TaskRunner {
     if (!isThere) await engine.run(['load'], { input: await region.images.archive(image, location) });
   }
 
+  /** Only a container that was made tells which network the engine's configuration has given it. */
+  async function create(order: ContainerOrder, image: PulledImage): Promise<{ id: string; wiring: Wiring }> {
+    const wiring = await wire(order, published);
+    const { args, env } = createArguments(name, order, image, label, wiring);
+    const id = (await engine.run(args, { env }).catch(rethrowAsStartError)).trim();
+    if (!published) return { id, wiring };
+    const network = await engine.run(['inspect', '--format', '{{.HostConfig.NetworkMode}}', id]);
+    if (network.trim() !== 'host') return { id, wiring };
+    published = false;
+    await engine.run(['rm', id]);
+    return create(order, image);
+  }
+
   return {
     async pull(reference) {
       const image = await region.images.find(reference);
@@ -48,10 +62,8 @@ export function makeEngineRunner(region: Region, name: EngineName): TaskRunner {
     },
     async start(order, image) {
       if (!canExecute(order, image)) return refuseToExecute(order, image);
-      const ports = await publishedPorts(order);
-      const { args, env } = createArguments(name, order, image, label, ports);
-      const id = (await engine.run(args, { env }).catch(rethrowAsStartError)).trim();
-      return startContainer(engine, id, order, ports);
+      const { id, wiring } = await create(order, image);
+      return startContainer(engine, id, order, wiring.ports);
     },
     async recover() {
       const left = words(await engine.run(['ps', '--all', '--quiet', '--filter', `label=${label}`]));
@@ -62,17 +74,20 @@ export function makeEngineRunner(region: Region, name: EngineName): TaskRunner {
     },
     async close() {
       const images = words(await engine.run(['images', '--format', '{{.Repository}}:{{.Tag}}', '--filter', `reference=${repository}`]));
-      if (images.length > 0) await engine.run(['rmi', ...images]);
+      // Podman also lists the other names of these images, by which other sandboxes know them.
+      const own = images.filter((image) => image.startsWith(`${repository}:`));
+      if (own.length > 0) await engine.run(['rmi', ...own]);
     },
   };
 }
 
-async function publishedPorts({ definition }: ContainerOrder): Promise<Record<number, number>> {
+/** In this machine's network two containers can't have the same port: each is told one of its own, as a process is. */
+async function wire({ definition }: ContainerOrder, published: boolean): Promise<Wiring> {
+  const containerPorts = (definition.portMappings ?? []).flatMap(({ containerPort }) => containerPort ?? []);
   const ports: Record<number, number> = {};
-  for (const { containerPort } of definition.portMappings ?? []) {
-    if (containerPort !== undefined) ports[containerPort] = await freePort();
-  }
-  return ports;
+  for (const containerPort of published ? containerPorts : containerPorts.slice(0, 1)) ports[containerPort] = await freePort();
+  const env: Record<string, string> = published ? {} : { HOST: '127.0.0.1', PORT: String(Object.values(ports)[0] ?? (await freePort())) };
+  return { ports, published, env };
 }
 
 /** Resolves once the container has started; its output is passed on, and then its end. */
@@ -93,9 +108,12 @@ async function startContainer(engine: Engine, id: string, order: ContainerOrder,
   early.forEach(order.output);
   deliver = order.output;
   const ended = closed.then(async () => {
-    const exitCode = await engine.run(['wait', id]).then(Number, () => KILLED);
+    const end = await engine.run(['wait', id])
+      .then(() => engine.run(['inspect', '--format', '{{.State.ExitCode}} {{.State.OOMKilled}}', id]))
+      .catch(() => REMOVED);
     await engine.run(['rm', '--force', id]).catch(() => undefined);
-    order.exited(exitCode);
+    const [exitCode, outOfMemory] = words(end);
+    order.exited(Number(exitCode), outOfMemory === 'true' ? OUT_OF_MEMORY : undefined);
   });
   return {
     ports,

@@ -32,7 +32,12 @@ export function openEngine(name: EngineName): Engine {
     env: { ...process.env, ...env }, stdio: [input ? 'pipe' : 'ignore', 'pipe', 'pipe'], detached: true, timeout,
   });
   return {
-    start: open,
+    start(args) {
+      const child = open(args);
+      // Its end says enough.
+      child.once('error', () => undefined);
+      return child;
+    },
     async run(args, call = {}) {
       const child = open(args, call);
       const over = whenOver(child);

@@ -16,7 +16,7 @@ import type { BlobStore } from './blob-store.ts';
  * @param name what the engine is to call it, tag included.
  */
 export async function archiveImage(manifest: Manifest, name: string, blobs: BlobStore): Promise<Readable> {
-  const layout = await mkdtemp(join(tmpdir(), 'ecs-canary-image-'));
+  const layout = await mkdtemp(join(tmpdir(), 'ecs-canary-load-'));
   try {
     await writeLayout(layout, manifest, name, blobs);
     const entries = ['oci-layout', 'index.json', 'manifest.json', 'blobs'];

@@ -6,6 +6,9 @@ import type { StoredImage } from '../parts.ts';
 export const RUNNERS = ['process', 'docker', 'podman'] as const;
 export type RunnerName = (typeof RUNNERS)[number];
 
+/** ECS's words for a container that the kernel ended because it took more memory than it has. */
+export const OUT_OF_MEMORY = 'OutOfMemoryError: Container killed due to memory usage';
+
 export interface ContainerOrder {
   readonly region: string;
   /** The task's VPC address. */
@@ -19,8 +22,11 @@ export interface ContainerOrder {
   readonly secrets: Readonly<Record<string, string>>;
   /** The container's output, line by line. */
   readonly output: (line: string) => void;
-  /** The container ended; called once, whether it was stopped or ended by itself. Signal N counts as exit code 128 + N. */
-  readonly exited: (exitCode: number) => void;
+  /**
+   * The container ended; called once, whether it was stopped or ended by itself. Signal N counts as exit code 128 + N.
+   * `reason` is what ECS says of the container beside that.
+   */
+  readonly exited: (exitCode: number, reason?: string) => void;
 }
 
 export interface PulledImage extends StoredImage {

@@ -26,9 +26,12 @@ export class TaskStartError extends Error {
   }
 }
 
+/** Told of a container's end, with what ECS says of it beside its exit code. */
+export type Exited = (container: string, exitCode: number, reason: string | undefined) => void;
+
 /** Fetches secrets and images; the returned function starts the containers. Both reject with TaskStartError. */
 export async function pullTask(
-  region: Region, runner: TaskRunner, record: TaskRecord, exited: (container: string, exitCode: number) => void,
+  region: Region, runner: TaskRunner, record: TaskRecord, exited: Exited,
 ): Promise<() => Promise<TaskContainers>> {
   const definition = definitionOf(region, record.task.taskDefinitionArn);
   const secrets = await fetchTaskResources(region, definition).catch((error: unknown) => {
@@ -78,7 +81,7 @@ async function startAll(
 function orderFor(
   region: Region, record: TaskRecord, definition: StoredTaskDefinition,
   container: StoredTaskDefinition['containerDefinitions'][number], secrets: Readonly<Record<string, string>>,
-  exited: (container: string, exitCode: number) => void,
+  exited: Exited,
 ): ContainerOrder {
   const { name = '', image = '', logConfiguration } = container;
   const options = logConfiguration?.logDriver === 'awslogs' ? logConfiguration.options : undefined;
@@ -95,7 +98,7 @@ function orderFor(
         region.logs.write(options['awslogs-group'] ?? '', stream, line);
       }
     },
-    exited: (exitCode) => exited(name, exitCode),
+    exited: (exitCode, reason) => exited(name, exitCode, reason),
   };
 }
 
