@@ -49,6 +49,8 @@ export interface EcsTask {
   /** The last part of the ARN, by which log streams and service events name it. */
   readonly id: string;
   readonly lastStatus: string;
+  /** ARN of its revision; empty where AWS does not say. */
+  readonly taskDefinition: string;
   readonly deploymentId: string | undefined;
   /** `EssentialContainerExited`, `TaskFailedToStart`, `ServiceSchedulerInitiated`, `UserInitiated`, or what AWS adds later. */
   readonly stopCode: string | undefined;
@@ -332,6 +334,7 @@ function toTask(task: Task): EcsTask {
   return {
     id: lastPart(needed(task.taskArn, 'DescribeTasks', 'the ARN of a task')),
     lastStatus: needed(task.lastStatus, 'DescribeTasks', 'the status of a task'),
+    taskDefinition: task.taskDefinitionArn ?? '',
     deploymentId: task.startedBy,
     stopCode: task.stopCode,
     stoppedReason: task.stoppedReason,

@@ -1,9 +1,24 @@
-/** The last lines that a container wrote to CloudWatch Logs. */
+/** What containers wrote to CloudWatch Logs. */
+import type { FilteredLogEvent } from '@aws-sdk/client-cloudwatch-logs';
 import { type Caller, clientOptions, explaining, isAws, once } from './connect.ts';
 
 export interface Logs {
   /** Oldest first; empty when the stream does not exist. */
   lastLines(logGroup: string, logStream: string, count: number): Promise<string[]>;
+  /**
+   * What all streams whose names begin so have since then (epoch ms), in the order of time, a page after the other; a page may be
+   * empty. Nothing where the group does not exist.
+   */
+  lines(logGroup: string, streamPrefix: string, since: number): AsyncIterable<readonly LogLine[]>;
+}
+
+export interface LogLine {
+  /** No other line has it. */
+  readonly id: string;
+  readonly stream: string;
+  /** Epoch ms. */
+  readonly at: number;
+  readonly text: string;
 }
 
 export function logs(caller: Caller): Logs {
@@ -24,5 +39,23 @@ export function logs(caller: Caller): Logs {
         throw error;
       }
     },
+
+    async *lines(logGroup, streamPrefix, since) {
+      const { sdk, client } = await connect();
+      const question = { logGroupName: logGroup, logStreamNamePrefix: streamPrefix || undefined, startTime: since };
+      let nextToken: string | undefined;
+      do {
+        const answer = await client.send(new sdk.FilterLogEventsCommand({ ...question, nextToken })).catch((error: unknown) => {
+          if (isAws(error, 'ResourceNotFoundException')) return { events: [], nextToken: undefined };
+          throw error;
+        });
+        yield (answer.events ?? []).map(toLine);
+        ({ nextToken } = answer);
+      } while (nextToken);
+    },
   };
+}
+
+function toLine({ eventId = '', logStreamName = '', timestamp = 0, message = '' }: FilteredLogEvent): LogLine {
+  return { id: eventId, stream: logStreamName, at: timestamp, text: message.trimEnd() };
 }

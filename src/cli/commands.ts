@@ -4,6 +4,7 @@ import { buildInfra } from './commands/build-infra.ts';
 import { destroyInfra } from './commands/destroy-infra.ts';
 import { destroyOld } from './commands/destroy-old.ts';
 import { history } from './commands/history.ts';
+import { logs } from './commands/logs.ts';
 import { probe } from './commands/probe.ts';
 import { promote } from './commands/promote.ts';
 import { push } from './commands/push.ts';
@@ -20,7 +21,7 @@ import { status } from './commands/status.ts';
 import { unlock } from './commands/unlock.ts';
 import { update } from './commands/update.ts';
 
-const ofTheProgram = [buildInfra, push, rollout, route, promote, destroyOld, update, rollback, status, history, unlock, probe, destroyInfra];
+const ofTheProgram = [buildInfra, push, rollout, route, promote, destroyOld, update, rollback, status, logs, history, unlock, probe, destroyInfra];
 const ofTheSandbox = [sandboxStart, sandboxStop, sandboxStatus, sandboxReset, sandboxFault, sandboxFaults];
 
 export const commands: readonly (readonly [path: readonly string[], command: Command])[] = [

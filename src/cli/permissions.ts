@@ -15,6 +15,7 @@ const POLICIES: Readonly<Record<string, string>> = {
   route: 'route',
   rollback: 'route',
   status: 'read-only',
+  logs: 'read-only',
   history: 'read-only',
 };
 

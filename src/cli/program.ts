@@ -108,7 +108,8 @@ async function runCommand(command: Command, values: Values, argument: string | u
   const interrupt = interruptible({
     first: () => {
       shown.end();
-      if (!quiet) terminal.stderr.write('Stopping at the next safe point; once more to stop at once.\n');
+      // One that only looks has no safe points, and stops.
+      if (!quiet && command.writes) terminal.stderr.write('Stopping at the next safe point; once more to stop at once.\n');
     },
     second: () => {
       shown.end();

@@ -180,6 +180,10 @@ async function versionOf(aws: Aws, service: EcsService, container: string): Prom
   const revision = await revisionOf(aws, service.taskDefinition);
   const image = (revision && mainContainer(revision.definition, container, revision.tags[CONTAINER_TAG])?.image) ?? '';
   const [, digest] = image.split('@');
-  const tag = revision?.tags[VERSION_TAG] ?? service.taskDefinition.slice(service.taskDefinition.lastIndexOf('/') + 1);
-  return { tag, digest, image };
+  return { tag: versionTagOf(service.taskDefinition, revision), digest, image };
+}
+
+/** The tag that a revision's version has; the revision's own name where it was made by others. */
+export function versionTagOf(taskDefinition: string, revision: Revision | undefined): string {
+  return revision?.tags[VERSION_TAG] ?? taskDefinition.slice(taskDefinition.lastIndexOf('/') + 1);
 }

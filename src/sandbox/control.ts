@@ -9,6 +9,8 @@ import { type SandboxOptions, startSandbox } from './index.ts';
 import { askStatus, findRunning, isSameProcess, readRunFile, refuseIfRunning, type SandboxInfo, type SandboxStatus } from './run-file.ts';
 
 export { clearFaults, listFaults, NotRunning, orderFault } from './faults/client.ts';
+export { whyNoEngine } from './dataplane/engine.ts';
+export { RUNNERS } from './dataplane/runner.ts';
 export { InvalidOrder } from './faults/invalid-order.ts';
 export { isQuotaName, quotaNames } from './quotas.ts';
 

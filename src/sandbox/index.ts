@@ -18,6 +18,7 @@ import { countHoldings } from './holdings.ts';
 import { makeGuard } from './iam/guard.ts';
 import { readPolicies } from './iam/policy.ts';
 import type { Region, SandboxConfig } from './parts.ts';
+import type { RunnerName } from './dataplane/runner.ts';
 import type { Quotas } from './quotas.ts';
 import { randomBy } from './random.ts';
 import { startRegions } from './regions.ts';
@@ -50,6 +51,8 @@ export interface SandboxOptions {
    * any may do everything (default: nobody has one).
    */
   readonly policies?: readonly string[];
+  /** What tasks run in (default: processes of this machine). */
+  readonly runner?: RunnerName;
 }
 
 export interface Sandbox {
@@ -72,13 +75,13 @@ export interface Sandbox {
  */
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const { port = 0, speed = 1, account = '000000000000', seed, pageSize, quotas } = options;
-  const { throttle = false, lagMs = 0, freshAccount = false } = options;
+  const { throttle = false, lagMs = 0, freshAccount = false, runner = 'process' } = options;
   const dir = resolve(options.dir);
   const policies = readPolicies(options.policies ?? []);
   prepareFolder(dir);
   await refuseIfRunning(dir);
   const guard = policies.size === 0 ? undefined : makeGuard(policies, (check) => appendFileSync(accessLogFile(dir), `${JSON.stringify(check)}\n`));
-  const config = { account, dir, speed, seed, pageSize, quotas, throttle, lagMs, freshAccount, guard };
+  const config = { account, dir, speed, seed, pageSize, quotas, throttle, lagMs, freshAccount, guard, runner };
   const closers: Closer[] = [];
   try {
     const server = await listen(port, (bound) => startParts({ ...config, port: bound }, closers));

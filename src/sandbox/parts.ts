@@ -2,12 +2,14 @@
  * The parts that one region of the sandbox consists of, as they see each other.
  * The API handlers and the parts get a `Region` and reach everything else through it.
  */
+import type { Readable } from 'node:stream';
 import type { TargetHealthReasonEnum } from '@aws-sdk/client-elastic-load-balancing-v2';
 import type { Clock } from './clock.ts';
-import type { PulledImage, TaskRunner } from './dataplane/runner.ts';
+import type { RunnerName, TaskRunner } from './dataplane/runner.ts';
 import type { Guard } from './iam/guard.ts';
 import type { Quotas } from './quotas.ts';
 import type { StoredChangeSet, StoredStack } from './world/cloudformation-state.ts';
+import type { Manifest } from './world/manifest.ts';
 import type { Metrics } from './world/metrics.ts';
 import type { WorldState } from './world/state.ts';
 
@@ -32,6 +34,8 @@ export interface SandboxConfig {
   readonly freshAccount: boolean;
   /** Not given: everybody may do everything. */
   readonly guard?: Guard;
+  /** What tasks run in. */
+  readonly runner: RunnerName;
 }
 
 export interface Region {
@@ -150,13 +154,26 @@ export interface ImageConfig {
   readonly ExposedPorts?: Readonly<Record<string, object>>;
 }
 
-/** Images of the registry, unpacked for the process runner. */
+/** An image of the registry; of an index, the one for this machine. */
+export interface StoredImage {
+  /** The ECR repository that it came from. */
+  readonly repository: string;
+  /** What its name stands for: the index's digest where it names one. */
+  readonly digest: string;
+  /** The image's own, never an index. */
+  readonly manifest: Manifest;
+  readonly config: ImageConfig;
+  readonly architecture: string;
+}
+
+/** Images of the registry, as runners take them. Rejects with Errors worded as ECS words a failed pull (what follows `CannotPullContainerError: `). */
 export interface ImageStore {
-  /**
-   * Unpacks an image (`host/repository:tag` or `host/repository@sha256:…`; the host is not looked at) into a folder and says where.
-   * Rejects with an Error worded as ECS words a failed pull (what follows `CannotPullContainerError: `).
-   */
-  prepare(image: string): Promise<PulledImage>;
+  /** @param image `host/repository:tag` or `host/repository@sha256:…`; the host is not looked at. */
+  find(image: string): Promise<StoredImage>;
+  /** Unpacks it into a folder as well, and says where. */
+  prepare(image: string): Promise<StoredImage & { readonly rootfs: string }>;
+  /** The image as a tar archive that engines load under that name. */
+  archive(image: StoredImage, name: string): Promise<Readable>;
 }
 
 /** Parts that run by themselves. */

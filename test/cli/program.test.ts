@@ -68,7 +68,7 @@ describe('wrong usage ends 2 with one message on stderr, before any setting or A
     ['a pattern without a group', ['probe', '--url', 'http://127.0.0.1', '--pattern', 'Version'], /--pattern has 0 groups/],
     ['a pattern that is none', ['probe', '--url', 'http://127.0.0.1', '--pattern', '('], /--pattern is "\("/],
     ['a malformed port', ['sandbox', 'start', '--port', '65536'], /--port is "65536"/],
-    ['an unknown runner', ['sandbox', 'start', '--runner', 'docker'], /--runner is "docker": it should be process/],
+    ['an unknown runner', ['sandbox', 'start', '--runner', 'lxc'], /--runner is "lxc": it should be process, docker or podman/],
     ['no settings', ['build-infra'], /PROJECT_NAME is missing/],
     ['malformed --steps', ['update', '--tag', '1.0', '--steps', 'fifty,100'], /STEPS is "fifty,100": it should be rising percentages/],
   ] as const)('%s', async (_what, args, message) => {

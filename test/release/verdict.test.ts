@@ -18,7 +18,7 @@ function onLatency(minutes: readonly Minute[], statistic: LatencyBound['statisti
 
 describe('stopped tasks', () => {
   const task = (stopCode: string | undefined, stoppedReason = '', deploymentId = 'ours'): EcsTask =>
-    ({ id: stoppedReason, lastStatus: 'STOPPED', deploymentId, stopCode, stoppedReason, containers: [], addresses: [] });
+    ({ id: stoppedReason, lastStatus: 'STOPPED', taskDefinition: '', deploymentId, stopCode, stoppedReason, containers: [], addresses: [] });
 
   test.each([
     ['a container that exited', 'EssentialContainerExited', 'Essential container in task exited'],

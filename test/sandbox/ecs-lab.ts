@@ -6,6 +6,7 @@ import { ECRClient, CreateRepositoryCommand } from '@aws-sdk/client-ecr';
 import { type CreateServiceRequest, ECS, type UpdateServiceRequest, type ContainerDefinition, type LoadBalancer, type RegisterTaskDefinitionRequest, type Service, type Task } from '@aws-sdk/client-ecs';
 import { ElasticLoadBalancingV2, type TargetHealthDescription } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { freePort } from '../../src/sandbox/dataplane/free-port.ts';
+import type { RunnerName } from '../../src/sandbox/dataplane/runner.ts';
 import { type Sandbox, startSandbox } from '../../src/sandbox/index.ts';
 import { pushFiles } from './push.ts';
 
@@ -25,6 +26,9 @@ const SERVER = `
   }).listen(PORT, HOST);
   process.on('SIGTERM', () => { console.log('ends'); server.closeAllConnections(); server.close(() => process.exit(0)); });
 `;
+
+/** Puts an image that runs `index.js` into the registry. */
+export type Push = (ecr: ECRClient, repository: string, tag: string, files: Record<string, string>) => Promise<unknown>;
 
 export interface Balanced {
   readonly targetGroupArn: string;
@@ -55,11 +59,14 @@ export interface EcsLab {
   end(): Promise<void>;
 }
 
-/** @param speed how much faster AWS's time runs. */
-export async function openEcsLab(speed = 40): Promise<EcsLab> {
+/**
+ * @param speed how much faster AWS's time runs.
+ * @param how what tasks run in, and how their image gets into the registry.
+ */
+export async function openEcsLab(speed = 40, { runner, push = pushFiles }: { runner?: RunnerName; push?: Push } = {}): Promise<EcsLab> {
   const dir = mkdtempSync(join(tmpdir(), 'ecs-'));
   const start = async () => {
-    const sandbox = await startSandbox({ dir, speed });
+    const sandbox = await startSandbox({ dir, speed, runner });
     const settings = { region: REGION, endpoint: sandbox.url, credentials: { accessKeyId: 'a', secretAccessKey: 'b' }, maxAttempts: 1 };
     return { sandbox, ecs: new ECS(settings), elb: new ElasticLoadBalancingV2(settings), ecr: new ECRClient(settings) };
   };
@@ -67,7 +74,7 @@ export async function openEcsLab(speed = 40): Promise<EcsLab> {
   const { ecs, ecr } = running;
   await ecs.createCluster({ clusterName: CLUSTER });
   await ecr.send(new CreateRepositoryCommand({ repositoryName: 'demo/server' }));
-  await pushFiles(ecr, 'demo/server', '1', { 'index.js': SERVER });
+  await push(ecr, 'demo/server', '1', { 'index.js': SERVER });
   const image = `127.0.0.1:${running.sandbox.port}/demo/server:1`;
 
   const describe = async (serviceName: string) => {

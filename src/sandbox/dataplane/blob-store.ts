@@ -11,6 +11,8 @@ export interface BlobStore {
   /** Size in bytes; undefined when there is no such blob. */
   size(digest: string): Promise<number | undefined>;
   open(digest: string): Readable;
+  /** The file that holds it, for whoever needs one. */
+  path(digest: string): string;
   read(digest: string): Promise<Buffer>;
   /** Starts an upload and returns its id. Until `finish` its bytes are no blob. */
   begin(): Promise<string>;
@@ -34,6 +36,7 @@ export function makeBlobStore(dir: string): BlobStore {
   return {
     size: (digest) => fileSize(blobFile(digest)),
     open: (digest) => createReadStream(blobFile(digest)),
+    path: blobFile,
     read: (digest) => readFile(blobFile(digest)),
     async begin() {
       const id = randomUUID();

@@ -23,13 +23,13 @@ export function containerLaunch(order: ContainerOrder, image: PulledImage, port:
     throw new Error('Error response from daemon: no command specified');
   }
   const imageEnv = parseEnv(image.config.Env ?? []);
-  const cwd = join(image.rootfs, posix.normalize(`/${order.definition.workingDirectory ?? image.config.WorkingDir ?? ''}`));
+  const cwd = join(image.location, posix.normalize(`/${order.definition.workingDirectory ?? image.config.WorkingDir ?? ''}`));
   mkdirSync(cwd, { recursive: true });
   return {
-    file: findProgram(program, cwd, image.rootfs, imageEnv['PATH'] ?? DEFAULT_PATH),
-    args: args.map((argument) => intoRootfs(argument, image.rootfs)),
+    file: findProgram(program, cwd, image.location, imageEnv['PATH'] ?? DEFAULT_PATH),
+    args: args.map((argument) => intoRootfs(argument, image.location)),
     cwd,
-    env: environment(order, image.rootfs, imageEnv, port),
+    env: environment(order, image.location, imageEnv, port),
   };
 }
 

@@ -122,11 +122,11 @@ export function makeFaultyTasks(region: Region, faults: VersionFaults): FaultyTa
     }
     let tracked: TrackedContainer | undefined;
     let hasExited = false;
-    const exited = (exitCode: number) => {
+    const exited: ContainerOrder['exited'] = (exitCode, reason) => {
       hasExited = true;
       if (tracked) containers.delete(tracked);
       tracked?.end();
-      order.exited(exitCode);
+      order.exited(exitCode, reason);
     };
     const container = await runner.start({ ...order, exited }, image);
     if (!hasExited) {

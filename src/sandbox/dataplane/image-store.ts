@@ -1,12 +1,13 @@
-/** Images of the registry laid out as folders, for tasks that run as plain processes. */
+/** Images of the registry as runners take them: found by name, laid out as folders, or as archives. */
 import { mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
-import type { ImageConfig, ImageStore, Region } from '../parts.ts';
+import type { ImageConfig, ImageStore, Region, StoredImage } from '../parts.ts';
 import { findImage, findRepository } from '../world/ecr-images.ts';
 import type { ImageState } from '../world/ecr-state.ts';
 import { type IndexEntry, type Manifest, parseManifest } from '../world/manifest.ts';
 import { type BlobStore, makeBlobStore } from './blob-store.ts';
+import { archiveImage } from './image-archive.ts';
 import { unpackLayer } from './unpack-layer.ts';
 
 /** Builders written in Go write `null` for what is not set. */
@@ -36,17 +37,23 @@ export function makeImageStore(region: Region): ImageStore {
     return running;
   }
 
+  async function find(reference: string): Promise<StoredImage> {
+    const image = resolveReference(region, reference);
+    const named = await readManifest(blobs, image.digest);
+    const manifest = named.config ? named : await readManifest(blobs, entryForThisMachine(reference, named.manifests).digest);
+    const { architecture, config } = await readConfig(blobs, manifest);
+    image.lastPulledAt = region.clock.now();
+    region.changed();
+    return { repository: parseReference(reference).repository, digest: image.digest, manifest, config, architecture };
+  }
+
   return {
+    find,
     async prepare(reference) {
-      const image = resolveReference(region, reference);
-      const manifest = await readManifest(blobs, image.digest);
-      const plain = manifest.config ? manifest : await readManifest(blobs, entryForThisMachine(reference, manifest.manifests).digest);
-      const { architecture, config } = await readConfig(blobs, plain);
-      const rootfs = await unpackOnce(plain);
-      image.lastPulledAt = region.clock.now();
-      region.changed();
-      return { rootfs, config, repository: parseReference(reference).repository, digest: image.digest, architecture };
+      const image = await find(reference);
+      return { ...image, rootfs: await unpackOnce(image.manifest) };
     },
+    archive: ({ manifest }, name) => archiveImage(manifest, name, blobs),
   };
 }
 

@@ -4,14 +4,12 @@ import { constants } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Region } from '../parts.ts';
-import { type Launch, commandLine, containerLaunch, startError } from './container-launch.ts';
+import { type Launch, containerLaunch, startError } from './container-launch.ts';
 import { freePort } from './free-port.ts';
+import { canExecute, refuseToExecute } from './foreign-processor.ts';
 import { type ProcessLedger, endGroup, openLedger } from './process-ledger.ts';
-import type { ContainerOrder, PulledImage, RunningContainer, TaskRunner } from './runner.ts';
+import type { ContainerOrder, TaskRunner } from './runner.ts';
 
-const ARCHITECTURES: Readonly<Record<string, string>> = { X86_64: 'amd64', ARM64: 'arm64' };
-/** What Linux and runc make of a program for another processor. */
-const EXEC_FORMAT_ERROR = 255;
 /** How long output of what the container's process started may still come in after it ended, in real ms. */
 const OUTPUT_GRACE = 500;
 
@@ -19,9 +17,12 @@ const OUTPUT_GRACE = 500;
 export function makeProcessRunner(region: Region): TaskRunner {
   const ledger = openLedger(resolve(join(region.config.dir, 'processes', region.name)));
   return {
-    pull: (image) => region.images.prepare(image),
+    async pull(reference) {
+      const image = await region.images.prepare(reference);
+      return { ...image, location: image.rootfs };
+    },
     async start(order, image) {
-      if (ARCHITECTURES[order.cpuArchitecture] !== image.architecture) {
+      if (!canExecute(order, image)) {
         return refuseToExecute(order, image);
       }
       const port = await freePort();
@@ -37,14 +38,8 @@ export function makeProcessRunner(region: Region): TaskRunner {
     async recover() {
       ledger.endLeftovers();
     },
+    async close() {},
   };
-}
-
-/** Such a container does start, on AWS too: it ends at once, and only its log says why. */
-function refuseToExecute(order: ContainerOrder, image: PulledImage): RunningContainer {
-  order.output(`exec ${commandLine(order, image)[0]}: exec format error`);
-  setImmediate(() => order.exited(EXEC_FORMAT_ERROR));
-  return { ports: {}, async stop() {}, kill() {} };
 }
 
 function launch({ file, args, cwd, env }: Launch, ledger: ProcessLedger): Promise<ChildProcess> {

@@ -1,6 +1,13 @@
 /** What the task life cycle needs of whatever runs containers: processes of this machine, Docker, Podman. */
 import type { ContainerDefinition } from '@aws-sdk/client-ecs';
-import type { ImageConfig } from '../parts.ts';
+import type { StoredImage } from '../parts.ts';
+
+/** What tasks can run in, the default first. */
+export const RUNNERS = ['process', 'docker', 'podman'] as const;
+export type RunnerName = (typeof RUNNERS)[number];
+
+/** ECS's words for a container that the kernel ended because it took more memory than it has. */
+export const OUT_OF_MEMORY = 'OutOfMemoryError: Container killed due to memory usage';
 
 export interface ContainerOrder {
   readonly region: string;
@@ -9,21 +16,22 @@ export interface ContainerOrder {
   readonly definition: ContainerDefinition & { name: string; image: string };
   /** `X86_64` or `ARM64`: what the task definition's runtime platform says. */
   readonly cpuArchitecture: string;
+  /** The task's own limits, where it has any: each of its containers may use all of it. */
+  readonly limits: { readonly vcpus?: number; readonly memoryMiB?: number };
   /** The values of the container definition's `secrets`, by variable name. */
   readonly secrets: Readonly<Record<string, string>>;
   /** The container's output, line by line. */
   readonly output: (line: string) => void;
-  /** The container ended; called once, whether it was stopped or ended by itself. Signal N counts as exit code 128 + N. */
-  readonly exited: (exitCode: number) => void;
+  /**
+   * The container ended; called once, whether it was stopped or ended by itself. Signal N counts as exit code 128 + N.
+   * `reason` is what ECS says of the container beside that.
+   */
+  readonly exited: (exitCode: number, reason?: string) => void;
 }
 
-export interface PulledImage {
-  readonly rootfs: string;
-  readonly config: ImageConfig;
-  /** The ECR repository that it came from. */
-  readonly repository: string;
-  readonly digest: string;
-  readonly architecture: string;
+export interface PulledImage extends StoredImage {
+  /** Where its runner has it: the folder it is unpacked in, or its name in the engine. */
+  readonly location: string;
 }
 
 export interface RunningContainer {
@@ -42,4 +50,6 @@ export interface TaskRunner {
   start(order: ContainerOrder, image: PulledImage): Promise<RunningContainer>;
   /** Ends what an earlier run of the sandbox, killed without warning, left running. */
   recover(): Promise<void>;
+  /** Nothing runs any more: gives back what is not the sandbox folder's, such as images in an engine. */
+  close(): Promise<void>;
 }

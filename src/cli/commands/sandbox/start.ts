@@ -31,11 +31,12 @@ export const sandboxStart: Command = {
     option('--lag <duration>', 'how far reads may lag behind writes, such as 2s (default: not at all)'),
     listOption('--policy <[name=]file>', 'enforce the IAM policy of this file, for everybody or for an access key id; repeatable'),
     option('--fresh-account', 'as in an account where nobody has used ECS yet'),
-    option('--runner <runner>', 'what tasks run in: process (default: process)'),
+    option('--runner <runner>', 'what tasks run in: process, docker or podman (default: process)'),
   ],
   examples: [
     'eval "$(ecs-canary sandbox start --detach)"',
     'ecs-canary sandbox start --speed 10',
+    'ecs-canary sandbox start --runner podman',
     'ecs-canary sandbox start --policy deploy.json',
     'ecs-canary sandbox start --page-size 2 --quota rules-per-application-load-balancer=200',
   ],
@@ -44,6 +45,7 @@ export const sandboxStart: Command = {
   async run(context, values) {
     const control = await import('../../../sandbox/control.ts');
     const options = startOptions(values, control);
+    await refuseWithoutEngine(options, control);
     if (isSet(values, 'detach')) {
       const command = [process.execPath, ownProgram(), ...foregroundArgs(options)] as const;
       const info = await plainly('sandbox-start', control.startDetached({ dir: options.dir, command: [...command] }));
@@ -59,8 +61,9 @@ export const sandboxStart: Command = {
 };
 
 function startOptions(values: Values, control: Control): SandboxOptions {
-  const runner = textOf(values, 'runner') ?? 'process';
-  if (runner !== 'process') throw usageError(`--runner is "${runner}": it should be process (docker and podman are not supported yet).`);
+  const name = textOf(values, 'runner') ?? 'process';
+  const runner = control.RUNNERS.find((known) => known === name);
+  if (!runner) throw usageError(`--runner is "${name}": it should be process, docker or podman.`);
   const account = textOf(values, 'account') ?? '000000000000';
   if (!/^\d{12}$/.test(account)) throw usageError(`--account is "${account}": it should be 12 digits.`);
   const whole = (name: string, flag: string, min: number) => {
@@ -79,7 +82,13 @@ function startOptions(values: Values, control: Control): SandboxOptions {
     lagMs: lagOf(textOf(values, 'lag')),
     freshAccount: isSet(values, 'freshAccount'),
     policies: listOf(values, 'policy'),
+    runner,
   };
+}
+
+async function refuseWithoutEngine({ runner = 'process' }: SandboxOptions, { whyNoEngine }: Control): Promise<void> {
+  const reason = runner === 'process' ? undefined : await whyNoEngine(runner);
+  if (reason !== undefined) throw usageError(`--runner is ${runner}, but ${reason}`, `start ${runner}, or leave --runner out: tasks are processes of this machine then`);
 }
 
 function lagOf(text: string | undefined): number | undefined {
@@ -102,9 +111,9 @@ function quotasOf(parts: readonly string[], { isQuotaName, quotaNames }: Control
 
 /** The command line that starts the same sandbox in the foreground. */
 function foregroundArgs({ quotas = {}, throttle, lagMs, freshAccount, policies = [], ...options }: SandboxOptions): string[] {
-  const { port, dir, speed, account, seed, pageSize } = options;
+  const { port, dir, speed, account, seed, pageSize, runner } = options;
   const lag = lagMs === undefined ? undefined : `${lagMs}ms`;
-  const flags = Object.entries({ port, dir, speed, account, seed, 'page-size': pageSize, lag });
+  const flags = Object.entries({ port, dir, speed, account, seed, 'page-size': pageSize, lag, runner });
   const given = flags.flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, String(value)]));
   const switches = [...(throttle ? ['--throttle'] : []), ...(freshAccount ? ['--fresh-account'] : [])];
   const enforced = policies.flatMap((policy) => ['--policy', policy]);

@@ -26,9 +26,12 @@ export class TaskStartError extends Error {
   }
 }
 
+/** Told of a container's end, with what ECS says of it beside its exit code. */
+export type Exited = (container: string, exitCode: number, reason: string | undefined) => void;
+
 /** Fetches secrets and images; the returned function starts the containers. Both reject with TaskStartError. */
 export async function pullTask(
-  region: Region, runner: TaskRunner, record: TaskRecord, exited: (container: string, exitCode: number) => void,
+  region: Region, runner: TaskRunner, record: TaskRecord, exited: Exited,
 ): Promise<() => Promise<TaskContainers>> {
   const definition = definitionOf(region, record.task.taskDefinitionArn);
   const secrets = await fetchTaskResources(region, definition).catch((error: unknown) => {
@@ -78,7 +81,7 @@ async function startAll(
 function orderFor(
   region: Region, record: TaskRecord, definition: StoredTaskDefinition,
   container: StoredTaskDefinition['containerDefinitions'][number], secrets: Readonly<Record<string, string>>,
-  exited: (container: string, exitCode: number) => void,
+  exited: Exited,
 ): ContainerOrder {
   const { name = '', image = '', logConfiguration } = container;
   const options = logConfiguration?.logDriver === 'awslogs' ? logConfiguration.options : undefined;
@@ -88,14 +91,21 @@ function orderFor(
     address: record.address,
     definition: { ...container, name, image },
     cpuArchitecture: definition.runtimePlatform?.cpuArchitecture ?? 'X86_64',
+    limits: { vcpus: amount(definition.cpu, 1_024), memoryMiB: amount(definition.memory, 1) },
     secrets,
     output: (line) => {
       if (options) {
         region.logs.write(options['awslogs-group'] ?? '', stream, line);
       }
     },
-    exited: (exitCode) => exited(name, exitCode),
+    exited: (exitCode, reason) => exited(name, exitCode, reason),
   };
+}
+
+/** A task's size as the definition has it, in text; undefined where it says none. */
+function amount(text: string | undefined, unit: number): number | undefined {
+  const number = Number(text);
+  return number > 0 ? number / unit : undefined;
 }
 
 function messageOf(error: unknown): string {

@@ -1,5 +1,5 @@
 /** The service scheduler of a region: looks at tasks and services, again and again, as long as there are any. */
-import { makeProcessRunner } from '../../dataplane/process-runner.ts';
+import { makeTaskRunner } from '../../dataplane/task-runner.ts';
 import type { Lifecycle, Region, Scheduler } from '../../parts.ts';
 import { collectAnnouncements } from './events.ts';
 import { reconcile } from './reconcile.ts';
@@ -10,9 +10,9 @@ import { SCHEDULER_INTERVAL } from './timings.ts';
 /** However fast the sandbox's clock runs, looks are at least so many real ms apart. */
 const LEAST_INTERVAL = 10;
 
-/** Runs what the region's ECS services ask for, as processes. */
+/** Runs what the region's ECS services ask for. */
 export function makeScheduler(region: Region): Scheduler & Lifecycle {
-  const runner = region.faultyTasks.over(makeProcessRunner(region));
+  const runner = region.faultyTasks.over(makeTaskRunner(region));
   const announcements = collectAnnouncements(region);
   const lives = makeTaskLives(region, runner, announcements, wake);
   const memory = { throttle: makeThrottle(region.clock), age: lives.age };
@@ -50,6 +50,7 @@ export function makeScheduler(region: Region): Scheduler & Lifecycle {
       cancel?.();
       cancel = undefined;
       await lives.stop();
+      await runner.close();
     },
   };
 }

@@ -2,7 +2,7 @@
 import type { TaskRunner } from '../../dataplane/runner.ts';
 import type { Region } from '../../parts.ts';
 import type { TaskRecord } from '../ecs-state.ts';
-import { TaskStartError, pullTask } from './containers.ts';
+import { type Exited, TaskStartError, pullTask } from './containers.ts';
 import type { Announcements } from './events.ts';
 import { definitionOf } from './queries.ts';
 import { stopTask } from './stop-task.ts';
@@ -56,9 +56,9 @@ export function makeTaskLives(region: Region, runner: TaskRunner, announcements:
     });
   }
 
-  function exited(record: TaskRecord, container: string, exitCode: number): void {
+  function exited(record: TaskRecord, ...end: Parameters<Exited>): void {
     if (!isStopped) {
-      endContainer(region, record, container, exitCode);
+      endContainer(region, record, ...end);
       wake();
     }
   }
@@ -73,7 +73,7 @@ export function makeTaskLives(region: Region, runner: TaskRunner, announcements:
           life,
           announcements,
           age: age(record),
-          pull: () => pullTask(region, runner, record, (container, exitCode) => exited(record, container, exitCode)),
+          pull: () => pullTask(region, runner, record, (...end) => exited(record, ...end)),
           enter: (status) => enter(record, status),
           work: (action) => work(record, action),
           forget() {
@@ -103,13 +103,14 @@ function failStart(region: Region, record: TaskRecord, error: TaskStartError): v
 }
 
 /** A container ended, by itself or as it was told; with an essential one the task ends. */
-function endContainer(region: Region, record: TaskRecord, name: string, exitCode: number): void {
+function endContainer(region: Region, record: TaskRecord, ...[name, exitCode, reason]: Parameters<Exited>): void {
   const { task } = record;
   const definition = definitionOf(region, task.taskDefinitionArn).containerDefinitions.find((candidate) => candidate.name === name);
   const container = task.containers.find((candidate) => candidate.name === name);
   if (container) {
     container.lastStatus = 'STOPPED';
     container.exitCode = exitCode;
+    if (reason !== undefined) container.reason = reason;
   }
   if (definition?.essential !== false) {
     delete region.state.ecs.endpoints[record.address];

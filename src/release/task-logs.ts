@@ -1,0 +1,140 @@
+/** What a service's tasks wrote to CloudWatch Logs, each line with the version that wrote it. */
+import type { LogLine } from '../aws/logs.ts';
+import type { Clock } from '../time.ts';
+import { COLOURS, type Colour, serviceName } from './model.ts';
+import { revisionOf, versionTagOf } from './observe.ts';
+import type { Release } from './operations.ts';
+
+/** What is known of a task. */
+export interface TaskOrigin {
+  readonly version: string;
+  readonly colour: Colour;
+}
+
+export interface TaskLine extends LogLine {
+  /** The task's id. */
+  readonly task: string;
+  readonly container: string;
+  /** Undefined for a task that ECS does not know any more: it forgets those that stopped an hour ago. */
+  readonly origin: TaskOrigin | undefined;
+}
+
+export interface TaskLogs {
+  /** Each version that ECS knows tasks of, with its colour. */
+  origins(): readonly TaskOrigin[];
+  /** Containers whose output goes to CloudWatch Logs. */
+  containers(): ReadonlySet<string>;
+  /** Asks again which tasks there are. */
+  look(): Promise<void>;
+  /** In the order of time within a log group, a page after the other. @param since epoch ms. */
+  read(since: number): AsyncIterable<readonly TaskLine[]>;
+}
+
+export interface Following {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** ms between two looks. */
+  readonly pause: number;
+}
+
+/** ms. Lines come late, and those of one stream later than those of another: so far back each look looks again. */
+const LATE = 15_000;
+/** ms between two questions which tasks there are. */
+const TASKS_PAUSE = 10_000;
+/** ms after which ECS would know the task of a line. */
+const KNOWN_BY = 60_000;
+
+/** Looks which tasks there are. */
+export async function openTaskLogs({ aws, place }: Pick<Release, 'aws' | 'place'>): Promise<TaskLogs> {
+  const origins = new Map<string, TaskOrigin>();
+  const forgotten = new Set<string>();
+  /** Beginnings of the names of streams, by log group. */
+  const streams = new Map<string, Set<string>>();
+  const containers = new Set<string>();
+
+  async function look(): Promise<void> {
+    const services = await aws.containers.describeServices(place.cluster, COLOURS.map((colour) => serviceName(place, colour)));
+    await Promise.all(COLOURS.map(async (colour) => {
+      const name = serviceName(place, colour);
+      const service = services.find((candidate) => candidate.name === name);
+      if (!service) return;
+      const [running, stopped] = await Promise.all([aws.containers.tasks(place.cluster, name, 'RUNNING'), aws.containers.tasks(place.cluster, name, 'STOPPED')]);
+      const tasks = [...running, ...stopped];
+      await Promise.all([...new Set([service.taskDefinition, ...tasks.map(({ taskDefinition }) => taskDefinition)])].map(learn));
+      for (const { id, taskDefinition } of tasks) {
+        if (!origins.has(id)) origins.set(id, { colour, version: versionTagOf(taskDefinition, await revisionOf(aws, taskDefinition)) });
+      }
+    }));
+  }
+
+  /** The awslogs driver names a task's stream prefix/container/task. */
+  async function learn(taskDefinition: string): Promise<void> {
+    const { containerDefinitions = [] } = (await revisionOf(aws, taskDefinition))?.definition ?? {};
+    for (const { name = '', logConfiguration: { logDriver, options = {} } = {} } of containerDefinitions) {
+      const { 'awslogs-group': group, 'awslogs-stream-prefix': prefix } = options;
+      if (logDriver !== 'awslogs' || !group || !prefix) continue;
+      streams.set(group, (streams.get(group) ?? new Set()).add(`${prefix}/${name}/`));
+      containers.add(name);
+    }
+  }
+
+  async function* read(since: number): AsyncIterable<readonly TaskLine[]> {
+    for (const [group, prefixes] of streams) {
+      for await (const page of aws.logs.lines(group, commonBeginning([...prefixes]), since)) {
+        const own = page.filter(({ stream }) => [...prefixes].some((prefix) => stream.startsWith(prefix)));
+        if (own.some(({ stream }) => isStrange(taskOf(stream)))) await look();
+        for (const { stream, at } of own) if (isStrange(taskOf(stream)) && Date.now() - at > KNOWN_BY) forgotten.add(taskOf(stream));
+        yield own.map((line) => ({ ...line, task: taskOf(line.stream), container: line.stream.split('/').at(-2) ?? '', origin: origins.get(taskOf(line.stream)) }));
+      }
+    }
+  }
+
+  const isStrange = (task: string) => !origins.has(task) && !forgotten.has(task);
+
+  await look();
+  return {
+    origins: () => [...new Map([...origins.values()].map((origin) => [`${origin.colour} ${origin.version}`, origin])).values()],
+    containers: () => containers,
+    look,
+    read,
+  };
+}
+
+/**
+ * Reads again and again, each line once, also of tasks and log groups that come later.
+ * @throws the signal's reason when it aborts.
+ */
+export async function* follow(logs: TaskLogs, since: number, { clock, signal, pause }: Following): AsyncIterable<readonly TaskLine[]> {
+  /** Lines that may come again, with their times. */
+  const shown = new Map<string, number>();
+  let from = since;
+  let lastLook = clock.now();
+  for (;;) {
+    let newest = from;
+    for await (const page of logs.read(from)) {
+      signal.throwIfAborted();
+      const fresh = page.filter(({ id }) => !shown.has(id));
+      for (const { id, at } of fresh) {
+        shown.set(id, at);
+        newest = Math.max(newest, at);
+      }
+      yield fresh;
+    }
+    from = Math.max(from, newest - LATE);
+    for (const [id, at] of shown) if (at < from) shown.delete(id);
+    await clock.sleep(pause, signal);
+    if (clock.now() - lastLook < TASKS_PAUSE) continue;
+    lastLook = clock.now();
+    await logs.look();
+  }
+}
+
+function taskOf(stream: string): string {
+  return stream.slice(stream.lastIndexOf('/') + 1);
+}
+
+function commonBeginning([first = '', ...others]: readonly string[]): string {
+  let length = first.length;
+  while (!others.every((other) => other.startsWith(first.slice(0, length)))) length -= 1;
+  return first.slice(0, length);
+}
