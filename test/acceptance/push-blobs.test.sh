@@ -45,6 +45,7 @@ images() { # of the revision that a role runs
 }
 seen=$(images primary)
 check 'issue 6: the task definition names the digest' "…@$FIRST" "$seen" grep -q "@$FIRST\$" <<<"$seen"
+api_json ecr $ECR.PutImageTagMutability '{"repositoryName":"harbour/quay","imageTagMutability":"MUTABLE"}' >/dev/null
 make_lantern v1 3.2
 push v1 --tag 3.1
 pushed 'issue 6: another tree with the same tag'

@@ -4,7 +4,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/push-lib.sh"
 
-LIMIT=40
+LIMIT=30
 ready_to_push
 make_lantern v1 3.1
 ballast "$PROJECT/v1/ballast" 6
