@@ -196,7 +196,7 @@ expect_config() { # TEXT EXPRESSION: of what config_of has written to $WORK/conf
 }
 expect_in_registry() { # TAG DIGEST TEXT
   local seen
-  seen=$(digest_of "$1" 2>&1)
+  seen=$(digest_of "$1" 2>/dev/null)
   check "$3" "$2" "$seen" test "$seen" = "$2"
 }
 expect_not_pushed() { # TAG TEXT
