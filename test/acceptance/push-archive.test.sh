@@ -59,6 +59,13 @@ rubbish() { # FILE TEXT [REGEX]: named, and nothing of it is pushed
   refuses '1|2' "${3:-${1//./\\.}}" "issue 6: $2" push --image-archive "$A/$1" --tag 3.9
   expect_not_pushed 3.9 "issue 6: $2"
 }
+spoilt() { # FILE TEXT REGEX: as above; that some blobs went ahead of the one that is not right does no harm
+  push --image-archive "$A/$1" --tag 3.9
+  expect_exit '1|2' "issue 6: $2"
+  expect_stderr "$3" "issue 6: $2: the message names it"
+  expect_one_message "issue 6: $2"
+  expect_not_pushed 3.9 "issue 6: $2"
+}
 rubbish missing.tar 'an archive that is not there'
 : >"$A/empty.tar"
 rubbish empty.tar 'an empty file'
@@ -81,14 +88,14 @@ spoil() { # NAME: a copy of the layout, to be spoilt
 blob_like() { grep -rlE -m 1 "$1" "$A/$2.d/blobs/sha256" | head -n 1; } # REGEX NAME
 repack() { tar -C "$A/$1.d" -cf "$A/$1.tar" .; }
 spoil gone
-layer=$(json "$(blob_like '"layers"' gone)" 'o.layers[0].digest.slice(7)')
+layer=$(json "$(blob_like '"layers":' gone)" 'o.layers[0].digest.slice(7)')
 rm "$A/gone.d/blobs/sha256/$layer"
 repack gone
-rubbish gone.tar 'a layout without one of its blobs' "gone\\.tar|${layer:0:12}"
+spoilt gone.tar 'a layout without one of its blobs' "gone\\.tar|${layer:0:12}"
 spoil forged
 printf 'x' | dd of="$A/forged.d/blobs/sha256/$layer" bs=1 seek=40 conv=notrunc status=none
 repack forged
-rubbish forged.tar 'a layout with a blob that is not what its digest says' "forged\\.tar|${layer:0:12}"
+spoilt forged.tar 'a layout with a blob that is not what its digest says' "forged\\.tar|${layer:0:12}"
 spoil broken
 echo '{"schemaVersion":2,"manifests":[' >"$A/broken.d/index.json"
 repack broken

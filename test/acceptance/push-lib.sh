@@ -588,3 +588,154 @@ end_engines() {
   return "$code"
 }
 trap 'end_engines; cleanup' EXIT
+
+# An image with Node in it, made and run by the engine; with the network of the machine where it can give no other.
+engine_runs() { # ENGINE
+  local engine=$1 image=quay-try:${WORK##*.} sub=build try
+  engine_builds "$engine" || return
+  [[ -d $WORK/rootfs ]] || make_rootfs "$WORK/rootfs"
+  printf 'FROM scratch\nCOPY . /\nENV PATH=/usr/local/bin\n' >"$WORK/engine/Dockerfile"
+  timeout 120 "$engine" "$sub" -q -t "$image" -f "$WORK/engine/Dockerfile" "$WORK/rootfs" >"$WORK/engine.log" 2>&1 ||
+    { WHY="$engine builds no image with Node: $(tail -n 1 "$WORK/engine.log" | cut -c1-160)"; return 1; }
+  for try in '' host; do
+    [[ -z $try || $engine == podman ]] || continue
+    ENGINE_NETNS=$try
+    prepare_engines
+    [[ $(timeout 60 "$engine" run --rm "$image" node -e 'console.log("afloat")' 2>"$WORK/engine.log") == afloat ]] && return
+  done
+  WHY="$engine runs nothing here: $(tail -n 1 "$WORK/engine.log" | cut -c1-160)"
+  return 1
+}
+
+# --- the story of a real builder, the same for all -------------------------------------------------------------------
+
+engine_story() { # ENGINE
+  local engine=$1 text="issue 6: a push with $1" leaf
+  LIMIT=120
+  ENGINES=$engine
+  prepare_engines
+  engine_builds "$engine" || skip "a push with $engine" "$WHY"
+  ready_to_push
+  set_line BUILDER
+  set_line BASE_IMAGE
+  start_front
+  watch_processes
+  make_vessel v1 3.1
+
+  push v1 --tag 3.1 --builder "$engine"
+  pushed "$text"
+  expect_in_registry 3.1 "$DIGEST" "$text: the registry has the digest that was printed"
+  config_of 3.1 "$WORK/config"
+  expect_config "$text: linux/amd64, and what the Dockerfile says" 'o.architecture === "amd64" && o.os === "linux" && o.config.Env.includes("QUAY_BERTH=7")
+    && o.config.Cmd.join(" ") === "node app.js" && o.config.WorkingDir === "/srv/lantern"'
+  push v1 --tag 3.1-json --builder "$engine" --json --verbose
+  expect_json "$text --json: one object" 'o.schemaVersion === 1 && o.tag === "3.1-json" && /^sha256:/.test(o.digest)'
+
+  # Another Dockerfile, with stages, for another platform. Nothing of it has to run here.
+  cat >"$PROJECT/v1/Dockerfile.steam" <<'END'
+FROM scratch AS hull
+ARG SHIP=none
+ENV SHIP=$SHIP
+COPY app.js /
+CMD ["node", "/app.js"]
+FROM hull
+ENV MAST=tall
+END
+  CLI_ENV+=(CPU_ARCHITECTURE=ARM64)
+  push v1 --tag 3.2 --builder "$engine" --file "$PROJECT/v1/Dockerfile.steam" --target hull --build-arg SHIP=Ferry --platform linux/arm64
+  pushed "$text: --file, --target, --build-arg, --platform"
+  config_of 3.2 "$WORK/config" arm64
+  expect_config "$text: all four count" 'o.architecture === "arm64" && o.config.Env.includes("SHIP=Ferry") && !o.config.Env.some((x) => x.startsWith("MAST="))'
+  CLI_ENV=("AWS_ENDPOINT_URL=http://127.0.0.1:$FRONT_PORT")
+
+  echo 'COPY oakum /' >>"$PROJECT/v1/Dockerfile.steam"
+  cli push v1 --tag 3.3 --builder "$engine" --file "$PROJECT/v1/Dockerfile.steam"
+  expect_exit 1 "$text: a build that fails"
+  says 'oakum' "$text: a build that fails: what $engine says is shown"
+  expect_not_pushed 3.3 "$text: a build that fails"
+
+  leaf=$(sort -u "$WORK/tokens" | grep -c .)
+  check "$text: it signed in" 'a token' "$leaf" test "$leaf" -gt 0
+  expect_no_token "$text"
+  CLI_ENV=()
+  cli rollout --tag 3.1
+  expect_exit 0 "$text: its rollout"
+  berth() { [[ $(web "$ENDPOINT/") == 'Lantern, berth 7: '*'Version 3.1'* ]]; }
+  expect_soon 10 "$text: it runs in the sandbox" 'Version 3.1, berth 7' berth
+}
+
+# --- the story of a task runner, the same for all --------------------------------------------------------------------
+
+container_story() { # RUNNER
+  local runner=$1 text="issue 6: tasks with the runner $1"
+  LIMIT=120
+  if [[ $runner != process ]]; then
+    ENGINES=$runner
+    prepare_engines
+    engine_runs "$runner" || skip "$text" "$WHY"
+  fi
+  ready_to_push --runner "$runner"
+  set_line DESIRED_COUNT 1
+  make_vessel v1 3.1
+  make_vessel v2 3.2
+  make_vessel v3 3.3 crash
+  cli sandbox status --dir "$SANDBOX_DIR"
+  expect_exit 0 "$text: sandbox status"
+
+  task_count() { if [[ $runner == process ]]; then cat <(running 3.1) <(running 3.2) <(running 3.3) | wc -l; else containers_of "$runner" | wc -l; fi; }
+  tasks_are() { [[ $(task_count) == "$1" ]]; }
+  must push v1 --tag 3.1
+  cli rollout --tag 3.1
+  expect_exit 0 "$text: a rollout"
+  berth() { [[ $(web "$ENDPOINT/") == "Lantern, berth 7: "*"Version $1"* ]]; }
+  expect_soon 15 "$text: the image's own command, folder and environment" 'Version 3.1, berth 7' berth 3.1
+  expect_soon 5 "$text: one task, really there" '1' tasks_are 1
+  if [[ $runner != process ]]; then
+    "$runner" inspect "$(containers_of "$runner" | head -n 1)" >"$WORK/inspect.json" 2>/dev/null
+    seen=$(json "$WORK/inspect.json" 'JSON.stringify([o[0].HostConfig.Memory, o[0].HostConfig.NanoCpus, o[0].HostConfig.CpuShares, o[0].HostConfig.CpuQuota])' 2>&1 | tail -n 1)
+    check "$text: the memory of the task definition is its limit" '512 MiB' "$seen" test "$(json "$WORK/inspect.json" 'o[0].HostConfig.Memory' 2>/dev/null)" = $((512 * 1048576))
+    check "$text: and so is its CPU" 'a limit or shares of a quarter' "$seen" test "$(json "$WORK/inspect.json" 'o[0].HostConfig.NanoCpus === 250000000 || o[0].HostConfig.CpuShares === 256 || o[0].HostConfig.CpuQuota > 0' 2>/dev/null)" = true
+    seen=$(json "$WORK/inspect.json" 'Object.values(o[0].NetworkSettings.Ports ?? {}).flat().filter(Boolean).map((x) => x.HostIp).join(" ")' 2>/dev/null)
+    check "$text: its ports are published on loopback only" '127.0.0.1' "$seen" grep -qE '^(127\.0\.0\.1 ?)*$' <<<"$seen"
+  fi
+  api_json ecs $ECS.ListTasks '{"cluster":"harbour"}' >"$WORK/list.json"
+  api_json ecs $ECS.DescribeTasks "{\"cluster\":\"harbour\",\"tasks\":$(json "$WORK/list.json" 'JSON.stringify(o.taskArns)')}" >"$WORK/tasks.json"
+  check "section 6: $runner: answers show no address of loopback" none "$(grep -oE '127\.0\.0\.[0-9]+' "$WORK/tasks.json" | head -n 1)" \
+    test -z "$(json "$WORK/tasks.json" 'o.tasks.flatMap((t) => [...t.attachments.flatMap((a) => a.details), ...t.containers.flatMap((c) => c.networkInterfaces ?? [])]).map((x) => x.value ?? x.privateIpv4Address).filter((x) => /^127\./.test(x)).join(" ")')"
+
+  start_requests
+  cli update v2 --tag 3.2 --steps 50,100 --hold 0.5s
+  expect_exit 0 "$text: an update"
+  more_requests 20
+  stop_requests
+  expect_no_errors "$text: through an update" 30
+  expect_order "$text: through an update" 3.1 3.2 3.2
+  cli destroy-old --yes
+  expect_exit 0 "$text: destroy-old"
+  expect_soon 15 "$text: the old task is gone" '1 task' tasks_are 1
+
+  cli logs
+  expect_exit 0 "$text: logs"
+  expect_line '.*Lantern 3\.2 is lit.*' "$text: logs has what a task said"
+  cli logs --tag 3.1
+  expect_line '.*Lantern 3\.1 is lit.*' "$text: logs of a task that is gone are kept"
+  must push v3 --tag 3.3
+  cli rollout --tag 3.3
+  expect_exit 1 "$text: a version that crashes"
+  expect_stderr 'the glass is broken' "$text: its log is shown when it fails"
+  expect_stderr '\b42\b' "$text: and its exit code"
+  expect_soon 15 "$text: nothing of it is left" '1 task' tasks_are 1
+  expect_status "$text: users are where they were" 'o.primary.version === "3.2" && o.primary.weight === 100'
+
+  cli sandbox stop --dir "$SANDBOX_DIR"
+  expect_exit 0 "$text: sandbox stop"
+  expect_soon 10 "section 6: $runner: stop ends every task" none tasks_are 0
+  start_sandbox --runner "$runner"
+  expect_soon 30 "section 6: $runner: after a restart it serves" 'Version 3.2' berth 3.2
+  cli sandbox stop --dir "$SANDBOX_DIR"
+  expect_soon 10 "section 6: $runner: and stop ends every task again" none tasks_are 0
+  if [[ $runner != process ]]; then
+    seen=$(containers_of "$runner" -a | wc -l)
+    check "section 6: $runner: no container is left, stopped or not" 0 "$seen" test "$seen" -eq 0
+  fi
+}
