@@ -24,10 +24,14 @@ wait_until 15 port_open "$REGISTRY_PORT" || skip "a push to Debian's docker-regi
 code=$(web -o /dev/null -w '%{http_code}' "http://127.0.0.1:$REGISTRY_PORT/v2/")
 check 'preparing: the registry wants a password' 401 "$code" test "$code" = 401
 
+# Neither curl nor skopeo gets the password among its arguments here, where these are looked at.
+echo "user = \"AWS:$PASSWORD\"" >"$WORK/curlrc"
+token=$(api_json ecr $ECR.GetAuthorizationToken '{}' >"$WORK/token.json" && json "$WORK/token.json" 'o.authorizationData[0].authorizationToken')
+echo "{\"auths\":{\"127.0.0.1:$REGISTRY_PORT\":{\"auth\":\"$(printf 'AWS:%s' "$PASSWORD" | base64 -w 0)\"},\"127.0.0.1:$API_PORT\":{\"auth\":\"$token\"}}}" >"$WORK/auth.json"
 foreign() { # PATH [CURL OPTION…]
   local path=$1
   shift
-  web -f -u "AWS:$PASSWORD" -H "Accept: $MANIFESTS" "$@" "http://127.0.0.1:$REGISTRY_PORT/v2/harbour/quay/$path"
+  web -f -K "$WORK/curlrc" -H "Accept: $MANIFESTS" "$@" "http://127.0.0.1:$REGISTRY_PORT/v2/harbour/quay/$path"
 }
 has_it() { # TAG TEXT
   local seen
@@ -58,18 +62,15 @@ seen=$(sent)
 check "$text, again: sends no blob" "$before uploads in its log" "$seen" test "$seen" -eq "$before"
 
 if command -v skopeo >/dev/null; then
-  timeout 30 skopeo inspect --tls-verify=false --creds "AWS:$PASSWORD" "docker://127.0.0.1:$REGISTRY_PORT/harbour/quay:3.1" >"$WORK/skopeo.json" 2>"$WORK/skopeo.err" &
-  wait "$!"
+  inspect() { timeout -s KILL 30 skopeo inspect --tls-verify=false --authfile "$WORK/auth.json" "docker://127.0.0.1:$1/harbour/quay:3.1" >"$WORK/skopeo.json" 2>"$WORK/skopeo.err"; } # PORT
+  inspect "$REGISTRY_PORT"
   seen=$(json "$WORK/skopeo.json" '[o.Digest, o.Os, o.Architecture].join(" ")' 2>&1 | tail -n 1)
   check "$text: skopeo inspect reads the same digest" "$FIRST linux amd64" "$seen $(head -c 200 "$WORK/skopeo.err")" test "$seen" = "$FIRST linux amd64"
-  timeout 30 skopeo inspect --tls-verify=false --creds "AWS:$(api_json ecr $ECR.GetAuthorizationToken '{}' >"$WORK/token.json" && json "$WORK/token.json" 'o.authorizationData[0].authorizationToken' | base64 -d | cut -d: -f2-)" \
-    "docker://127.0.0.1:$API_PORT/harbour/quay:none" >/dev/null 2>"$WORK/skopeo.err"
   CLI_ENV=()
   push v1 --tag 3.1
   pushed 'issue 6: the same tree to the sandbox'
   same_digest "$FIRST" 'issue 6: the same tree to the sandbox has the same digest'
-  timeout 30 skopeo inspect --tls-verify=false --creds "AWS:$(base64 -d <<<"$(json "$WORK/token.json" 'o.authorizationData[0].authorizationToken')" | cut -d: -f2-)" \
-    "docker://127.0.0.1:$API_PORT/harbour/quay:3.1" >"$WORK/skopeo.json" 2>"$WORK/skopeo.err"
+  inspect "$API_PORT"
   seen=$(json "$WORK/skopeo.json" o.Digest 2>&1 | tail -n 1)
   check "issue 6: skopeo inspect reads it in the sandbox, too" "$FIRST" "$seen $(head -c 200 "$WORK/skopeo.err")" test "$seen" = "$FIRST"
   CLI_ENV=("AWS_ENDPOINT_URL=http://127.0.0.1:$FRONT_PORT")
