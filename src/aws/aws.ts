@@ -6,6 +6,7 @@ import { type Metrics, metrics } from './cloudwatch.ts';
 import { type Registry, registry } from './ecr.ts';
 import { type Containers, containers } from './ecs.ts';
 import { type LoadBalancing, loadBalancing } from './elbv2.ts';
+import { type Roles, roles } from './iam.ts';
 import { type Logs, logs } from './logs.ts';
 import { type Parameters, parameters } from './ssm.ts';
 import { type Identity, identity } from './sts.ts';
@@ -20,6 +21,7 @@ export interface Aws {
   readonly logs: Logs;
   readonly metrics: Metrics;
   readonly stacks: Stacks;
+  readonly roles: Roles;
 }
 
 export interface Calling {
@@ -53,5 +55,6 @@ export function connectAws(connection: Connection, calling: Calling = {}): Aws {
     logs: logs(caller),
     metrics: metrics(caller),
     stacks: stacks(caller, { hurried }),
+    roles: roles(caller),
   };
 }

@@ -23,8 +23,8 @@ export interface StackRequest {
   readonly template: string;
   readonly parameters: Readonly<Record<string, string>>;
   readonly tags: Readonly<Record<string, string>>;
-  /** Whether it is to refuse its deletion. */
-  readonly protect: boolean;
+  /** Whether it is to refuse its deletion; undefined for one that is left as it is. */
+  readonly protect: boolean | undefined;
 }
 
 /** What an update would do to a resource. */
@@ -39,10 +39,19 @@ export interface ResourceChange {
   readonly replacement: string | undefined;
 }
 
-export interface ChangeSet {
+/**
+ * What a change set is asked for by. The stack is named beside it, because IAM is asked about the stack then, and about the change
+ * set's own ARN where it is named alone.
+ */
+export interface ChangeSetKey {
   readonly id: string;
-  /** Of the stack; a first change set makes one that is REVIEW_IN_PROGRESS and holds nothing. */
-  readonly stackId: string;
+  /** Name or id of its stack. */
+  readonly stack: string;
+}
+
+export interface ChangeSet extends ChangeSetKey {
+  /** Id of its stack; a first change set makes one that is REVIEW_IN_PROGRESS and holds nothing. */
+  readonly stack: string;
   /** `CREATE_PENDING`, `CREATE_IN_PROGRESS`, `CREATE_COMPLETE`, `FAILED`, …, or what AWS adds later. */
   readonly status: string;
   readonly reason: string | undefined;
@@ -72,15 +81,15 @@ export interface Stacks {
   /** Begins to make a stack and returns its id. */
   create(request: StackRequest, operation: string): Promise<string>;
   /** Begins to find out what a stack would become, and changes nothing. The change set has the operation's name. */
-  createChangeSet(request: StackRequest, type: 'CREATE' | 'UPDATE', operation: string): Promise<Pick<ChangeSet, 'id' | 'stackId'>>;
+  createChangeSet(request: StackRequest, type: 'CREATE' | 'UPDATE', operation: string): Promise<ChangeSetKey>;
   /** A change set with its changes from all pages. Throws what `isOvertaken` knows where it is not there. */
-  changeSet(id: string): Promise<ChangeSet>;
+  changeSet(key: ChangeSetKey): Promise<ChangeSet>;
   /** Change sets of a stack that were not executed. */
   changeSets(nameOrId: string): Promise<{ readonly id: string; readonly name: string }[]>;
   /** Begins to change the stack as the change set says. */
-  executeChangeSet(id: string, operation: string): Promise<void>;
+  executeChangeSet(key: ChangeSetKey, operation: string): Promise<void>;
   /** Does nothing where there is none. */
-  deleteChangeSet(id: string): Promise<void>;
+  deleteChangeSet(key: ChangeSetKey): Promise<void>;
   /** Has the stack refuse to be deleted. */
   protect(nameOrId: string): Promise<void>;
   /** Lets the stack be deleted. */
@@ -140,21 +149,21 @@ export function stacks(caller: Caller, { hurried = false }: { hurried?: boolean 
       const made = await client.send(new sdk.CreateChangeSetCommand(input));
       return {
         id: needed(made.Id, 'CreateChangeSet', 'the id of the change set'),
-        stackId: needed(made.StackId, 'CreateChangeSet', 'the id of the stack'),
+        stack: needed(made.StackId, 'CreateChangeSet', 'the id of the stack'),
       };
     },
 
-    async changeSet(id) {
+    async changeSet(key) {
       const { sdk, client } = await connect();
-      const page = (NextToken?: string) => client.send(new sdk.DescribeChangeSetCommand({ ChangeSetName: id, NextToken }));
+      const page = (NextToken?: string) => client.send(new sdk.DescribeChangeSetCommand({ ...named(key), NextToken }));
       const first = await page();
       const changes = await allPages(async (token) => {
         const { Changes = [], NextToken } = token === undefined ? first : await page(token);
         return [Changes.flatMap(({ ResourceChange }) => (ResourceChange ? [toChange(ResourceChange)] : [])), NextToken];
       });
       return {
-        id,
-        stackId: needed(first.StackId, 'DescribeChangeSet', 'the id of the stack'),
+        id: key.id,
+        stack: needed(first.StackId, 'DescribeChangeSet', 'the id of the stack'),
         status: needed(first.Status, 'DescribeChangeSet', 'the status of the change set'),
         reason: first.StatusReason,
         changes,
@@ -173,21 +182,21 @@ export function stacks(caller: Caller, { hurried = false }: { hurried?: boolean 
       });
     },
 
-    async executeChangeSet(id, operation) {
+    async executeChangeSet(key, operation) {
       const { sdk, client } = await connect();
       try {
-        await client.send(new sdk.ExecuteChangeSetCommand({ ChangeSetName: id, ClientRequestToken: operation }));
+        await client.send(new sdk.ExecuteChangeSetCommand({ ...named(key), ClientRequestToken: operation }));
       } catch (error) {
         if (!isOvertaken(error) && !isAws(error, 'TokenAlreadyExistsException')) throw error;
         // The SDK repeats a call whose answer was lost, and the change set is being executed then.
-        const { ExecutionStatus = '' } = await client.send(new sdk.DescribeChangeSetCommand({ ChangeSetName: id }));
+        const { ExecutionStatus = '' } = await client.send(new sdk.DescribeChangeSetCommand(named(key)));
         if (!ExecutionStatus.startsWith('EXECUTE_')) throw error;
       }
     },
 
-    async deleteChangeSet(id) {
+    async deleteChangeSet(key) {
       const { sdk, client } = await connect();
-      await client.send(new sdk.DeleteChangeSetCommand({ ChangeSetName: id }));
+      await client.send(new sdk.DeleteChangeSetCommand(named(key)));
     },
 
     async protect(nameOrId) {
@@ -243,12 +252,17 @@ function inputOf({ name, template, parameters, tags }: StackRequest) {
   };
 }
 
+function named({ id, stack }: ChangeSetKey) {
+  return { StackName: stack, ChangeSetName: id };
+}
+
 /**
- * Whether somebody else was faster: the change set is not there any more, fits the stack no more, or the stack is being changed.
+ * Whether somebody else was faster: the stack is there already, or is being changed; the change set, or its stack, is not there any
+ * more, or fits the stack no more.
  */
 export function isOvertaken(error: unknown): boolean {
-  if (isAws(error, 'ChangeSetNotFoundException', 'InvalidChangeSetStatusException')) return true;
-  return isAws(error, 'ValidationError') && error instanceof Error && /can ?not be (updated|executed)/.test(error.message);
+  if (isAws(error, 'AlreadyExistsException', 'ChangeSetNotFoundException', 'InvalidChangeSetStatusException')) return true;
+  return isAws(error, 'ValidationError') && error instanceof Error && /can ?not be (updated|executed)|^Stack .* does not exist/.test(error.message);
 }
 
 /** CloudFormation has no code of its own for a stack that does not exist. */

@@ -91,6 +91,8 @@ export interface Containers {
   describeServices(cluster: string, names: readonly string[], patience?: number): Promise<EcsService[]>;
   /** Names of the active services of a cluster; empty when there is no such cluster. */
   listServices(cluster: string): Promise<string[]>;
+  /** Whether there is such a cluster, and it is in use: a deleted one is still known for a while. */
+  hasCluster(cluster: string): Promise<boolean>;
   createService(service: NewService): Promise<EcsService>;
   updateService(cluster: string, name: string, change: ServiceChange): Promise<EcsService>;
   /** Its targets drain and its tasks stop; until then it reads as `DRAINING`. */
@@ -154,6 +156,18 @@ export function containers(caller: Caller): Containers {
         });
       } catch (error) {
         if (isAws(error, 'ClusterNotFoundException')) return [];
+        throw error;
+      }
+    },
+
+    // Not DescribeClusters: who may list the services of a cluster need not have a permission more.
+    async hasCluster(cluster) {
+      const { sdk, client } = await connect();
+      try {
+        await client.send(new sdk.ListServicesCommand({ cluster, maxResults: 1 }));
+        return true;
+      } catch (error) {
+        if (isAws(error, 'ClusterNotFoundException')) return false;
         throw error;
       }
     },

@@ -66,6 +66,8 @@ export interface NewRule {
   readonly priority: number;
   readonly conditions: readonly RuleMatch[];
   readonly groups: readonly WeightedGroup[];
+  /** Seconds that clients stay with the group they were sent to first; by default they do not. */
+  readonly stickiness?: number | undefined;
   readonly tags: Readonly<Record<string, string>>;
 }
 
@@ -109,7 +111,8 @@ export function loadBalancing(caller: Caller): LoadBalancing {
         const answer = await client.send(new sdk.DescribeTargetGroupsCommand({ TargetGroupArns: [...TargetGroupArns] }));
         return (answer.TargetGroups ?? []).map(toTargetGroup);
       };
-      return orOneByOne(arns, 'TargetGroupNotFoundException', describe);
+      // Without a name AWS would tell of all that there are.
+      return arns.length === 0 ? [] : orOneByOne(arns, 'TargetGroupNotFoundException', describe);
     },
 
     async listeners(loadBalancerArn) {
@@ -169,18 +172,15 @@ export function loadBalancing(caller: Caller): LoadBalancing {
       return Attributes.some(({ Key, Value }) => Key === 'load_balancing.cross_zone.enabled' && Value === 'false');
     },
 
-    async createRule({ listenerArn, priority, conditions, groups, tags }) {
+    async createRule({ listenerArn, priority, conditions, groups, stickiness, tags }) {
       const { sdk, client } = await connect();
+      const TargetGroups = groups.map(({ arn, weight }) => ({ TargetGroupArn: arn, Weight: weight }));
+      const forward = { Type: 'forward' as const, ForwardConfig: { TargetGroups } };
       const answer = await client.send(new sdk.CreateRuleCommand({
           ListenerArn: listenerArn,
           Priority: priority,
           Conditions: conditions.map(({ field, values }) => ({ Field: field, Values: [...values] })),
-          Actions: [
-            {
-              Type: 'forward',
-              ForwardConfig: { TargetGroups: groups.map(({ arn, weight }) => ({ TargetGroupArn: arn, Weight: weight })) },
-            },
-          ],
+          Actions: stickiness === undefined ? [forward] : withStickiness([forward], stickiness),
           Tags: Object.entries(tags).map(([Key, Value]) => ({ Key, Value })),
         }));
       return answer.Rules?.[0]?.RuleArn ?? '';

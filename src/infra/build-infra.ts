@@ -1,19 +1,21 @@
 /** `build-infra`: stacks, then the listener rules that the CLI makes itself. */
 import { isOvertaken } from '../aws/cloudformation.ts';
 import { isRoleTooNew, NEW_ROLE } from '../aws/ecs.ts';
-import { CanaryError, usageError } from '../errors.ts';
+import { CanaryError, ExitCode, UNCHANGED, usageError } from '../errors.ts';
 import type { Wait } from '../time.ts';
 import { discardChangeSet, discardReviewed, lookAt } from './change-set.ts';
 import { askingOnce, type Consent, type StackUpdate } from './consent.ts';
 import { endpointsOf, type Endpoints } from './describe-infra.ts';
 import { tellLeftOver } from './left-over.ts';
 import { resumable } from './interrupted.ts';
-import { observeInfra } from './observe-infra.ts';
+import { type InfraState, observeInfra } from './observe-infra.ts';
+import { makeLinkedRoles } from './linked-roles.ts';
 import { makeRule } from './make-rule.ts';
 import { newOperation } from './operation-name.ts';
 import { describeStep, explainStep, type InfraStep, isForeseeable, planInfra as plan } from './plan-infra.ts';
 import { type InfraSession, UNTOUCHED } from './session.ts';
-import { awaitStack, type Followed, followStack } from './stack-operation.ts';
+import { awaitStack, failureOf, type Operation } from './stack-operation.ts';
+import { nextFor, usersAfter } from './stack-status.ts';
 import { updateStack } from './update-stack.ts';
 
 export interface Built extends Endpoints {
@@ -35,26 +37,38 @@ export async function planInfra(session: InfraSession): Promise<string[]> {
  *   `planInfra` refuses, before anything is changed.
  */
 export async function buildInfra(session: InfraSession, ask: Consent = refuse): Promise<Built> {
+  const done: InfraStep[] = [];
+  try {
+    const state = await takeSteps(session, ask, done);
+    tellLeftOver(state, session);
+    return { ...endpointsOf(state.base), changed: done.length > 0 };
+  } catch (error) {
+    throw afterSteps(resumable(error, 'build-infra', UNTOUCHED), done);
+  }
+}
+
+/**
+ * Takes step after step until nothing is left to do.
+ * @param done gets the steps that changed something.
+ * @returns what there is then.
+ */
+async function takeSteps(session: InfraSession, ask: Consent, done: InfraStep[]): Promise<InfraState> {
   const wait = session.wait();
   const consent = askingOnce(ask);
   let isFirst = true;
   // What AWS does not read back to the letter, or at once, must not be done a second time.
   const taken = new Set<string>();
-  let changed = false;
   let overtaken = 0;
   let roleDeadline: number | undefined;
   for (;;) {
     const state = await observeInfra(session);
     const [step, ...later] = plan(state, session.settings).filter((next) => !taken.has(describeStep(next)));
-    if (!step) {
-      tellLeftOver(state, session);
-      return { ...endpointsOf(state.base), changed };
-    }
+    if (!step) return state;
     if (isFirst && later.length > 0) await askAhead([step, ...later], session, wait, consent);
     isFirst = false;
     try {
       const outcome = await apply(step, session, wait, consent);
-      if (outcome === 'changed') changed = true;
+      if (outcome === 'changed') done.push(step);
       if (outcome === 'overtaken') {
         overtaken += 1;
         if (overtaken === LONGEST_RACE) throw outrun(step);
@@ -63,7 +77,7 @@ export async function buildInfra(session: InfraSession, ask: Consent = refuse): 
         taken.add(describeStep(step));
       }
     } catch (error) {
-      if (!isRoleTooNew(error)) throw resumable(error, 'build-infra', UNTOUCHED);
+      if (!isRoleTooNew(error)) throw error;
       roleDeadline ??= wait.clock.now() + NEW_ROLE;
       if (wait.clock.now() > roleDeadline) throw error;
       session.progress({ type: 'waiting', text: 'ECS has just got its role in this account: the stack is made once more' });
@@ -71,7 +85,20 @@ export async function buildInfra(session: InfraSession, ask: Consent = refuse): 
   }
 }
 
-const ONCE: ReadonlySet<InfraStep['do']> = new Set(['update-stack', 'create-rule', 'protect-stack', 'unprotect-stack', 'delete-change-set']);
+/** What was done before an error came is part of what it has to tell. */
+function afterSteps(error: unknown, done: readonly InfraStep[]): unknown {
+  if (!(error instanceof CanaryError) || done.length === 0) return error;
+  const before = `Done before: ${done.map(describeStep).join('; ')}.`;
+  if (error.code === 'declined') return error.with({ message: `Nothing further was changed. ${before}` });
+  // That exit code says that nothing was tried.
+  if (error.exitCode === ExitCode.usage) return error.with({ message: `${error.message} ${before}`, exitCode: ExitCode.failed });
+  if (error.usersAre !== UNCHANGED && error.usersAre !== UNTOUCHED) return error;
+  return error.with({ usersAre: done.some((step) => step.do === 'create-rule') ? WITH_NEW_RULES : UNTOUCHED });
+}
+
+const WITH_NEW_RULES = 'where they were before; listener rules were made, and none was changed.';
+
+const ONCE: ReadonlySet<InfraStep['do']> = new Set(['make-linked-roles', 'update-stack', 'create-rule', 'protect-stack', 'unprotect-stack', 'delete-change-set']);
 
 /** Times that others may come between before it is told. */
 const LONGEST_RACE = 5;
@@ -108,6 +135,10 @@ async function askAhead(steps: readonly InfraStep[], session: InfraSession, wait
   await consent(updates);
 }
 
+function unlessOvertaken(error: unknown): undefined {
+  if (!isOvertaken(error)) throw error;
+}
+
 type Outcome = 'changed' | 'unchanged' | 'overtaken';
 
 async function apply(step: InfraStep, session: InfraSession, wait: Wait, consent: Consent): Promise<Outcome> {
@@ -116,18 +147,26 @@ async function apply(step: InfraStep, session: InfraSession, wait: Wait, consent
   wait.signal.throwIfAborted();
   const text = describeStep(step);
   session.progress({ type: 'waiting', text: text.charAt(0).toUpperCase() + text.slice(1) });
-  const follow = (stack: string, operation: string, verb: Followed['verb']) =>
+  const follow = async (operation: Operation) => {
     // Its time begins now: a question before it may have waited long for its answer.
-    followStack({ stack, operation, verb, usersAre: UNTOUCHED, next: 'ecs-canary build-infra' }, session, session.wait());
+    const failure = await failureOf(operation, session, session.wait());
+    if (!failure) return;
+    const { status, message } = failure;
+    throw new CanaryError({ code: 'stack-failed', message, usersAre: usersAfter(status), next: nextFor(failure, session.settings) });
+  };
   switch (step.do) {
+    case 'make-linked-roles':
+      return (await makeLinkedRoles(session, wait)) ? 'changed' : 'unchanged';
     case 'create-stack': {
       const operation = newOperation();
-      await follow(await stacks.create(step.request, operation), operation, 'made');
+      const stack = await stacks.create(step.request, operation).catch(unlessOvertaken);
+      if (stack === undefined) return 'overtaken';
+      await follow({ stack, operation, verb: 'made' });
       return 'changed';
     }
     case 'update-stack': {
       const { request } = step;
-      const outcome = await updateStack(request, session, wait, { consent, follow: (operation) => follow(request.name, operation, 'updated') });
+      const outcome = await updateStack(request, session, wait, { consent, follow: (operation) => follow({ stack: request.name, operation, verb: 'updated' }) });
       return outcome === 'updated' ? 'changed' : outcome;
     }
     case 'delete-failed-stack': {
@@ -140,11 +179,11 @@ async function apply(step: InfraStep, session: InfraSession, wait: Wait, consent
       }
       if (isProtected) await stacks.unprotect(id);
       await stacks.delete(id, operation);
-      await follow(id, operation, 'deleted');
+      await follow({ stack: id, operation, verb: 'deleted' });
       return 'changed';
     }
     case 'delete-change-set':
-      await discardChangeSet(step.id, session, wait);
+      await discardChangeSet(step, session, wait);
       return 'unchanged';
     case 'protect-stack':
       await stacks.protect(step.id);
@@ -156,7 +195,6 @@ async function apply(step: InfraStep, session: InfraSession, wait: Wait, consent
       await awaitStack(step.stack, session, wait);
       return 'unchanged';
     case 'create-rule':
-      await makeRule(step.rule, session);
-      return 'changed';
+      return makeRule(step.rule, session);
   }
 }

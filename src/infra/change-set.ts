@@ -1,5 +1,5 @@
 /** Has CloudFormation find out what would change, and clears away what is not carried out. */
-import { type ChangeSet, isOvertaken, type ResourceChange, type StackRequest } from '../aws/cloudformation.ts';
+import { type ChangeSet, type ChangeSetKey, isOvertaken, type ResourceChange, type StackRequest } from '../aws/cloudformation.ts';
 import { CanaryError } from '../errors.ts';
 import { poll, type Wait } from '../time.ts';
 import { newLook, newOperation } from './operation-name.ts';
@@ -16,7 +16,7 @@ export interface Asked {
 }
 
 export interface Found {
-  readonly id: string;
+  readonly key: ChangeSetKey;
   /** What the resources are in for; undefined where nothing at all is to be done. Outputs alone are no resources. */
   readonly changes: readonly ResourceChange[] | undefined;
   /** Deletes the change set, with the stack that only stands for it. */
@@ -29,12 +29,12 @@ export interface Found {
  */
 export async function findChanges({ request, type, operation }: Asked, session: Pick<InfraSession, 'aws'>, wait: Wait): Promise<Found> {
   const { stacks } = session.aws;
-  const made = await stacks.createChangeSet(request, type, operation);
-  const discard = () => (type === 'CREATE' ? discardFirst(made, session, wait) : discardChangeSet(made.id, session, wait));
+  const key = await stacks.createChangeSet(request, type, operation);
+  const discard = () => (type === 'CREATE' ? discardFirst(key, session, wait) : discardChangeSet(key, session, wait));
   try {
-    const { status, reason = '', changes } = await untilDecided(made.id, request.name, session, wait);
-    if (status === 'CREATE_COMPLETE') return { id: made.id, changes, discard };
-    if (NOTHING.test(reason)) return { id: made.id, changes: undefined, discard };
+    const { status, reason = '', changes } = await untilDecided(key, request.name, session, wait);
+    if (status === 'CREATE_COMPLETE') return { key, changes, discard };
+    if (NOTHING.test(reason)) return { key, changes: undefined, discard };
     throw new CanaryError({
       code: 'change-set-failed',
       message: `CloudFormation can not tell what would change in stack ${request.name}: ${reason || `its change set is ${status}`}`,
@@ -55,15 +55,15 @@ export async function lookAt({ request, type }: Omit<Asked, 'operation'>, sessio
 }
 
 /** Deletes a change set of which nothing is known but that it is not wanted. */
-export async function discardChangeSet(id: string, { aws }: Pick<InfraSession, 'aws'>, wait: Wait): Promise<void> {
+export async function discardChangeSet(key: ChangeSetKey, { aws }: Pick<InfraSession, 'aws'>, wait: Wait): Promise<void> {
   await poll('a change set to be deleted', aftermath(wait), async () => {
     try {
-      await aws.stacks.deleteChangeSet(id);
+      await aws.stacks.deleteChangeSet(key);
       return true;
     } catch (error) {
       if (!isOvertaken(error)) throw error;
       // One that is still being made can't be deleted, and one that is executed is gone by itself.
-      const found = await aws.stacks.changeSet(id).catch(unlessGone);
+      const found = await aws.stacks.changeSet(key).catch(unlessGone);
       return found && isUndecided(found) ? undefined : true;
     }
   });
@@ -76,13 +76,13 @@ export async function discardReviewed(stackId: string, { aws }: Pick<InfraSessio
 }
 
 /** @throws what `isOvertaken` knows where it is gone. */
-function untilDecided(id: string, stack: string, { aws }: Pick<InfraSession, 'aws'>, wait: Wait): Promise<ChangeSet> {
+function untilDecided(key: ChangeSetKey, stack: string, { aws }: Pick<InfraSession, 'aws'>, wait: Wait): Promise<ChangeSet> {
   const seenBy = wait.clock.now() + LONGEST;
   let isSeen = false;
   return poll(`the change set of stack ${stack}`, wait, async () => {
     // What was just made may not be read back yet.
     const mayBeMissing = !isSeen && wait.clock.now() < seenBy;
-    const found = await (mayBeMissing ? aws.stacks.changeSet(id).catch(unlessGone) : aws.stacks.changeSet(id));
+    const found = await (mayBeMissing ? aws.stacks.changeSet(key).catch(unlessGone) : aws.stacks.changeSet(key));
     isSeen ||= found !== undefined;
     return found && !isUndecided(found) ? found : undefined;
   });
@@ -94,12 +94,12 @@ function unlessGone(error: unknown): undefined {
 }
 
 /** A stack that became more than a change set meanwhile, or holds somebody else's, stays. */
-async function discardFirst({ id, stackId }: Pick<ChangeSet, 'id' | 'stackId'>, session: Pick<InfraSession, 'aws'>, wait: Wait): Promise<void> {
+async function discardFirst(key: ChangeSetKey, session: Pick<InfraSession, 'aws'>, wait: Wait): Promise<void> {
   const { stacks } = session.aws;
-  const others = (await stacks.changeSets(stackId)).filter((changeSet) => changeSet.id !== id);
-  const stack = await stacks.describe(stackId);
-  if (others.length > 0 || stack?.status !== 'REVIEW_IN_PROGRESS') return discardChangeSet(id, session, wait);
-  await discardReviewed(stackId, session, wait);
+  const others = (await stacks.changeSets(key.stack)).filter(({ id }) => id !== key.id);
+  const stack = await stacks.describe(key.stack);
+  if (others.length > 0 || stack?.status !== 'REVIEW_IN_PROGRESS') return discardChangeSet(key, session, wait);
+  await discardReviewed(key.stack, session, wait);
 }
 
 function isUndecided({ status }: ChangeSet): boolean {

@@ -2,7 +2,7 @@
 import type { Aws } from '../aws/aws.ts';
 import type { Stack } from '../aws/cloudformation.ts';
 import { CanaryError, UNCHANGED } from '../errors.ts';
-import { COLOURS, type Place } from '../release/model.ts';
+import { COLOURS, type Place, serviceName } from '../release/model.ts';
 import { PROJECT_TAG } from './session.ts';
 import type { Settings } from '../settings/settings.ts';
 import { baseName, serviceStackName } from './stack-requests.ts';
@@ -52,7 +52,7 @@ export async function describePlace(aws: Pick<Aws, 'stacks'>, settings: Settings
  */
 export async function describePlaceByServices(aws: Pick<Aws, 'containers'>, settings: Settings, service: string): Promise<Place | undefined> {
   const { project } = settings;
-  const names = COLOURS.map((colour) => `${service}-${colour}`);
+  const names = COLOURS.map((colour) => serviceName({ service }, colour));
   const cluster = settings.existing.cluster ?? project;
   const found = await aws.containers.describeServices(cluster, names);
   const ours = found.filter(({ tags, targetGroupArns }) => tags[PROJECT_TAG] === project && targetGroupArns.length === 1);

@@ -1,18 +1,19 @@
 /** `destroy-infra`: removes what build-infra made and what the CLI put there since; nothing without the project's tag. */
-import { CanaryError, messageOf } from '../errors.ts';
+import { CanaryError, messageOf, UNCHANGED } from '../errors.ts';
 import { endTraffic, requireIdle } from '../release/end-traffic.ts';
 import { logPath } from '../release/log.ts';
 import { poll, type Wait } from '../time.ts';
 import { resumable } from './interrupted.ts';
 import { observeRemains } from './observe-remains.ts';
 import { newOperation } from './operation-name.ts';
-import { countOf, describeDestroyStep, type DestroyStep, planDestroy } from './plan-destroy.ts';
+import { countOf, describeDestroyStep, type DestroyStep, notAgreed, planDestroy } from './plan-destroy.ts';
 import type { InfraSession } from './session.ts';
 import { awaitStack, followStack } from './stack-operation.ts';
 
 export interface DestroyPlan {
-  /** A line for each step; none when there is nothing. */
-  readonly steps: readonly string[];
+  readonly steps: readonly DestroyStep[];
+  /** One for each step. */
+  readonly lines: readonly string[];
   /** Repositories whose images go for good, with how many, in words. */
   readonly images: readonly { readonly repository: string; readonly count: string }[];
 }
@@ -24,32 +25,44 @@ export interface DestroyPlan {
 export async function planDestroyInfra(session: InfraSession): Promise<DestroyPlan> {
   const steps = planDestroy(await observeRemains(session));
   return {
-    steps: steps.map(describeDestroyStep),
+    steps,
+    lines: steps.map(describeDestroyStep),
     images: steps.flatMap((step) => (step.do === 'delete-images' ? [{ repository: step.repository, count: countOf(step.count) }] : [])),
   };
 }
 
 /**
  * Ends all traffic, then removes what served it; a run that was interrupted is carried on.
- * @returns whether there was anything.
- * @throws CanaryError `not-ours`, `locked` (exit 6): nothing was changed; `stack-failed`, `timeout`: some of it is left.
+ * @param agreed what consent was given to; nothing else is taken away.
+ * @throws CanaryError `not-ours`, `locked` (exit 6), `overtaken`: nothing was changed; `stack-failed`, `timeout`: some of it is left.
  */
-export async function destroyInfra(session: InfraSession): Promise<boolean> {
+export async function destroyInfra(session: InfraSession, agreed: DestroyPlan): Promise<void> {
   const wait = session.wait();
-  let destroyed = false;
   for (;;) {
     const { services, ...remains } = await observeRemains(session);
     const steps = planDestroy({ services, ...remains });
+    refuseUnseen(notAgreed(steps, agreed.steps));
+    const waits = steps.filter((step) => step.do === 'wait-stack');
     for (const { pair, log } of services) if (pair && log.length > 0) await requireIdle(pair, { ...session, dryRun: false });
     try {
-      for (const step of steps) await apply(step, session, wait);
+      for (const step of waits.length > 0 ? waits : steps) await apply(step, session, wait);
     } catch (error) {
       throw resumable(error, 'destroy-infra', 'served no more from where the weights are taken away, and as before elsewhere.');
     }
-    if (steps.length > 0) destroyed = true;
-    // After a wait for somebody else there may be more to do.
-    if (!steps.some((step) => step.do === 'wait-stack')) return destroyed;
+    // What somebody else was at work on may be something else by now.
+    if (waits.length === 0) return;
   }
+}
+
+/** Only before the first step, and after a wait. */
+function refuseUnseen(found: readonly string[]): void {
+  if (found.length === 0) return;
+  throw new CanaryError({
+    code: 'overtaken',
+    message: `There is more to destroy than was agreed to: ${found.join(', ')}.`,
+    usersAre: UNCHANGED,
+    next: 'ecs-canary destroy-infra   (shows all of it)',
+  });
 }
 
 async function apply(step: DestroyStep, session: InfraSession, wait: Wait): Promise<void> {
@@ -113,7 +126,10 @@ async function deleteEcsServices(cluster: string, names: readonly string[], { aw
 
 type DeleteStack = Extract<DestroyStep, { do: 'delete-stack' }>;
 
-/** The network interfaces of tasks outlive them for a while, and hold on to their subnets and security groups. */
+/**
+ * The network interfaces of tasks outlive them for a while, and hold on to their subnets and security groups; a rule that was just
+ * deleted to its target groups, and a service to its cluster.
+ */
 async function deleteStack({ stack, id, isProtected }: DeleteStack, session: InfraSession, wait: Wait): Promise<void> {
   const { aws, progress } = session;
   if (isProtected) await aws.stacks.unprotect(id);
@@ -135,6 +151,10 @@ async function deleteStack({ stack, id, isProtected }: DeleteStack, session: Inf
 /** Poll intervals until a deletion is tried again. */
 const PAUSES = 5;
 
+/** What EC2, Elastic Load Balancing and ECS say of it. */
+const STILL_HELD =
+  /DependencyViolation|has a dependent object|has dependencies and cannot be deleted|is currently in use by a listener or a rule|cannot be deleted while (Services|Tasks) are active/i;
+
 function isStillHeld(error: unknown): boolean {
-  return error instanceof CanaryError && error.code === 'stack-failed' && /DependencyViolation|has a dependent object|has dependencies and cannot be deleted/i.test(messageOf(error));
+  return error instanceof CanaryError && error.code === 'stack-failed' && STILL_HELD.test(messageOf(error));
 }

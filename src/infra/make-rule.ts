@@ -9,15 +9,28 @@ import { sameConditions } from './rules.ts';
 import type { InfraSession } from './session.ts';
 
 /**
+ * @returns `overtaken` where somebody else has just made a rule with that priority.
  * @throws CanaryError `locked` (exit 6) while a run has the pair; `quota` when the load balancer can take no more; as `joinRule`.
  */
-export async function makeRule(rule: NewRule, session: InfraSession): Promise<void> {
+export async function makeRule(rule: NewRule, session: InfraSession): Promise<'changed' | 'overtaken'> {
+  try {
+    await makeOrJoin(rule, session);
+    return 'changed';
+  } catch (error) {
+    if (isAws(error, TAKEN)) return 'overtaken';
+    throw error;
+  }
+}
+
+const TAKEN = 'PriorityInUseException';
+
+async function makeOrJoin(rule: NewRule, session: InfraSession): Promise<void> {
   const [blue, green] = rule.groups;
   const pair = { primary: blue?.arn ?? '', canary: green?.arn ?? '' };
-  const create = (groups: NewRule['groups']) => createOnce({ ...rule, groups }, session);
-  const siblings = (await rulesAround(session.aws, [rule.listenerArn])).filter((one) => holdsExactly(one, pair)).map(({ arn }) => arn);
+  const create = (like: Pick<NewRule, 'groups' | 'stickiness'>) => createOnce({ ...rule, ...like }, session);
+  const siblings = (await rulesAround(session.aws, [rule.listenerArn], [pair])).filter((one) => holdsExactly(one, pair)).map(({ arn }) => arn);
   if (siblings.length === 0) {
-    await create(rule.groups);
+    await createOnce(rule, session);
     return;
   }
   const { settle } = session.settings;
@@ -29,7 +42,7 @@ async function createOnce(rule: NewRule, session: InfraSession): Promise<string>
     return await session.aws.loadBalancing.createRule(rule);
   } catch (error) {
     // The SDK repeats a call whose answer was lost, and its own rule stands in the way then.
-    const made = isAws(error, 'PriorityInUseException') ? await findMade(rule, session) : undefined;
+    const made = isAws(error, TAKEN) ? await findMade(rule, session) : undefined;
     if (made) return made.arn;
     throw isAws(error, ...QUOTAS) ? usedUp(rule, error) : error;
   }

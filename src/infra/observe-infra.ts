@@ -1,10 +1,12 @@
 /** Reads from AWS what there is of a project's infrastructure. */
 import type { Stack } from '../aws/cloudformation.ts';
 import type { ListenerRule } from '../aws/elbv2.ts';
+import { CanaryError, UNCHANGED } from '../errors.ts';
 import { loadBalancerOf, type Pair } from '../release/model.ts';
 import { readLog } from '../release/log.ts';
 import { holdsExactly } from '../release/observe.ts';
-import type { ServiceSettings } from '../settings/settings.ts';
+import type { ServiceSettings, Settings } from '../settings/settings.ts';
+import { observeSecretsInUse } from './secrets-in-use.ts';
 import { type InfraSession, PROJECT_TAG, SERVICE_TAG } from './session.ts';
 import { baseName, serviceStackName } from './stack-requests.ts';
 import { observeStranded } from './stranded.ts';
@@ -29,9 +31,13 @@ export interface InfraState {
   readonly leftOver: readonly Stack[];
   /** ECS services that would be left without a way out. */
   readonly stranded?: readonly string[];
+  /** By service name: ARNs of secrets that its versions read, and its settings do not name any more. */
+  readonly secretsInUse?: ReadonlyMap<string, readonly string[]>;
 }
 
+/** @throws CanaryError `no-cluster` where the cluster that is to be used does not exist. */
 export async function observeInfra({ aws, settings }: Pick<InfraSession, 'aws' | 'settings'>): Promise<InfraState> {
+  await requireCluster(aws, settings);
   const known = async (name: string): Promise<KnownStack | undefined> => {
     const stack = await aws.stacks.describe(name);
     if (!stack) return undefined;
@@ -43,13 +49,17 @@ export async function observeInfra({ aws, settings }: Pick<InfraSession, 'aws' |
     known(baseName(settings)),
     ...settings.services.map(({ name }) => known(serviceStackName(settings, name))),
   ]);
-  const rules = await rulesAround(aws, [...listenersOf(base), ...(settings.existing.listenerArns ?? [])]);
+  const pairs = settings.services.flatMap((service, index) => pairOf(service, services[index]) ?? []);
+  const rules = await rulesAround(aws, [...listenersOf(base), ...(settings.existing.listenerArns ?? [])], pairs);
   const owner = async (service: ServiceSettings, index: number): Promise<[string, string][]> => {
     const pair = pairOf(service, services[index]);
     if (!pair || rules.some((rule) => holdsExactly(rule, pair))) return [];
     const newest = (await readLog(aws.parameters, pair)).at(-1);
     return newest ? [[service.name, newest.primary]] : [];
   };
+  const cluster = clusterOf(settings, base);
+  const secretsInUse = async (service: ServiceSettings, index: number) =>
+    [service.name, await observeSecretsInUse({ aws }, cluster, service, services[index])] as const;
   const all = await aws.stacks.all();
   return {
     base,
@@ -58,7 +68,19 @@ export async function observeInfra({ aws, settings }: Pick<InfraSession, 'aws' |
     owners: new Map((await Promise.all(settings.services.map(owner))).flat()),
     leftOver: all.filter(({ tags }) => tags[PROJECT_TAG] === settings.project && isDropped(tags[SERVICE_TAG], settings.services)),
     stranded: await observeStranded({ aws, settings }, base),
+    secretsInUse: new Map(await Promise.all(settings.services.map(secretsInUse))),
   };
+}
+
+/** Nothing else would miss it before the first rollout. */
+async function requireCluster({ containers }: InfraSession['aws'], { existing: { cluster }, account, region }: Settings): Promise<void> {
+  if (cluster === undefined || (await containers.hasCluster(cluster))) return;
+  throw new CanaryError({
+    code: 'no-cluster',
+    message: `CLUSTER is ${cluster}, and there is no such ECS cluster in account ${account}, region ${region}.`,
+    usersAre: UNCHANGED,
+    next: 'set CLUSTER to the name of one that is there, or remove it and have one made, then: ecs-canary build-infra',
+  });
 }
 
 function isDropped(service: string | undefined, services: readonly ServiceSettings[]): boolean {
@@ -72,11 +94,22 @@ export function pairOf({ targetGroups }: Pick<ServiceSettings, 'targetGroups'>, 
   return primary === undefined || canary === undefined ? undefined : { primary, canary };
 }
 
-/** All rules of the load balancers that the listeners belong to: quotas and pairs are a load balancer's, not a listener's. */
-export async function rulesAround({ loadBalancing }: Pick<InfraSession['aws'], 'loadBalancing'>, listenerArns: readonly string[]): Promise<ListenerRule[]> {
-  const balancers = new Set(listenerArns.map((listenerArn) => loadBalancerOf({ listenerArn })));
+/**
+ * All rules of the load balancers that the listeners belong to: quotas and pairs are a load balancer's, not a listener's. And of those
+ * that a rule connects the pairs with: settings may name other listeners than they did once.
+ */
+export async function rulesAround(
+  { loadBalancing }: Pick<InfraSession['aws'], 'loadBalancing'>, listenerArns: readonly string[], pairs: readonly Pair[],
+): Promise<ListenerRule[]> {
+  const groups = await loadBalancing.targetGroups(pairs.flatMap(({ primary, canary }) => [primary, canary]));
+  const balancers = new Set([...listenerArns.map((listenerArn) => loadBalancerOf({ listenerArn })), ...groups.flatMap((group) => group.loadBalancerArns)]);
   const found = await Promise.all([...balancers].map((arn) => loadBalancing.listeners(arn)));
   return loadBalancing.rules([...new Set([...listenerArns, ...found.flat()])]);
+}
+
+/** Name of the cluster that the project's ECS services are in. */
+export function clusterOf({ existing, project }: Settings, base: Stack | undefined): string {
+  return base?.outputs['ClusterName'] ?? existing.cluster ?? project;
 }
 
 /** ARNs of the listeners that a base stack has; none while it is being deleted, because each may be gone at any moment. */

@@ -3,8 +3,8 @@ import type { Stack } from '../aws/cloudformation.ts';
 import type { EcsService } from '../aws/ecs.ts';
 import type { ListenerRule } from '../aws/elbv2.ts';
 import { logPath } from '../release/log.ts';
-import { loadBalancerOf, type Pair } from '../release/model.ts';
-import { listenersOf, pairOf, rulesAround } from './observe-infra.ts';
+import { COLOURS, loadBalancerOf, type Pair, serviceName } from '../release/model.ts';
+import { clusterOf, listenersOf, pairOf, rulesAround } from './observe-infra.ts';
 import { type InfraSession, PROJECT_TAG, SERVICE_TAG } from './session.ts';
 import { baseName } from './stack-requests.ts';
 
@@ -47,8 +47,9 @@ export async function observeRemains(session: Observing): Promise<Remains> {
   const services = await Promise.all(
     stacks.filter(({ tags }) => tags[SERVICE_TAG] !== undefined).map((stack) => serviceRemains(session, stack)),
   );
-  const rules = await rulesAround(aws, [...listenersOf(base), ...(settings.existing.listenerArns ?? [])]);
-  const cluster = base?.outputs['ClusterName'] ?? settings.existing.cluster ?? settings.project;
+  const pairs = services.flatMap(({ pair }) => pair ?? []);
+  const rules = await rulesAround(aws, [...listenersOf(base), ...(settings.existing.listenerArns ?? [])], pairs);
+  const cluster = clusterOf(settings, base);
   const listeners = [...new Set(rules.filter((rule) => isOnBase(rule, base)).map(({ listenerArn }) => listenerArn))];
   return {
     base,
@@ -75,20 +76,29 @@ interface Found {
   readonly services: readonly ServiceRemains[];
 }
 
-/** On a load balancer that was there before, rules of others are in the way only where they hold on to target groups of ours. */
+/**
+ * On a load balancer that was there before, rules of others are in the way where they hold on to target groups of ours, or send
+ * anybody to given ones that our tasks are in. The default rule of a listener is never ours: it can't be deleted.
+ */
 async function sortRules({ aws, settings }: Observing, { base, services, rules }: Found & { readonly rules: readonly ListenerRule[] }): Promise<Sorted<ListenerRule>> {
-  const made = services.flatMap(({ stack }) => Object.values(pairOf({ targetGroups: undefined }, stack) ?? {}));
+  const made = services.flatMap(({ stack }) => groupsOf(pairOf({ targetGroups: undefined }, stack)));
+  const used = services.flatMap(({ pair }) => groupsOf(pair));
   const numbered = rules.filter(({ isDefault }) => !isDefault);
   const tags = await aws.loadBalancing.tagsOf(numbered.map(({ arn }) => arn));
   const isOurs = ({ arn }: ListenerRule) => tags.get(arn)?.[PROJECT_TAG] === settings.project;
-  const inTheWay = (rule: ListenerRule) => isOnBase(rule, base) || (rule.forward ?? []).some(({ arn }) => made.includes(arn));
-  return { ours: numbered.filter(isOurs), foreign: numbered.filter((rule) => !isOurs(rule) && inTheWay(rule)) };
+  const holdsOn = ({ forward = [] }: ListenerRule) => forward.some(({ arn, weight }) => made.includes(arn) || (weight > 0 && used.includes(arn)));
+  const inTheWay = (rule: ListenerRule) => (isOnBase(rule, base) && !rule.isDefault) || holdsOn(rule);
+  return { ours: numbered.filter(isOurs), foreign: rules.filter((rule) => !isOurs(rule) && inTheWay(rule)) };
+}
+
+function groupsOf(pair: Pair | undefined): string[] {
+  return pair ? [pair.primary, pair.canary] : [];
 }
 
 /** The names are asked for as well, because a service that drains is not listed any more. A cluster of others stays. */
 async function sortEcsServices({ aws, settings }: Observing, cluster: string, { base, services }: Found): Promise<Sorted<EcsService>> {
   const staying = settings.existing.cluster !== undefined || Boolean(base?.parameters['ExistingCluster']);
-  const expected = services.flatMap(({ name }) => [`${name}-blue`, `${name}-green`]);
+  const expected = services.flatMap(({ name }) => COLOURS.map((colour) => serviceName({ service: name }, colour)));
   const listed = staying ? [] : await aws.containers.listServices(cluster);
   const found = await aws.containers.describeServices(cluster, [...new Set([...listed, ...expected])]);
   const isOurs = ({ tags }: EcsService) => tags[PROJECT_TAG] === settings.project;

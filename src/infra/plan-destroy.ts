@@ -16,7 +16,8 @@ export type DestroyStep =
   | { readonly do: 'delete-stack'; readonly stack: string; readonly id: string; readonly isProtected: boolean };
 
 /**
- * Steps in order; none when there is nothing. While somebody else works on a stack, waiting is the only step.
+ * Steps in order; none when there is nothing. Behind a wait for somebody else stands what is to be done as far as it is known
+ * by now, so that it can be agreed to: look again after the wait.
  *
  * Rules go after the ECS services: ECS refuses to update a service whose target group no rule names any more. What a stack
  * can't be deleted with, or without which later runs could not find the rest, goes right before it.
@@ -27,13 +28,13 @@ export function planDestroy(remains: Remains): DestroyStep[] {
   const { base, services, rules, ecsServices, cluster } = remains;
   const stacks = [...services.map(({ stack }) => stack), ...(base ? [base] : [])];
   const busy = stacks.filter(({ status }) => status.endsWith('_IN_PROGRESS') && status !== 'REVIEW_IN_PROGRESS');
-  if (busy.length > 0) return busy.map(({ name, status }) => ({ do: 'wait-stack', stack: name, status }));
   const attached = new Set(rules.ours.flatMap(({ forward = [] }) => forward.map(({ arn }) => arn)));
   const drainable = ecsServices.ours.filter(
     ({ status, desired, running, pending, targetGroupArns }) =>
       status === 'ACTIVE' && desired + running + pending > 0 && targetGroupArns.every((arn) => attached.has(arn)),
   );
   return [
+    ...busy.map(({ name, status }): DestroyStep => ({ do: 'wait-stack', stack: name, status })),
     ...services.flatMap((service) => endTraffic(service, rules.ours)),
     ...some(drainable.map(({ name }) => name), (names): DestroyStep => ({ do: 'drain-ecs-services', cluster, names })),
     ...some(ecsServices.ours.map(({ name }) => name), (names): DestroyStep => ({ do: 'delete-ecs-services', cluster, names })),
@@ -71,6 +72,32 @@ export function describeDestroyStep(step: DestroyStep): string {
       return `delete the release log of ${step.service}`;
     case 'delete-stack':
       return `delete stack ${step.stack}${step.isProtected ? ', and its protection before' : ''}`;
+  }
+}
+
+/** What the steps take away that those agreed to do not, in words. Rules at any weight go, and logs with their stack. */
+export function notAgreed(steps: readonly DestroyStep[], agreed: readonly DestroyStep[]): string[] {
+  const seen = new Set(agreed.flatMap(takenBy));
+  return steps.flatMap(takenBy).filter((thing) => !seen.has(thing));
+}
+
+function takenBy(step: DestroyStep): string[] {
+  switch (step.do) {
+    case 'delete-ecs-services':
+      return step.names.map((name) => `ECS service ${name}`);
+    case 'delete-rules':
+      return step.arns.map((arn) => `listener rule ${arn}`);
+    case 'delete-images':
+      // Where there is one more than was shown, nobody saw one of them.
+      return Array.from({ length: step.count }, (_, index) => `image ${index + 1} in repository ${step.repository}`);
+    case 'delete-stack':
+      // Another one of that name is another stack.
+      return [`stack ${step.id}`];
+    case 'wait-stack':
+    case 'end-traffic':
+    case 'drain-ecs-services':
+    case 'delete-log':
+      return [];
   }
 }
 

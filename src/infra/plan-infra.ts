@@ -9,10 +9,13 @@ import type { InfraState, KnownStack } from './observe-infra.ts';
 import { missingRule, refuseClashes, wordsOf } from './rules.ts';
 import { NOT_MADE, routesOf } from './service-routes.ts';
 import { PROJECT_TAG } from './session.ts';
-import { baseName, baseRequest, needsBase, serviceRequest } from './stack-requests.ts';
+import { baseRequest, needsBase, serviceRequest } from './stack-requests.ts';
+import { isNeverMade, isSound, nextFor } from './stack-status.ts';
 import { refuseStranding } from './stranded.ts';
 
 export type InfraStep =
+  /** Where the account has them they stay as they are. */
+  | { readonly do: 'make-linked-roles' }
   | { readonly do: 'create-stack'; readonly request: StackRequest }
   /** CloudFormation may find that nothing is to be changed after all. */
   | { readonly do: 'update-stack'; readonly request: StackRequest; readonly stack: KnownStack }
@@ -47,11 +50,13 @@ export function planInfra(state: InfraState, settings: Settings): InfraStep[] {
   const vpcId = settings.existing.vpcId ?? VpcId ?? NOT_MADE;
   const madeGroup = state.base ? LoadBalancerSecurityGroupId : NOT_MADE;
   const loadBalancerGroup = settings.existing.listenerArns ? undefined : madeGroup;
+  const base = state.base || needsBase(settings) ? planStack(baseRequest(settings, state.base, state.secretsInUse), state.base, settings) : [];
   return [
-    ...(state.base || needsBase(settings) ? planStack(baseRequest(settings, state.base), state.base, settings) : []),
+    // CloudFormation waits for no role: without them the first stack of an account fails.
+    ...base.flatMap((step): InfraStep[] => (step.do === 'create-stack' ? [{ do: 'make-linked-roles' }, step] : [step])),
     ...settings.services.flatMap((service) => {
       const existing = state.services.get(service.name);
-      return planStack(serviceRequest(settings, service, vpcId, { loadBalancerGroup, existing }), existing, settings);
+      return planStack(serviceRequest(settings, service, vpcId, { loadBalancerGroup, existing, secretsInUse: state.secretsInUse?.get(service.name) }), existing, settings);
     }),
     ...newRules,
   ];
@@ -71,6 +76,8 @@ export function isForeseeable({ parameters }: StackRequest): boolean {
 /** The step in one line. */
 export function describeStep(step: InfraStep): string {
   switch (step.do) {
+    case 'make-linked-roles':
+      return 'make the service-linked roles of ECS and Elastic Load Balancing where the account has none';
     case 'create-stack':
       return `create stack ${step.request.name}`;
     case 'update-stack':
@@ -97,21 +104,24 @@ function weightsOf({ groups }: NewRule): string {
 function planStack(request: StackRequest, stack: KnownStack | undefined, settings: Settings): InfraStep[] {
   const create: InfraStep = { do: 'create-stack', request };
   if (!stack) return [create];
-  const { name, status, id } = stack;
+  const { name, status } = stack;
   refuseForeign(stack, settings);
-  if (NEVER_MADE.has(status)) return [{ do: 'delete-failed-stack', stack }, create];
+  if (isNeverMade(status)) return [{ do: 'delete-failed-stack', stack }, create];
   if (status.endsWith('_IN_PROGRESS')) return [{ do: 'wait-stack', stack: name, status }];
-  if (!SOUND.has(status)) throw broken(stack, name === baseName(settings));
-  const protection: InfraStep = { do: request.protect ? 'protect-stack' : 'unprotect-stack', stack: name, id };
+  if (!isSound(status)) throw broken(stack, settings);
   return [
     ...stack.changeSets.filter(isOurs).map((changeSet): InfraStep => ({ do: 'delete-change-set', stack: name, ...changeSet })),
-    ...(stack.isProtected === request.protect ? [] : [protection]),
+    ...protection(stack, request),
     ...(isAsRequested(stack, request) ? [] : [{ do: 'update-stack', request, stack } as const]),
   ];
 }
 
+function protection({ name, id, isProtected }: KnownStack, { protect = isProtected }: StackRequest): InfraStep[] {
+  return protect === isProtected ? [] : [{ do: protect ? 'protect-stack' : 'unprotect-stack', stack: name, id }];
+}
+
 /** A stack of only change sets carries no tags yet: they tell whose it is. */
-function refuseForeign({ name, status, tags, changeSets }: KnownStack, { project }: Settings): void {
+function refuseForeign({ name, status, tags, changeSets }: KnownStack, { project, region }: Settings): void {
   if (tags[PROJECT_TAG] === project) return;
   if (status !== 'REVIEW_IN_PROGRESS') {
     throw new CanaryError({
@@ -126,38 +136,18 @@ function refuseForeign({ name, status, tags, changeSets }: KnownStack, { project
     code: 'not-ours',
     message: `Stack ${name} is REVIEW_IN_PROGRESS: it holds nothing but ${theirs.length === 0 ? 'a name' : `somebody's change set ${theirs.join(', ')}`}.`,
     usersAre: UNCHANGED,
-    next: `where nobody wants that any more: aws cloudformation delete-stack --stack-name ${name}, then: ecs-canary build-infra`,
+    next: `where nobody wants that any more: aws cloudformation delete-stack --stack-name ${name} --region ${region}, then: ecs-canary build-infra`,
   });
 }
 
-/** Resources were never all there, so nobody can depend on them. */
-const NEVER_MADE: ReadonlySet<string> = new Set(['REVIEW_IN_PROGRESS', 'ROLLBACK_COMPLETE', 'ROLLBACK_FAILED']);
-const SOUND: ReadonlySet<string> = new Set([
-  'CREATE_COMPLETE', 'UPDATE_COMPLETE', 'UPDATE_ROLLBACK_COMPLETE', 'IMPORT_COMPLETE', 'IMPORT_ROLLBACK_COMPLETE',
-]);
-
-function broken({ name, status, statusReason }: KnownStack, isBase: boolean): CanaryError {
+function broken(stack: KnownStack, settings: Settings): CanaryError {
+  const { name, status, statusReason } = stack;
   return new CanaryError({
     code: 'stack-broken',
     message: `Stack ${name} is ${status}${statusReason ? ` (${statusReason.trim()})` : ''}.`,
-    next: `${wayOut(name, status, isBase)}, then: ecs-canary build-infra`,
+    usersAre: UNCHANGED,
+    next: nextFor(stack, settings),
   });
-}
-
-/** The command that a person has to type: what each of them costs is theirs to judge. */
-function wayOut(name: string, status: string, isBase: boolean): string {
-  switch (status) {
-    case 'UPDATE_ROLLBACK_FAILED':
-      return `aws cloudformation continue-update-rollback --stack-name ${name}`;
-    case 'UPDATE_FAILED':
-      return `aws cloudformation rollback-stack --stack-name ${name}`;
-    case 'CREATE_FAILED':
-    case 'DELETE_FAILED':
-      // Services stand on the base, and it may be protected.
-      return isBase ? 'ecs-canary destroy-infra' : `aws cloudformation delete-stack --stack-name ${name}`;
-    default:
-      return `aws cloudformation describe-stack-events --stack-name ${name}   (says what is wrong; once that is mended)`;
-  }
 }
 
 function isAsRequested(stack: KnownStack, { template, parameters, tags }: StackRequest): boolean {

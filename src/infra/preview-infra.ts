@@ -37,7 +37,7 @@ export async function previewInfra(session: InfraSession): Promise<Preview> {
     if (step.do === 'create-stack' || step.do === 'update-stack') {
       stacks.push(await previewStack(step, inTheWay.get(step.request.name), session, wait));
     } else if (step.do === 'delete-change-set' && isLook(step)) {
-      await discardChangeSet(step.id, session, wait);
+      await discardChangeSet(step, session, wait);
     } else if (step.do === 'delete-failed-stack' && step.stack.status === 'REVIEW_IN_PROGRESS') {
       // Only looks make such stacks.
       await discardReviewed(step.stack.id, session, wait);

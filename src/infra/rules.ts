@@ -24,13 +24,14 @@ export interface ServiceRoute {
  * The service's rule on the route's listener, unless it is there already. Existing rules are never touched.
  * @param rules all rules of the project's load balancers, those about to be made included.
  * @throws CanaryError `rule-conflict` when another rule has the same conditions; `rule-shadowed` when the new one would never
- *   get a request; `service-moved` when the pair already stands behind the other load balancer; `rules-disagree` when the
+ *   get a request; `service-moved` when the pair already stands behind another load balancer; `rules-disagree` when the
  *   rules that carry the pair have different weights.
  */
 export function missingRule(settings: Settings, route: ServiceRoute, rules: readonly ListenerRule[]): NewRule | undefined {
   const { service, listenerArn, blue, green, primary = blue } = route;
   const siblings = rules.filter((rule) => holdsExactly(rule, { primary: blue, canary: green }));
-  if (siblings.some((rule) => loadBalancerOf(rule) !== loadBalancerOf(route))) throw moved(service);
+  const elsewhere = siblings.map(loadBalancerOf).find((balancer) => balancer !== loadBalancerOf(route));
+  if (elsewhere !== undefined) throw moved(service, settings, elsewhere);
   const conditions = conditionsOf(service);
   const others = rules.filter((rule) => rule.listenerArn === listenerArn);
   const same = others.find((rule) => sameConditions(rule.conditions, conditions));
@@ -46,17 +47,17 @@ export function missingRule(settings: Settings, route: ServiceRoute, rules: read
 }
 
 /** @throws CanaryError `usage` when two services of the settings would take the same requests on one listener. */
-export function refuseClashes({ services }: Settings): void {
+export function refuseClashes({ services, existing: { listenerArns } }: Settings): void {
   for (const [index, service] of services.entries()) {
     const conditions = conditionsOf(service);
     const twin = services
       .slice(0, index)
-      .find((other) => other.expose === service.expose && sameConditions(conditionsOf(other), conditions));
+      .find((other) => (listenerArns || other.expose === service.expose) && sameConditions(conditionsOf(other), conditions));
     if (!twin) continue;
+    const [where, settings] = listenerArns ? ['behind LISTENER_ARNS', '_PATH_PATTERN or _HOST_HEADER'] : [service.expose, '_PATH_PATTERN, _HOST_HEADER or _EXPOSE'];
     throw usageError(
-      `${twin.name} and ${service.name} are both ${service.expose} and both take ${wordsOf(conditions)}: ` +
-        'one of them would never get a request.',
-      `set ${service.name.toUpperCase().replaceAll('-', '_')}_PATH_PATTERN, _HOST_HEADER or _EXPOSE in .env, then: ecs-canary build-infra`,
+      `${twin.name} and ${service.name} are both ${where} and both take ${wordsOf(conditions)}: one of them would never get a request.`,
+      `set ${service.name.toUpperCase().replaceAll('-', '_')}${settings} in .env, then: ecs-canary build-infra`,
     );
   }
 }
@@ -114,15 +115,16 @@ function liveWeights([first, ...others]: readonly ListenerRule[], service: Servi
   });
 }
 
-function moved({ name, expose }: ServiceSettings): CanaryError {
+function moved({ name, expose }: ServiceSettings, { existing }: Settings, balancer: string): CanaryError {
   const other = expose === 'public' ? 'internal' : 'public';
+  const [why, next] = existing.listenerArns
+    ? ['LISTENER_ARNS names listeners of another one', 'remove LISTENER_ARNS, or name listeners of that load balancer, then: ecs-canary build-infra']
+    : [`EXPOSE is ${expose}`, `set EXPOSE=${other} for ${name}, or deploy it under another name`];
   return new CanaryError({
     code: 'service-moved',
-    message:
-      `EXPOSE of ${name} is ${expose}, but its target groups stand behind the ${other} load balancer, ` +
-      'and a target group belongs to one only.',
+    message: `The target groups of ${name} stand behind load balancer ${balancer}, and ${why}: a target group belongs to one only.`,
     usersAre: UNCHANGED,
-    next: `set EXPOSE=${other} for ${name}, or deploy it under another name`,
+    next,
   });
 }
 

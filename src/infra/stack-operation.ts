@@ -5,13 +5,35 @@ import { CanaryError } from '../errors.ts';
 import { poll, type Wait } from '../time.ts';
 import type { InfraSession } from './session.ts';
 
-export interface Followed {
+export interface Operation {
   /** Name or, for a stack that is being deleted, id. */
   readonly stack: string;
   /** The name that we gave the operation. */
   readonly operation: string;
   /** Completes "Stack echo could not be …". */
   readonly verb: 'made' | 'updated' | 'deleted';
+}
+
+/** A stack as an operation has left it. */
+export interface Failure {
+  readonly name: string;
+  readonly status: string;
+  /** The first real cause, in a sentence. */
+  readonly message: string;
+}
+
+/**
+ * What went wrong with our own operation, once it has ended; undefined where it did what it was to do.
+ * @throws CanaryError `timeout` (exit 124), after which AWS goes on by itself.
+ */
+export async function failureOf({ stack, operation, verb }: Operation, session: FollowSession, wait: Wait): Promise<Failure | undefined> {
+  const { status, events } = await untilSettled({ stack, operation, mayBeGone: verb === 'deleted' }, session, wait);
+  if (SUCCESS.has(status)) return undefined;
+  const name = nameOf(stack);
+  return { name, status, message: `Stack ${name} could not be ${verb}${causeOf(events)} It is ${status} now.` };
+}
+
+export interface Followed extends Operation {
   /** What state users are in when it failed. */
   readonly usersAre: string;
   /** The command to type when it failed. */
@@ -20,17 +42,11 @@ export interface Followed {
 
 /**
  * Resolves when our own operation did what it was to do.
- * @throws CanaryError `stack-failed` with the first real cause; `timeout` (exit 124), after which AWS goes on by itself.
+ * @throws CanaryError `stack-failed` with the first real cause; `timeout` as `failureOf`.
  */
-export async function followStack({ stack, operation, verb, usersAre, next }: Followed, session: FollowSession, wait: Wait): Promise<void> {
-  const { status, events } = await untilSettled({ stack, operation, mayBeGone: verb === 'deleted' }, session, wait);
-  if (SUCCESS.has(status)) return;
-  throw new CanaryError({
-    code: 'stack-failed',
-    message: `Stack ${nameOf(stack)} could not be ${verb}${causeOf(events)} It is ${status} now.`,
-    usersAre,
-    next,
-  });
+export async function followStack({ usersAre, next, ...operation }: Followed, session: FollowSession, wait: Wait): Promise<void> {
+  const failure = await failureOf(operation, session, wait);
+  if (failure) throw new CanaryError({ code: 'stack-failed', message: failure.message, usersAre, next });
 }
 
 /**
@@ -63,6 +79,8 @@ function untilSettled({ stack, operation, mayBeGone }: Awaited, { aws, progress 
     const found = await aws.stacks.describe(stack);
     if (!found) return mayBeGone ? { status: 'DELETE_COMPLETE', events: [] } : undefined;
     const events = await aws.stacks.lastEvents(found.id);
+    // Gone is gone, whoever did it.
+    if (mayBeGone && found.status === 'DELETE_COMPLETE') return { status: found.status, events };
     // What was just asked for may not be read back yet.
     if (operation !== undefined && events[0]?.operation !== operation) return undefined;
     // The stack is made once more then, and nobody has to know that it took two.

@@ -15,9 +15,10 @@ export function needsBase({ existing: { vpcId, cluster, listenerArns }, bastion 
  * The project's base.
  * @param existing the stack as it is. What others may stand on stays as it is there: load balancers and HTTPS listeners with
  *   their rules, private subnets and security groups with their tasks.
+ * @param secretsInUse by service name: secrets beside those of the settings that tasks have to reach.
  * @throws CanaryError `infra-moved` when it would move to another VPC or cluster.
  */
-export function baseRequest(settings: Settings, existing: Stack | undefined): StackRequest {
+export function baseRequest(settings: Settings, existing: Stack | undefined, secretsInUse: SecretsInUse = new Map()): StackRequest {
   const { existing: given, nat, services, bastion } = settings;
   if (existing) {
     refuseMove(existing, 'ExistingVpcId', 'VPC_ID', given.vpcId);
@@ -26,7 +27,7 @@ export function baseRequest(settings: Settings, existing: Stack | undefined): St
   const { outputs = {}, parameters = {} }: Partial<Stack> = existing ?? {};
   const needs = (expose: 'public' | 'internal', listener: string) =>
     (!given.listenerArns && services.some((service) => service.expose === expose)) || outputs[listener] !== undefined;
-  const reads = (kind: 'secrets' | 'parameters') => services.some(({ secrets }) => resourcesOf(secrets)[kind].length > 0);
+  const reads = (kind: 'secrets' | 'parameters') => services.some((service) => secretsOf(service, secretsInUse.get(service.name))[kind].length > 0);
   return {
     name: baseName(settings),
     template: templates.base,
@@ -49,16 +50,20 @@ export function baseRequest(settings: Settings, existing: Stack | undefined): St
       KeyPair: bastion?.keyPair ?? '',
       BastionCidr: bastion?.cidr ?? '',
     },
-    tags: { [PROJECT_TAG]: settings.project },
+    tags: { ...tagsOfOthers(existing), [PROJECT_TAG]: settings.project },
     protect: settings.terminationProtection,
   };
 }
+
+type SecretsInUse = ReadonlyMap<string, readonly string[]>;
 
 interface Around {
   /** Security group of the load balancers; undefined where they are not ours. */
   readonly loadBalancerGroup?: string | undefined;
   /** The stack as it is. */
   readonly existing?: Stack | undefined;
+  /** ARNs of secrets beside those of the settings that its tasks must be able to read. */
+  readonly secretsInUse?: readonly string[] | undefined;
 }
 
 /**
@@ -66,10 +71,10 @@ interface Around {
  * @throws CanaryError `infra-moved` when its pair would be exchanged.
  */
 export function serviceRequest(
-  settings: Settings, service: ServiceSettings, vpcId: string, { loadBalancerGroup, existing }: Around = {},
+  settings: Settings, service: ServiceSettings, vpcId: string, { loadBalancerGroup, existing, secretsInUse }: Around = {},
 ): StackRequest {
   const { healthCheck, targetGroups, securityGroupIds } = service;
-  const { secrets, parameters } = resourcesOf(service.secrets);
+  const { secrets, parameters } = secretsOf(service, secretsInUse);
   if (existing) {
     refuseMove(existing, 'ExistingBlueTargetGroupArn', 'BLUE_TARGET_GROUP_ARN', targetGroups?.blue);
     refuseMove(existing, 'ExistingGreenTargetGroupArn', 'GREEN_TARGET_GROUP_ARN', targetGroups?.green);
@@ -93,9 +98,13 @@ export function serviceRequest(
       UnhealthyThreshold: String(healthCheck.unhealthyThreshold),
       DeregistrationDelay: String(service.deregistrationDelay),
     },
-    tags: { [PROJECT_TAG]: settings.project, [SERVICE_TAG]: service.name },
-    protect: false,
+    tags: { ...tagsOfOthers(existing), [PROJECT_TAG]: settings.project, [SERVICE_TAG]: service.name },
+    protect: undefined,
   };
+}
+
+function secretsOf({ secrets }: ServiceSettings, inUse: readonly string[] = []): ReturnType<typeof resourcesOf> {
+  return resourcesOf({ ...secrets, ...Object.fromEntries(inUse.map((arn) => [arn, arn])) });
 }
 
 export function baseName(settings: Settings): string {
@@ -104,6 +113,11 @@ export function baseName(settings: Settings): string {
 
 export function serviceStackName(settings: Settings, service: string): string {
   return `${settings.project}-${service}`;
+}
+
+/** Tags that somebody gave to the stack, for its costs or its owner: an update takes away what it is not told. AWS's own can't be told. */
+function tagsOfOthers({ tags = {} }: Partial<Stack> = {}): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(tags).filter(([key]) => !key.startsWith('aws:')));
 }
 
 /** A security group that was made stays: its tasks may still be in it. */

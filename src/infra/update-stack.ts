@@ -22,7 +22,7 @@ export async function updateStack(
 ): Promise<'updated' | 'unchanged' | 'overtaken'> {
   const operation = newOperation();
   try {
-    const { id, changes, discard } = await findChanges({ request, type: 'UPDATE', operation }, session, wait);
+    const { key, changes, discard } = await findChanges({ request, type: 'UPDATE', operation }, session, wait);
     if (!changes) {
       await discard();
       return 'unchanged';
@@ -30,7 +30,7 @@ export async function updateStack(
     try {
       await consent([{ stack: request.name, changes: inWords(changes) }]);
       wait.signal.throwIfAborted();
-      await session.aws.stacks.executeChangeSet(id, operation);
+      await session.aws.stacks.executeChangeSet(key, operation);
     } catch (error) {
       await discard().catch(() => undefined);
       throw error;

@@ -1,5 +1,5 @@
-/** A further rule for a pair of target groups that has rules already: it gets their weights, whatever else moves them meanwhile. */
-import type { ListenerRule, WeightedGroup } from '../aws/elbv2.ts';
+/** A further rule for a pair of target groups that has rules already: it gets their weights, whatever else moves them meanwhile, and their stickiness. */
+import type { ListenerRule, NewRule } from '../aws/elbv2.ts';
 import { CanaryError } from '../errors.ts';
 import { poll } from '../time.ts';
 import { isLocked, type LogWriter, readLog } from './log.ts';
@@ -17,8 +17,8 @@ export interface Joining {
   readonly siblings: readonly string[];
   /** ms that the weights are looked at afterwards: a run that was planned before may not know of the new rule. */
   readonly settle: number;
-  /** Makes the rule with these weights and returns its ARN. */
-  readonly create: (groups: readonly WeightedGroup[]) => Promise<string>;
+  /** Makes the rule with these weights, and this stickiness, and returns its ARN. */
+  readonly create: (like: Pick<NewRule, 'groups' | 'stickiness'>) => Promise<string>;
 }
 
 /**
@@ -38,7 +38,7 @@ export async function joinRule(joining: Joining, session: Session): Promise<void
     const [model, ...others] = await freshRules(session.aws, siblings, pair);
     const odd = others.find((other) => model && !agree(model, other));
     if (!model?.forward || odd) throw moving(model, odd);
-    made = await create(model.forward);
+    made = await create({ groups: model.forward, stickiness: model.stickiness });
     await followSiblings(made, joining, session, log);
   } catch (error) {
     if (!isLocked(error) || made === undefined) throw error;

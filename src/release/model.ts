@@ -43,7 +43,7 @@ export function pairAt({ targetGroups }: Place): Pair {
 }
 
 /** The ECS service of a colour. */
-export function serviceName({ service }: Place, colour: Colour): string {
+export function serviceName({ service }: Pick<Place, 'service'>, colour: Colour): string {
   return `${service}-${colour}`;
 }
 

@@ -78,12 +78,14 @@ export function drift(traffic: Traffic): string | undefined {
     const now = 100 - share(rule, entry.primary);
     const before = entry.before[rule.arn];
     const moved = entry.scope?.includes(rule.arn) ?? true;
-    // Weights from before may still stand where the change was cut off or undone, and in rules that it was not about.
-    const mayStand = before !== undefined && !(moved && entry.reached);
-    const expected = [...(moved ? [entry.percent] : []), ...(mayStand ? [otherShare(before)] : [])];
     // A rule that is newer than a change of some rules only may have any weights.
-    if (expected.length === 0 || expected.some((percent) => Math.abs(percent - now) < 0.05)) return [];
-    return [`${rule.arn} gives ${round(now)}% away from the primary, not ${expected.map(round).join('% or ')}%`];
+    if (!moved && !before) return [];
+    // Weights from before may still stand where the change was cut off or undone, and in rules that it was not about. One that
+    // was made since then was given what the others had.
+    const stood = before ? [before] : Object.values(entry.before);
+    const expected = new Set([...(moved ? [entry.percent] : []), ...(moved && entry.reached ? [] : stood.map(otherShare))]);
+    if ([...expected].some((percent) => Math.abs(percent - now) < 0.05)) return [];
+    return [`${rule.arn} gives ${round(now)}% away from the primary, not ${[...expected].map(round).join('% or ')}%`];
   });
   if (wrong.length === 0) return undefined;
   return `weights were changed since "${entry.command}" of ${entry.at} by ${entry.by}: ${wrong.join('; ')}`;

@@ -28,7 +28,7 @@ export interface SandboxConfig {
   readonly throttle: boolean;
   /** AWS ms that reads may lag behind writes. */
   readonly lagMs: number;
-  /** Nobody has used ECS in this account before: its service-linked role is not there. */
+  /** Nobody has used ECS or load balancers in this account before: their service-linked roles are not there. */
   readonly freshAccount: boolean;
   /** Not given: everybody may do everything. */
   readonly guard?: Guard;
@@ -58,7 +58,7 @@ export interface Region {
   call(service: ServiceName, operation: string, input: object): Promise<Record<string, unknown>>;
 }
 
-export type ServiceName = 'ecs' | 'elasticloadbalancing' | 'ecr' | 'ssm' | 'sts' | 'cloudformation' | 'logs' | 'monitoring';
+export type ServiceName = 'ecs' | 'elasticloadbalancing' | 'ecr' | 'ssm' | 'sts' | 'cloudformation' | 'logs' | 'monitoring' | 'iam';
 
 export interface TargetAddress {
   /** The task's VPC address. */

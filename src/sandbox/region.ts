@@ -14,6 +14,7 @@ import { makeLogSink } from './log-sink.ts';
 import type { Region, SandboxConfig } from './parts.ts';
 import { openState } from './persistence.ts';
 import { makeScheduler } from './world/ecs/scheduler.ts';
+import { forgetLinkedRoles } from './world/linked-roles.ts';
 import { makeMetrics } from './world/metrics.ts';
 
 export interface RunningRegion {
@@ -31,7 +32,6 @@ const INSIDE = { accessKeyId: 'sandbox' };
  */
 export async function startRegion(name: string, config: SandboxConfig, clock: Clock, faults: VersionFaults & ResourceFaults): Promise<RunningRegion> {
   const { state, changed, close } = openState(config.dir, name);
-  if (config.freshAccount && Object.keys(state.ecs.clusters).length === 0) state.ecs.serviceRole ??= 'missing';
   // The parts know each other only through the region, so it has to be there before them.
   const region: Region = {
     name,
@@ -71,6 +71,7 @@ export async function startRegion(name: string, config: SandboxConfig, clock: Cl
       return stacks;
     },
   };
+  if (config.freshAccount) forgetLinkedRoles(region);
   const network = makeNetwork(region);
   const faultyTasks = makeFaultyTasks(region, faults);
   const images = makeImageStore(region);

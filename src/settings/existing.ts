@@ -14,11 +14,13 @@ interface Project {
   readonly existing: Existing;
   readonly nat: string;
   readonly certificateArn: string | undefined;
+  /** Of the bastion, if one was asked for. */
+  readonly keyPair: string | undefined;
   readonly services: readonly ServiceSettings[];
 }
 
 /** What is missing or contradicts: each problem says what to set. */
-export function problemsOf({ existing, nat, certificateArn, services }: Project): string[] {
+export function problemsOf({ existing, nat, certificateArn, keyPair, services }: Project): string[] {
   const { vpcId, subnetIds, listenerArns } = existing;
   const problems: string[] = [];
   if (vpcId && !subnetIds) problems.push('SUBNET_IDS is missing: with VPC_ID, name its subnets for the tasks, such as subnet-0a1b2c3d,subnet-4e5f6a7b.');
@@ -32,6 +34,9 @@ export function problemsOf({ existing, nat, certificateArn, services }: Project)
   }
   if (listenerArns) problems.push(...listenerProblems(listenerArns, certificateArn, services));
   else if (subnetIds) problems.push(...subnetProblems(subnetIds, nat, services));
+  if (keyPair && subnetIds && nat !== 'none') {
+    problems.push(`KEY_PAIR should not be set: NAT=${nat} says that the subnets in SUBNET_IDS are private, and a bastion there can't be reached.`);
+  }
   return [...problems, ...sharedPairs(services)];
 }
 

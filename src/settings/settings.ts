@@ -124,7 +124,7 @@ function existingOf({ VPC_ID, SUBNET_IDS, CLUSTER, LISTENER_ARNS }: ProjectVaria
 /** Settings that need one another, or contradict. */
 function projectProblems(project: ProjectVariables, services: readonly ServiceSettings[]): string[] {
   const { KEY_PAIR, BASTION_CIDR, CERTIFICATE_ARN, LISTENER_PORT, HTTPS_LISTENER_PORT, NAT } = project;
-  const problems = problemsOf({ existing: existingOf(project), nat: NAT, certificateArn: CERTIFICATE_ARN, services });
+  const problems = problemsOf({ existing: existingOf(project), nat: NAT, certificateArn: CERTIFICATE_ARN, keyPair: KEY_PAIR, services });
   if (KEY_PAIR && !BASTION_CIDR) {
     problems.push('BASTION_CIDR is missing: with KEY_PAIR, say which addresses may reach the bastion, such as 203.0.113.4/32.');
   }

@@ -92,7 +92,7 @@ expect_output Second '.+'
 expect_output Iffed out
 change_set same Word ebb
 shows 'without changes it fails' '<Status>FAILED</Status>'
-shows 'and says why' "didn.t contain changes|No updates are to be performed"
+shows 'and says why' "didn(.|&apos;)t contain changes|No updates are to be performed"
 cfn DeleteChangeSet StackName=lock ChangeSetName=same >/dev/null
 change_set longer Days 14
 shows 'what is removed, for Word is tide again' '<Action>Remove</Action>'

@@ -72,20 +72,18 @@ expect_lines_in_order 'section 3: the bastion is printed, then the public endpoi
 expect_resources guarded AWS::EC2::Instance 1 'issue 5.1: a bastion with KEY_PAIR and BASTION_CIDR'
 answer=$(cfn DescribeStacks StackName=guarded-quay)
 check 'issue 5.1: the secret is known to the service stack' "$SECRET" "$(head -c 600 <<<"$answer")" grep -qF "$SECRET" <<<"$answer$(cfn GetTemplate StackName=guarded-quay)"
-for stack in guarded guarded-quay; do
-  answer=$(cfn DescribeStacks "StackName=$stack" | grep -o '<EnableTerminationProtection>[^<]*')
-  check "issue 5.1: termination protection of $stack" true "$answer" test "${answer#*>}" = true
-done
+answer=$(cfn DescribeStacks StackName=guarded | grep -o '<EnableTerminationProtection>[^<]*')
+check 'issue 5.1: termination protection of the base' true "$answer" test "${answer#*>}" = true
+answer=$(cfn DeleteStack StackName=guarded)
+check 'issue 5.1: the base can not be deleted by another tool' 'TerminationProtection' "$(head -c 300 <<<"$answer")" grep -q 'TerminationProtection' <<<"$answer"
 again 'issue 5.1: with a bastion, a secret and protection'
-cli destroy-infra --yes
-expect_exit '1|2' 'issue 5.1: destroy-infra does not get past termination protection'
-says 'protect' 'issue 5.1: it says why'
+cli destroy-infra --dry-run
+says 'protection' 'issue 5.1: destroy-infra shows that it ends the protection'
+cli destroy-infra
+expect_exit 2 'issue 5.1: destroy-infra does not get past termination protection without consent'
 check 'issue 5.1: what is protected is there' 'both stacks' "$(stacks | tr '\n' ';')" test "$(stacks | grep -c '^guarded.* [A-Z]*_COMPLETE$')" -eq 2
-setting TERMINATION_PROTECTION false
-cli build-infra
-expect_exit 0 'issue 5.1: protection switched off'
 cli destroy-infra --yes
-expect_exit 0 'issue 5.1: then it can be destroyed'
+expect_exit 0 'issue 5.1: with consent it can be destroyed'
 check 'issue 5.1: and is' 'no stack guarded' "$(stacks | tr '\n' ';')" test -z "$(stacks | grep '^guarded')"
 
 finish

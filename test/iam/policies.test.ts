@@ -3,11 +3,13 @@
  * no call needs.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { CloudFormation } from '@aws-sdk/client-cloudformation';
+import { ECS } from '@aws-sdk/client-ecs';
 import { ElasticLoadBalancingV2 } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { runProgram } from '../../src/cli/program.ts';
 import { commands } from '../../src/cli/commands.ts';
@@ -27,38 +29,30 @@ type PolicyName = (typeof POLICIES)[number];
 /** What the commands below do not come to, and why it is granted all the same. */
 const NOT_MET: Readonly<Record<PolicyName, Readonly<Record<string, readonly string[]>>>> = {
   infra: {
-    'private subnets, with NAT gateways or endpoints': [
-      'ec2:AllocateAddress', 'ec2:ReleaseAddress', 'ec2:DescribeAddresses', 'ec2:CreateNatGateway', 'ec2:DeleteNatGateway', 'ec2:DescribeNatGateways',
-      'ec2:CreateVpcEndpoint', 'ec2:ModifyVpcEndpoint', 'ec2:DeleteVpcEndpoints', 'ec2:DescribeVpcEndpoints', 'ec2:ReplaceRoute',
-      'ec2:AuthorizeSecurityGroupEgress', 'ec2:RevokeSecurityGroupEgress', 'ec2:DescribeSecurityGroupRules',
-    ],
-    'further certificates, and attributes of load balancers and listeners': [
+    'properties that the templates do not have: further certificates, attributes of load balancers and listeners, egress of security groups': [
       'elasticloadbalancing:AddListenerCertificates', 'elasticloadbalancing:RemoveListenerCertificates', 'elasticloadbalancing:DescribeListenerCertificates',
       'elasticloadbalancing:ModifyListenerAttributes', 'elasticloadbalancing:ModifyLoadBalancerAttributes',
+      'ec2:AuthorizeSecurityGroupEgress', 'ec2:RevokeSecurityGroupEgress',
     ],
-    'secrets: an inline policy of the execution role': ['iam:PutRolePolicy', 'iam:DeleteRolePolicy', 'iam:GetRolePolicy'],
     'resources that differ from one version of the templates to the next': [
-      'elasticloadbalancing:SetSecurityGroups', 'elasticloadbalancing:SetSubnets', 'ecs:ListTagsForResource', 'ecs:UntagResource',
-      'ecr:PutImageScanningConfiguration', 'ecr:PutImageTagMutability', 'ecr:UntagResource', 'logs:UntagResource', 'iam:UntagRole', 'iam:UpdateAssumeRolePolicy',
+      'elasticloadbalancing:SetSecurityGroups', 'elasticloadbalancing:SetSubnets', 'ec2:ModifyVpcEndpoint', 'ecs:ListTagsForResource', 'ecs:UntagResource',
+      'ecr:PutImageScanningConfiguration', 'ecr:PutImageTagMutability', 'ecr:UntagResource', 'logs:UntagResource',
     ],
-    'weights that are taken away before services are deleted, and recorded': ['elasticloadbalancing:ModifyRule', 'ssm:GetParameters', 'ssm:PutParameter'],
-    'services that are stopped and drained before they are deleted': ['ecs:UpdateService', 'ecs:DescribeTasks', 'ecs:ListTasks'],
+    'the security group that tasks had before each service got one of its own': ['ec2:DescribeSecurityGroupRules'],
+    'tasks of a service that is being drained': ['ecs:DescribeTasks', 'ecs:ListTasks'],
+    'a secret that was taken out of SECRETS, and a version still reads': ['ecs:DescribeTaskDefinition'],
     'the version of the images that are asked for by name': ['ecr:DescribeImages'],
   },
   deploy: {
-    'targets that are in other zones than those of the other group': ['elasticloadbalancing:DescribeTargetGroupAttributes'],
     'targets that are none of the service': ['ecs:ListServices'],
     'more than 20 entries of the release log': ['ssm:DeleteParameters'],
   },
   route: {
-    'targets that are in other zones than those of the other group': ['elasticloadbalancing:DescribeTargetGroupAttributes'],
     'targets that are none of the service, and a way back without CloudFormation': ['ecs:ListServices'],
     'more than 20 entries of the release log': ['ssm:DeleteParameters'],
     'tasks that do not start for a greater share': ['logs:GetLogEvents'],
   },
-  'read-only': {
-    'targets that are in other zones than those of the other group': ['elasticloadbalancing:DescribeTargetGroupAttributes'],
-  },
+  'read-only': {},
 };
 
 const REGION = 'eu-central-1';
@@ -68,10 +62,9 @@ let variables: Record<string, string>;
 
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'policies-'));
-  const env = { ...process.env, PROJECT_NAME: 'fleet', AWS_ACCOUNT_ID: '000000000000', AWS_DEFAULT_REGION: REGION };
-  // As README.md has it typed.
-  const [, line = ''] = /```sh\n(sed [^`]*)```/.exec(README) ?? [];
-  for (const name of POLICIES) execFileSync('sh', ['-c', line.replaceAll('deploy', name)], { env: { ...env, OUT: dir } });
+  symlinkSync(resolve('docs'), join(dir, 'docs'));
+  writeFileSync(join(dir, '.env'), `PROJECT_NAME=fleet\nAWS_ACCOUNT_ID=000000000000\nAWS_DEFAULT_REGION=${REGION}\n`);
+  for (const name of POLICIES) fillIn(name);
   const policies = POLICIES.map((name) => `${name}=${join(dir, `${name}.json`)}`);
   sandbox = await startSandbox({ dir: join(dir, 'sandbox'), speed: 200, policies, freshAccount: true });
   const ports = { LISTENER_PORT: String(await freePort()), INTERNAL_LISTENER_PORT: String(await freePort()) };
@@ -82,6 +75,12 @@ afterAll(async () => {
   await sandbox.stop();
   rmSync(dir, { recursive: true });
 });
+
+/** As README.md has it typed, by somebody whose settings are in .env alone. */
+function fillIn(name: PolicyName): void {
+  const [, lines = ''] = /```sh\n(set -a[^`]*)```/.exec(README) ?? [];
+  execFileSync('sh', ['-c', lines.replaceAll('deploy', name)], { cwd: dir, env: { PATH: process.env['PATH'], TMPDIR: dir }, stdio: 'pipe' });
+}
 
 /** Types a command as somebody with that policy. @returns what it printed. */
 async function as(user: PolicyName, line: string, { exit = 0, ...more }: Readonly<Record<string, string | number>> = {}): Promise<string> {
@@ -97,9 +96,11 @@ async function as(user: PolicyName, line: string, { exit = 0, ...more }: Readonl
   return printed;
 }
 
+const clientFor = (accessKeyId: string) => ({ endpoint: sandbox.url, region: REGION, credentials: { accessKeyId, secretAccessKey: 'test' } });
+
 /** Two target groups that others made, with the default rule of a listener of theirs, which `remove` takes away again. */
 async function twoGroups(): Promise<{ primary: string; canary: string; remove: () => Promise<unknown> }> {
-  const elb = new ElasticLoadBalancingV2({ endpoint: sandbox.url, region: REGION, credentials: { accessKeyId: 'admin', secretAccessKey: 'test' } });
+  const elb = new ElasticLoadBalancingV2(clientFor('admin'));
   const make = async (Name: string) => (await elb.createTargetGroup({ Name, Protocol: 'HTTP', Port: 80, VpcId: 'vpc-1', TargetType: 'ip' })).TargetGroups?.[0]?.TargetGroupArn ?? '';
   const [primary, canary] = [await make('old'), await make('new')];
   const { LoadBalancers = [] } = await elb.describeLoadBalancers({});
@@ -126,11 +127,14 @@ function mapped(): Set<string> {
 }
 
 const BASTION = { KEY_PAIR: 'harbour', BASTION_CIDR: '192.0.2.0/24', SERVICES: 'server,store', STORE_EXPOSE: 'internal', STORE_PATH_PATTERN: '/store/*' };
+const SECRETS = `PASSWORD=arn:aws:secretsmanager:${REGION}:000000000000:secret:db-AbCdEf,KEY=arn:aws:ssm:${REGION}:000000000000:parameter/fleet/key`;
 const SLOW_MACHINE = 600_000;
 
 test('every command of the program does its work with the policy that README.md names for it', async () => {
   await as('read-only', 'build-infra --dry-run');
-  await as('infra', 'build-infra', BASTION);
+  await as('infra', 'build-infra', { ...BASTION, NAT: 'per-zone' });
+  await as('infra', 'build-infra --yes', { ...BASTION, NAT: 'one' });
+  await as('infra', 'build-infra --yes', { ...BASTION, NAT: 'endpoints', SECRETS });
   await as('read-only', 'build-infra --dry-run', BASTION);
   await as('infra', 'build-infra --change-set', { ...BASTION, DEREGISTRATION_DELAY: '11' });
   await as('infra', 'build-infra --yes', { ...BASTION, DEREGISTRATION_DELAY: '12', LISTENER_PORT: String(await freePort()) });
@@ -178,6 +182,8 @@ test('every command of the program does its work with the policy that README.md 
   await as('read-only', 'destroy-infra --dry-run');
   await as('infra', 'destroy-infra --yes', BASTION);
   expect(checks().filter(({ decision }) => decision !== 'allowed')).toEqual([]);
+  // The stack is named beside a change set.
+  expect(checks().filter(({ action, resource }) => action.endsWith('ChangeSet') && !resource.includes(':stack/'))).toEqual([]);
 }, SLOW_MACHINE);
 
 test.each(POLICIES)('%s grants nothing that no call needs', (name) => {
@@ -186,6 +192,40 @@ test.each(POLICIES)('%s grants nothing that no call needs', (name) => {
   expect(granted(name).filter((action) => action.includes('*'))).toEqual([]);
   expect(granted(name).filter((action) => !mapped().has(action))).toEqual([]);
   expect([...new Set(granted(name))].filter((action) => !used.has(action) && !excused.includes(action))).toEqual([]);
+  expect(excused.filter((action) => used.has(action))).toEqual([]);
+});
+
+test('services of others in the same cluster can be read, and not be changed', async () => {
+  const [admin, deploy] = [new ECS(clientFor('admin')), new ECS(clientFor('deploy'))];
+  await admin.createCluster({ clusterName: 'fleet' });
+  await admin.registerTaskDefinition({ family: 'theirs', containerDefinitions: [{ name: 'web', image: 'web:1', memory: 128 }] });
+  const theirs = { cluster: 'fleet', service: 'theirs' };
+  await admin.createService({ cluster: 'fleet', serviceName: 'theirs', taskDefinition: 'theirs', desiredCount: 0 });
+  const denied = { name: 'AccessDeniedException' };
+  for (const user of ['infra', 'deploy', 'route']) {
+    const ecs = new ECS(clientFor(user));
+    expect((await ecs.describeServices({ cluster: 'fleet', services: ['theirs'] })).services).toHaveLength(1);
+    await expect(ecs.updateService({ ...theirs, desiredCount: 1 })).rejects.toMatchObject(denied);
+    await expect(ecs.deleteService(theirs)).rejects.toMatchObject(denied);
+  }
+  const made = { cluster: 'fleet', serviceName: 'ours', taskDefinition: 'theirs', desiredCount: 0 };
+  await expect(deploy.createService(made)).rejects.toMatchObject(denied);
+  await deploy.createService({ ...made, tags: [{ key: 'ecs-canary:project', value: 'fleet' }] });
+  await deploy.updateService({ cluster: 'fleet', service: 'ours', desiredCount: 0 });
+});
+
+test('a change set of the command is granted where the call names it by its ARN alone, and no other', async () => {
+  const infra = new CloudFormation(clientFor('infra'));
+  const named = (name: string) => ({ ChangeSetName: `arn:aws:cloudformation:${REGION}:000000000000:changeSet/${name}/1` });
+  await expect(infra.describeChangeSet(named('ecs-canary-look-1'))).rejects.toMatchObject({ name: 'ChangeSetNotFoundException' });
+  await expect(infra.describeChangeSet(named('theirs'))).rejects.toMatchObject({ name: 'AccessDenied' });
+});
+
+test('settings that are missing end the command line of README.md, and no policy without them comes to be', () => {
+  writeFileSync(join(dir, '.env'), 'PROJECT_NAME=fleet\n');
+  rmSync(join(dir, 'route.json'));
+  expect(() => fillIn('route')).toThrow(/AWS_ACCOUNT_ID/);
+  expect(readdirSync(dir)).not.toContain('route.json');
 });
 
 test('README.md names a policy for each command, and explains each statement', () => {

@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { Aws } from '../../src/aws/aws.ts';
+import type { ChangeSetKey } from '../../src/aws/cloudformation.ts';
 import { runProgram } from '../../src/cli/program.ts';
 import { buildInfra, planInfra } from '../../src/infra/build-infra.ts';
 import { previewInfra } from '../../src/infra/preview-infra.ts';
@@ -159,9 +160,9 @@ test('Ctrl-C while CloudFormation looks for changes leaves no change set', () =>
     await buildInfra(session().session);
     const { session: mine } = session({ DEREGISTRATION_DELAY: '12' });
     const controller = new AbortController();
-    const changeSet = async (id: string) => {
+    const changeSet = async (key: ChangeSetKey) => {
       controller.abort(new Error('Ctrl-C'));
-      return aws.stacks.changeSet(id);
+      return aws.stacks.changeSet(key);
     };
     const interrupted: InfraSession = {
       ...mine,
@@ -178,10 +179,10 @@ test('a change set that somebody else deletes or overtakes is made again', () =>
     await buildInfra(session().session);
     const { session: mine } = session({ DEREGISTRATION_DELAY: '12' });
     let executions = 0;
-    const executeChangeSet = async (id: string, operation: string) => {
+    const executeChangeSet = async (key: ChangeSetKey, operation: string) => {
       executions += 1;
-      if (executions === 1) await aws.stacks.deleteChangeSet(id);
-      return aws.stacks.executeChangeSet(id, operation);
+      if (executions === 1) await aws.stacks.deleteChangeSet(key);
+      return aws.stacks.executeChangeSet(key, operation);
     };
     const raced = { ...mine, aws: { ...aws, stacks: { ...aws.stacks, executeChangeSet } } };
     expect((await buildInfra(raced)).changed).toBe(true);
@@ -226,8 +227,8 @@ test('CloudFormation that can not make a change set says why, and none is left',
   withProject(async ({ session, aws }) => {
     const { session: mine } = session();
     await buildInfra(mine);
-    const changeSet = async (id: string) => {
-      const found = await aws.stacks.changeSet(id);
+    const changeSet = async (key: ChangeSetKey) => {
+      const found = await aws.stacks.changeSet(key);
       return found.status === 'CREATE_COMPLETE' ? { ...found, status: 'FAILED', reason: 'Transform failed.' } : found;
     };
     const failing = { ...session({ DEREGISTRATION_DELAY: '12' }).session, aws: { ...aws, stacks: { ...aws.stacks, changeSet } } };
@@ -253,6 +254,18 @@ test('an update that fails names its cause, goes back, and can be made once the 
     }
     expect((await buildInfra(moved)).publicEndpoint).toBe(`http://127.0.0.1:${port}`);
     expect(await changeSetsOf(aws)).toEqual([]);
+  }));
+
+test('an update that could not be taken back says what is left, and how a person mends it', () =>
+  withProject(async ({ session, sandbox }) => {
+    await buildInfra(session().session);
+    await sandbox.faults.order({ resource: 'GreenTargetGroup', on: 'update', stack: 'fleet-server', reason: 'No.', times: 2 });
+    const { session: changed } = session({ DEREGISTRATION_DELAY: '12' });
+    const next = 'aws cloudformation continue-update-rollback --stack-name fleet-server --region eu-central-1, then: ecs-canary build-infra';
+    await expect(buildInfra(changed)).rejects.toMatchObject({
+      code: 'stack-failed', message: expect.stringContaining('UPDATE_ROLLBACK_FAILED'), usersAre: expect.stringContaining('could not be taken back'), next,
+    });
+    await expect(buildInfra(changed)).rejects.toMatchObject({ code: 'stack-broken', next });
   }));
 
 test('killed after any call of an update, the next run completes it and nothing is left', () =>
@@ -295,9 +308,9 @@ test('a look that is killed after any call leaves nothing once it is run again',
 test('a look whose change set somebody else takes away says so at once', () =>
   withProject(async ({ session, aws }) => {
     const { session: mine } = session();
-    const changeSet = async (id: string) => {
-      const found = await aws.stacks.changeSet(id);
-      await aws.stacks.delete(found.stackId, 'somebody');
+    const changeSet = async (key: ChangeSetKey) => {
+      const found = await aws.stacks.changeSet(key);
+      await aws.stacks.delete(found.stack, 'somebody');
       return found;
     };
     const raced = { ...mine, aws: { ...aws, stacks: { ...aws.stacks, changeSet } } };

@@ -1,5 +1,5 @@
 import { PassThrough } from 'node:stream';
-import type { Aws } from '../../src/aws/aws.ts';
+import { type Aws, connectAws } from '../../src/aws/aws.ts';
 import type { StackEvent } from '../../src/aws/cloudformation.ts';
 import type { ListenerRule } from '../../src/aws/elbv2.ts';
 import { runProgram } from '../../src/cli/program.ts';
@@ -13,7 +13,8 @@ import { type LogEntry, serialize } from '../../src/release/log-entry.ts';
 import { logPath } from '../../src/release/log.ts';
 import { type Pair, pairAt } from '../../src/release/model.ts';
 import { holdsExactly } from '../../src/release/observe.ts';
-import { withProject } from './project.ts';
+import { faultyEndpoint } from '../faulty-endpoint.ts';
+import { destroyAll, REGION, withProject } from './project.ts';
 
 test('removes rules, ECS services, log and stacks, and nothing is left; then there is nothing to do', () =>
   withProject(async ({ session, aws, sandbox, writes }) => {
@@ -24,7 +25,7 @@ test('removes rules, ECS services, log and stacks, and nothing is left; then the
     await aws.parameters.create(`${logPath(pair)}/1`, '{}', 'release log');
     await runService(mine, { 'ecs-canary:project': 'fleet' });
 
-    expect((await planDestroyInfra(mine)).steps).toEqual([
+    expect((await planDestroyInfra(mine)).lines).toEqual([
       expect.stringMatching(/^end all traffic of server: weights of 0 in arn:/),
       'scale ECS services of cluster fleet to 0 and let them drain: server-blue',
       'delete ECS services of cluster fleet: server-blue',
@@ -34,7 +35,7 @@ test('removes rules, ECS services, log and stacks, and nothing is left; then the
       'delete stack fleet, and its protection before',
     ]);
     const before = await writes();
-    expect(await destroyInfra(mine)).toBe(true);
+    expect(await destroyAll(mine)).toBe(true);
 
     expect((await writes()).slice(before.length)).toEqual([
       'elasticloadbalancing:ModifyRule', 'ecs:UpdateService', 'ecs:DeleteService', 'elasticloadbalancing:DeleteRule',
@@ -46,29 +47,32 @@ test('removes rules, ECS services, log and stacks, and nothing is left; then the
     const region = await sandbox.region('eu-central-1');
     const { elbv2 } = region.state;
     expect([elbv2.loadBalancers, elbv2.listeners, elbv2.targetGroups].map((found) => Object.keys(found))).toEqual([[], [], []]);
-    expect(await destroyInfra(mine)).toBe(false);
-    expect(await planDestroyInfra(mine)).toEqual({ steps: [], images: [] });
+    expect(await destroyAll(mine)).toBe(false);
+    expect(await planDestroyInfra(mine)).toEqual({ steps: [], lines: [], images: [] });
   }));
+
+/** At this speed a busy machine, too, sees a stack go. */
+const SLOW = { speed: 50 };
 
 test('carries on where an interrupted run stopped', () =>
   withProject(async ({ session, aws }) => {
     const { session: mine } = session();
     await buildInfra(mine);
-    await expect(destroyInfra(stoppedAt(mine, 'fleet-server'))).rejects.toThrow('Ctrl-C');
+    await expect(destroyAll(stoppedAt(mine, 'fleet-server'))).rejects.toThrow('Ctrl-C');
     expect(await aws.stacks.describe('fleet')).toMatchObject({ status: 'CREATE_COMPLETE' });
-    expect(await destroyInfra(mine)).toBe(true);
+    expect(await destroyAll(mine)).toBe(true);
     expect(await aws.stacks.describe('fleet')).toBeUndefined();
-  }));
+  }, SLOW));
 
 test('carries on while the base is being deleted, and its listener is gone', () =>
   withProject(async ({ session, aws }) => {
     const { session: mine } = session();
     await buildInfra(mine);
-    await expect(destroyInfra(stoppedAt(mine, 'fleet', 'PublicListener'))).rejects.toThrow('Ctrl-C');
+    await expect(destroyAll(stoppedAt(mine, 'fleet', 'PublicListener'))).rejects.toThrow('Ctrl-C');
     // CloudFormation goes on meanwhile, and may have done the rest.
-    await destroyInfra(mine);
+    await destroyAll(mine);
     expect(await aws.stacks.all()).toEqual([]);
-  }));
+  }, SLOW));
 
 test('refuses before anything is changed when something stands there that it did not make', () =>
   withProject(async ({ session, aws, writes }) => {
@@ -76,7 +80,7 @@ test('refuses before anything is changed when something stands there that it did
     await buildInfra(mine);
     await runService(mine, {});
     const before = await writes();
-    await expect(destroyInfra(mine)).rejects.toMatchObject({ code: 'not-ours', message: expect.stringContaining('server-blue') });
+    await expect(destroyAll(mine)).rejects.toMatchObject({ code: 'not-ours', message: expect.stringContaining('server-blue') });
 
     const base = await aws.stacks.describe('fleet');
     const place = await describePlace(aws, settings, 'server');
@@ -87,7 +91,7 @@ test('refuses before anything is changed when something stands there that it did
       groups: [{ arn: place.targetGroups.blue, weight: 1 }],
       tags: { owner: 'somebody' },
     });
-    await expect(destroyInfra(mine)).rejects.toMatchObject({ code: 'not-ours', message: expect.stringMatching(/listener rule arn:.*server-blue/s) });
+    await expect(destroyAll(mine)).rejects.toMatchObject({ code: 'not-ours', message: expect.stringMatching(/listener rule arn:.*server-blue/s) });
     expect(await writes()).toEqual([...before, 'elasticloadbalancing:CreateRule']);
   }));
 
@@ -101,7 +105,7 @@ test('refuses while a release is at work, and records what the weights were befo
     const record = (facts: Partial<LogEntry>) => aws.parameters.overwrite(`${logPath(pair)}/1`, serialize({ ...entry, ...facts }), '');
     await record({ renewed: at, holder: { host: 'here', pid: process.pid } });
     const before = await writes();
-    await expect(destroyInfra(mine)).rejects.toMatchObject({ exitCode: 6, message: expect.stringContaining('somebody@here holds this pair') });
+    await expect(destroyAll(mine)).rejects.toMatchObject({ exitCode: 6, message: expect.stringContaining('somebody@here holds this pair') });
     expect(await writes()).toEqual(before);
 
     await record({ ended: at });
@@ -109,12 +113,12 @@ test('refuses while a release is at work, and records what the weights were befo
     const wait = () => ({ ...mine.wait(), signal: controller.signal });
     const interrupted: InfraSession = { ...mine, wait, progress: (event) => event.type === 'waiting' && event.text.startsWith('Delete ECS services') && controller.abort(new Error('Ctrl-C')) };
     await runService(mine, { 'ecs-canary:project': 'fleet' });
-    await expect(destroyInfra(interrupted)).rejects.toThrow();
+    await expect(destroyAll(interrupted)).rejects.toThrow();
     const [newest] = await aws.parameters.get([`${logPath(pair)}/2`]);
     const [rule] = await pairRules(aws, pair);
     expect(Object.values<object>(JSON.parse(newest?.value ?? '{}').before)[0]).toEqual({ [(rule?.arn ?? '').split('/').at(-1) ?? '']: [100, 0] });
     expect(rule?.forward?.map(({ weight }) => weight)).toEqual([0, 0]);
-    expect(await destroyInfra(mine)).toBe(true);
+    expect(await destroyAll(mine)).toBe(true);
   }));
 
 test('another project that was built on this one is named, and nothing is changed', () =>
@@ -126,7 +130,7 @@ test('another project that was built on this one is named, and nothing is change
     const annex = await aws.stacks.create(serviceRequest(theirs, theirs.service, base?.outputs['VpcId'] ?? ''), 'theirs');
     await followStack({ stack: annex, operation: 'theirs', verb: 'made', usersAre: '', next: '' }, mine, mine.wait());
     const before = await writes();
-    await expect(destroyInfra(mine)).rejects.toMatchObject({ code: 'not-ours', message: expect.stringContaining('stack annex-server') });
+    await expect(destroyAll(mine)).rejects.toMatchObject({ code: 'not-ours', message: expect.stringContaining('stack annex-server') });
     expect(await writes()).toEqual(before);
   }));
 
@@ -135,26 +139,30 @@ test('a stack whose network is still in use for a while is deleted again until i
     const { session: mine } = session();
     await buildInfra(mine);
     const stack = await aws.stacks.describe('fleet');
-    // The first two deletions of the base end as on AWS, where the interfaces of stopped tasks outlive them.
+    const reasons = [
+      "The subnet 'subnet-1' has dependencies and cannot be deleted. (Service: Ec2, Status Code: 400)",
+      "Target group 'arn:aws:elasticloadbalancing:targetgroup/blue' is currently in use by a listener or a rule (Service: ElasticLoadBalancingV2, Status Code: 400)",
+      'The Cluster cannot be deleted while Services are active. (Service: AmazonECS; Status Code: 400)',
+    ];
+    // The first deletions of the base end as on AWS, where the interfaces of stopped tasks outlive them, and some are not known to be gone yet.
     const refused: string[] = [];
-    const held = (nameOrId: string) => nameOrId === stack?.id && refused.length <= 2;
+    const held = (nameOrId: string) => nameOrId === stack?.id && refused.length <= reasons.length;
     const stacks: Aws['stacks'] = {
       ...aws.stacks,
       delete: async (id, operation) => {
-        if (id === stack?.id && refused.push(operation) <= 2) return;
+        if (id === stack?.id && refused.push(operation) <= reasons.length) return;
         await aws.stacks.delete(id, operation);
       },
       describe: async (nameOrId) => (held(nameOrId) && refused.length > 0 && stack ? { ...stack, status: 'DELETE_FAILED' } : aws.stacks.describe(nameOrId)),
-      lastEvents: async (nameOrId) => (held(nameOrId) && refused.length > 0 ? [inUse(refused.at(-1))] : aws.stacks.lastEvents(nameOrId)),
+      lastEvents: async (nameOrId) => (held(nameOrId) && refused.length > 0 ? [inUse(refused.at(-1), reasons[refused.length - 1])] : aws.stacks.lastEvents(nameOrId)),
     };
-    expect(await destroyInfra({ ...mine, aws: { ...aws, stacks } })).toBe(true);
-    expect(refused).toHaveLength(3);
+    expect(await destroyAll({ ...mine, aws: { ...aws, stacks } })).toBe(true);
+    expect(refused).toHaveLength(reasons.length + 1);
     expect(await aws.stacks.describe('fleet')).toBeUndefined();
   }));
 
-const inUse = (operation: string | undefined): StackEvent => ({
-  id: operation ?? '', operation, resource: 'SubnetA', kind: 'AWS::EC2::Subnet', status: 'DELETE_FAILED',
-  reason: "The subnet 'subnet-1' has dependencies and cannot be deleted. (Service: Ec2, Status Code: 400)",
+const inUse = (operation: string | undefined, reason: string | undefined): StackEvent => ({
+  id: operation ?? '', operation, resource: 'SubnetA', kind: 'AWS::EC2::Subnet', status: 'DELETE_FAILED', reason,
 });
 
 async function pairRules(aws: Aws, pair: Pair): Promise<ListenerRule[]> {
@@ -168,20 +176,56 @@ test('says how many images go with a repository', () =>
     const { session: mine } = session();
     await buildInfra(mine);
     const region = await sandbox.region('eu-central-1');
-    await region.call('ecr', 'PutImage', { repositoryName: 'fleet/server', imageTag: 'a', imageManifest: EMPTY_IMAGE_INDEX });
+    await region.call('ecr', 'PutImage', { repositoryName: 'fleet/server', imageTag: 'a', imageManifest: imageIndex('a') });
     expect(await planDestroyInfra(mine)).toMatchObject({
-      steps: expect.arrayContaining(['delete 1 image in repository fleet/server']),
+      lines: expect.arrayContaining(['delete 1 image in repository fleet/server']),
       images: [{ repository: 'fleet/server', count: '1 image' }],
     });
-    expect(await destroyInfra(mine)).toBe(true);
+    expect(await destroyAll(mine)).toBe(true);
     expect(await aws.registry.countImages('fleet/server')).toBeUndefined();
+  }));
+
+test('while somebody works on a stack, all that is destroyed afterwards is shown and asked for; what nobody saw then is not touched', () =>
+  withProject(async ({ session, aws, sandbox, writes }) => {
+    const { session: mine, settings } = session();
+    await buildInfra(mine);
+    const region = await sandbox.region('eu-central-1');
+    const push = (imageTag: string) => region.call('ecr', 'PutImage', { repositoryName: 'fleet/server', imageTag, imageManifest: imageIndex(imageTag) });
+    await push('a');
+    const endpoint = await faultyEndpoint(sandbox.url);
+    const plan = async () => {
+      endpoint.order('DescribeStacks', { change: (answer) => ({ ...answer, body: answer.body.replace('CREATE_COMPLETE', 'UPDATE_IN_PROGRESS') }) });
+      return planDestroyInfra({ ...mine, aws: connectAws({ region: REGION, endpointUrl: endpoint.url }) });
+    };
+    try {
+      const agreed = await plan();
+      expect(agreed).toMatchObject({
+        lines: expect.arrayContaining([
+          expect.stringMatching(/^wait for stack fleet(-server)?, which is UPDATE_IN_PROGRESS$/), expect.stringMatching(/^end all traffic of server/), 'delete stack fleet-server',
+        ]),
+        images: [{ repository: 'fleet/server', count: '1 image' }],
+      });
+      await push('b');
+      const second = serviceRequest(settings, { ...settings.service, name: 'second' }, 'vpc-0a1b2c3d');
+      const id = await aws.stacks.create(second, 'theirs');
+      await followStack({ stack: id, operation: 'theirs', verb: 'made', usersAre: '', next: '' }, mine, mine.wait());
+      const before = await writes();
+      const overtaken = { code: 'overtaken', exitCode: 1, message: expect.stringMatching(/agreed to: (?=.*image 2 in repository fleet\/server)(?=.*stack arn:\S+fleet-second)/) };
+      await expect(destroyInfra(mine, agreed)).rejects.toMatchObject(overtaken);
+      expect(await writes()).toEqual(before);
+      // Shown again, all of it goes.
+      await destroyInfra(mine, await plan());
+      expect(await aws.stacks.all()).toEqual([]);
+    } finally {
+      await endpoint.close();
+    }
   }));
 
 test('images are asked for by the name of their repository, before anything is changed', () =>
   withProject(async ({ session, aws, sandbox, variables, writes }) => {
     await buildInfra(session().session);
     const region = await sandbox.region('eu-central-1');
-    await region.call('ecr', 'PutImage', { repositoryName: 'fleet/server', imageTag: 'a', imageManifest: EMPTY_IMAGE_INDEX });
+    await region.call('ecr', 'PutImage', { repositoryName: 'fleet/server', imageTag: 'a', imageManifest: imageIndex('a') });
     const answering = async (name: string) => {
       const done = () => true;
       const stream = () => Object.assign(new PassThrough(), { isTTY: true, cursorTo: done, clearLine: done, moveCursor: done });
@@ -202,7 +246,7 @@ test('images are asked for by the name of their repository, before anything is c
     expect(await aws.registry.countImages('fleet/server')).toBeUndefined();
   }));
 
-const EMPTY_IMAGE_INDEX = JSON.stringify({ schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json', manifests: [] });
+const imageIndex = (name: string) => JSON.stringify({ schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json', manifests: [], annotations: { name } });
 
 /** The colour's ECS service. Its image was never pushed, so its task never starts; it is wanted all the same. */
 async function runService({ aws, settings }: { aws: Aws; settings: InfraSession['settings'] }, tags: Record<string, string>): Promise<void> {

@@ -1,10 +1,9 @@
 /** A build-infra or destroy-infra that is cut off before or after any of its writes is completed by the same command. */
 import { connectAws } from '../../src/aws/aws.ts';
 import { buildInfra } from '../../src/infra/build-infra.ts';
-import { destroyInfra } from '../../src/infra/destroy-infra.ts';
 import type { InfraSession } from '../../src/infra/session.ts';
 import { type Fault, faultyEndpoint } from '../faulty-endpoint.ts';
-import { REGION, withProject } from './project.ts';
+import { destroyAll, REGION, withProject } from './project.ts';
 
 type Call = readonly [operation: string, nth: number];
 
@@ -34,9 +33,9 @@ test.each<[string, Fault]>([
         expect((await buildInfra(session().session)).changed).toBe(false);
         expect(await writes()).toEqual(before);
         const other = DESTROYING[index] ?? call;
-        expect([other, await cutOff(other, destroyInfra)]).toEqual([other, true]);
-        await destroyInfra(session().session);
-        expect(await destroyInfra(session().session)).toBe(false);
+        expect([other, await cutOff(other, destroyAll)]).toEqual([other, true]);
+        await destroyAll(session().session);
+        expect(await destroyAll(session().session)).toBe(false);
         expect(await aws.stacks.all()).toEqual([]);
       }
     } finally {

@@ -7,7 +7,9 @@ import type { InfraSession } from '../../src/infra/session.ts';
 import { type LogEntry, serialize } from '../../src/release/log-entry.ts';
 import { logPath } from '../../src/release/log.ts';
 import { type Pair, pairAt, weightIn } from '../../src/release/model.ts';
+import { observeTraffic } from '../../src/release/observe.ts';
 import { prepareRouteGroups } from '../../src/release/operations.ts';
+import { drift } from '../../src/release/roles.ts';
 import { fakeClock } from '../fake-clock.ts';
 import { type FaultyEndpoint, faultyEndpoint } from '../faulty-endpoint.ts';
 import { type Project, REGION, withProject } from './project.ts';
@@ -30,6 +32,24 @@ test('while another run has the pair no rule joins it: exit 6, and who it is', (
     expect(await rules()).toEqual([['/v2/*', 0, 100], ['/*', 0, 100]]);
     const log = await project.aws.parameters.get([`${logPath(pair)}/3`]);
     expect(JSON.parse(log[0]?.value ?? '{}')).toMatchObject({ command: 'build-infra', ended: expect.any(String), primary: pair.primary });
+  }));
+
+test('a rule that joins after a change that was undone is no drift to the next run', () =>
+  withPair(async ({ project, pair, rules }) => {
+    await setAll(project, [100, 0]);
+    const [first] = await ownRules(project);
+    await record(project, pair, { percent: 50, before: { [first?.arn ?? '']: [100, 0] } });
+    await buildInfra(project.session(SECOND).session);
+    expect(await rules()).toEqual([['/v2/*', 100, 0], ['/*', 100, 0]]);
+    expect(drift(await observeTraffic(project.aws, pair))).toBeUndefined();
+  }));
+
+test('a further rule keeps clients with their version as its siblings do', () =>
+  withPair(async ({ project }) => {
+    const [first] = await ownRules(project);
+    if (first) await project.aws.loadBalancing.setStickiness(first, 600);
+    await buildInfra(project.session(SECOND).session);
+    expect((await ownRules(project)).map(({ conditions, stickiness }) => [conditions[0]?.values[0], stickiness])).toEqual([['/v2/*', 600], ['/*', 600]]);
   }));
 
 test('weights that somebody changes in the moment before the rule is made are followed', () =>

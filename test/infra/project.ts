@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Aws, connectAws } from '../../src/aws/aws.ts';
+import { destroyInfra, planDestroyInfra } from '../../src/infra/destroy-infra.ts';
 import type { InfraSession } from '../../src/infra/session.ts';
 import type { ProgressEvent } from '../../src/progress/events.ts';
 import { freePort } from '../../src/sandbox/dataplane/free-port.ts';
@@ -66,6 +67,16 @@ async function project(sandbox: Sandbox, dir: string): Promise<Project> {
       return lines.map((line) => JSON.parse(line)).filter(({ write }) => write).map(({ service, operation }) => `${service}:${operation}`);
     },
   };
+}
+
+/**
+ * As with `--yes`.
+ * @returns whether there was anything to destroy.
+ */
+export async function destroyAll(session: InfraSession): Promise<boolean> {
+  const plan = await planDestroyInfra(session);
+  await destroyInfra(session, plan);
+  return plan.steps.length > 0;
 }
 
 const AUTHOR = { by: 'someone@here', command: 'build-infra', host: 'here', pid: process.pid };

@@ -1,7 +1,31 @@
 /** Rules on the listeners of a load balancer that was there before: others keep their users, and their rules. */
 import { buildInfra } from '../../src/infra/build-infra.ts';
-import { destroyInfra } from '../../src/infra/destroy-infra.ts';
-import { withProject } from './project.ts';
+import { destroyAll, withProject } from './project.ts';
+
+test('destroy-infra finds the rules of a pair, and who else sends users to it, whatever LISTENER_ARNS names by now', () =>
+  withProject(async ({ session, aws, sandbox, writes }) => {
+    await buildInfra(session({ SERVICES: 'server,second', SECOND_EXPOSE: 'internal', PATH_PATTERN: '/fleet/*' }).session);
+    const { PublicListenerArn: listenerArn = '', InternalListenerArn = '', VpcId = '', SubnetIds = '' } = (await aws.stacks.describe('fleet'))?.outputs ?? {};
+    const annex = { PROJECT_NAME: 'annex', LISTENER_ARNS: listenerArn, VPC_ID: VpcId, SUBNET_IDS: SubnetIds, SECURITY_GROUP_IDS: 'sg-0a1b2c3d', HOST_HEADER: 'annex.example' };
+    await buildInfra(session(annex).session);
+    const groups = (await aws.stacks.describe('annex-server'))?.outputs ?? {};
+    const ours = async () => (await aws.loadBalancing.rules([listenerArn])).filter(({ forward = [] }) => forward.some(({ arn }) => arn === groups['BlueTargetGroupArn']));
+    expect(await ours()).toHaveLength(1);
+
+    // The owner of the listener sends everybody there whom no rule takes.
+    const region = await sandbox.region('eu-central-1');
+    const byDefault = (DefaultActions: object[]) => region.call('elasticloadbalancing', 'ModifyListener', { ListenerArn: listenerArn, DefaultActions });
+    await byDefault([{ Type: 'forward', TargetGroupArn: groups['BlueTargetGroupArn'] }]);
+    const before = await writes();
+    const elsewhere = session({ ...annex, LISTENER_ARNS: InternalListenerArn }).session;
+    await expect(destroyAll(elsewhere)).rejects.toMatchObject({ code: 'not-ours', message: expect.stringContaining('(default)') });
+    expect(await writes()).toEqual(before);
+
+    await byDefault([{ Type: 'fixed-response', FixedResponseConfig: { StatusCode: '503' } }]);
+    expect(await destroyAll(elsewhere)).toBe(true);
+    expect(await ours()).toEqual([]);
+    expect(await aws.stacks.describe('annex-server')).toBeUndefined();
+  }), 60_000);
 
 test('LISTENER_ARNS: behind the rules of others, up to the quota, and only our own rules go again', () =>
   withProject(async ({ session, aws }) => {
@@ -23,6 +47,6 @@ test('LISTENER_ARNS: behind the rules of others, up to the quota, and only our o
 
     const more = { ...apart, SERVICES: 'server,second', SECOND_PATH_PATTERN: '/second/*', SECOND_EXPOSE: 'public' };
     await expect(buildInfra(session(more).session)).rejects.toMatchObject({ code: 'quota', next: expect.stringContaining('quota') });
-    expect(await destroyInfra(session(apart).session)).toBe(true);
+    expect(await destroyAll(session(apart).session)).toBe(true);
     expect((await aws.loadBalancing.rules([listenerArn])).map(({ priority }) => priority)).toEqual(['41000', 'default']);
   }, { quotas: { 'rules-per-application-load-balancer': 2 } }), 60_000);

@@ -14,11 +14,11 @@ const GROUP = 'arn:aws:elasticloadbalancing:eu-central-1:000000000000:targetgrou
 const PAIR = { ...VPC, BLUE_TARGET_GROUP_ARN: GROUP, GREEN_TARGET_GROUP_ARN: `${GROUP}0` };
 const LISTENER_ARNS = 'arn:aws:elasticloadbalancing:eu-central-1:000000000000:listener/app/web/0123456789abcdef/fedcba9876543210';
 
-test('the base is protected unless the settings say otherwise, the part of a service never', () => {
+test('the base is protected unless the settings say otherwise, the part of a service as somebody left it', () => {
   expect(baseRequest(settingsWith(), undefined).protect).toBe(true);
   expect(baseRequest(settingsWith({ TERMINATION_PROTECTION: 'false' }), undefined).protect).toBe(false);
   const settings = settingsWith();
-  expect(serviceRequest(settings, settings.service, 'vpc-1').protect).toBe(false);
+  expect(serviceRequest(settings, settings.service, 'vpc-1').protect).toBeUndefined();
 });
 
 test('what others may stand on stays when its setting goes away', () => {
@@ -35,6 +35,16 @@ test('what others may stand on stays when its setting goes away', () => {
   expect(serviceRequest(settings, settings.service, 'vpc-1', { loadBalancerGroup: 'sg-1' }).parameters).toMatchObject({ LoadBalancerSecurityGroupId: '' });
   expect(serviceRequest(settings, settings.service, 'vpc-1', { loadBalancerGroup: 'sg-1', existing: stackOf(own) }).parameters).toMatchObject({
     LoadBalancerSecurityGroupId: own.parameters['LoadBalancerSecurityGroupId'],
+  });
+});
+
+test('tags that somebody gave to a stack stay, but for those of AWS', () => {
+  const settings = settingsWith();
+  const given = { 'cost-centre': '42', 'aws:cloudformation:stack-name': 'fleet', 'ecs-canary:project': 'boat' };
+  const tagged = { ...stackOf(baseRequest(settings, undefined)), tags: given };
+  expect(baseRequest(settings, tagged).tags).toEqual({ 'cost-centre': '42', 'ecs-canary:project': 'fleet' });
+  expect(serviceRequest(settings, settings.service, 'vpc-1', { existing: tagged }).tags).toEqual({
+    'cost-centre': '42', 'ecs-canary:project': 'fleet', 'ecs-canary:service': 'server',
   });
 });
 

@@ -45,6 +45,37 @@ test('with endpoints there is one more for what the secrets are in', () =>
     expect(service?.parameters).toMatchObject({ SecretArns: '', SecretParameterArns: `arn:aws:ssm:${REGION}:000000000000:parameter/fleet/key` });
   }));
 
+test('a secret that is not in the settings any more stays readable for as long as a version in ECS reads it', () =>
+  withProject(async (project) => {
+    const secret = `arn:aws:secretsmanager:${REGION}:000000000000:secret:db-AbCdEf`;
+    const parameter = `arn:aws:ssm:${REGION}:000000000000:parameter/fleet/key`;
+    const { session, settings } = project.session({ NAT: 'endpoints', SECRETS: `PASSWORD=${secret}:password::` });
+    await buildInfra(session);
+    const place = await describePlace(project.aws, settings, 'server');
+    const { containers } = project.aws;
+    const taskDefinition = await containers.registerTaskDefinition({
+      family: 'fleet-server', networkMode: 'awsvpc', requiresCompatibilities: ['FARGATE'], cpu: '256', memory: '512', executionRoleArn: place.executionRoleArn,
+      containerDefinitions: [{ name: 'server', image: 'none', portMappings: [{ containerPort: 8080 }], secrets: [{ name: 'PASSWORD', valueFrom: `${secret}:password::` }] }],
+    });
+    await containers.createService({
+      cluster: 'fleet', name: 'server-blue', taskDefinition, desired: 0, targetGroupArn: place.targetGroups.blue, container: 'server', containerPort: 8080,
+      gracePeriod: 0, tags: {}, subnets: place.subnets, securityGroups: place.securityGroups, assignPublicIp: false,
+    });
+
+    const next = { NAT: 'endpoints', SECRETS: `KEY=${parameter}` };
+    const { session: changed, events } = project.session(next);
+    await buildInfra(changed);
+    const granted = async () => (await project.aws.stacks.describe('fleet-server'))?.parameters;
+    expect(await granted()).toMatchObject({ SecretArns: secret, SecretParameterArns: parameter });
+    expect((await project.aws.stacks.describe('fleet'))?.parameters).toMatchObject({ SecretsManagerEndpoint: 'true', ParameterStoreEndpoint: 'true' });
+    expect(events).toContainEqual({ type: 'warning', text: expect.stringContaining(`SECRETS of server no longer has ${secret}.`) });
+
+    await containers.deleteService('fleet', 'server-blue');
+    await buildInfra(project.session(next).session, () => Promise.resolve());
+    expect(await granted()).toMatchObject({ SecretArns: '', SecretParameterArns: parameter });
+    await changesNothing(project, next);
+  }));
+
 test('private subnets stay when NAT is none again, and tasks go where NAT says', () =>
   withProject(async (project) => {
     await buildInfra(project.session({ NAT: 'one' }).session);
@@ -107,6 +138,18 @@ test('into a VPC and a cluster that are there already', () =>
     await expect(planInfra(project.session().session)).rejects.toMatchObject({
       code: 'infra-moved', message: expect.stringContaining('made with VPC_ID=vpc-0a1b2c3d'),
     });
+  }));
+
+test('a cluster that is to be used and does not exist, or not any more, is told before anything is made', () =>
+  withProject(async (project) => {
+    const variables = { VPC_ID: 'vpc-0a1b2c3d', SUBNET_IDS: 'subnet-0a1b2c3d,subnet-4e5f6a7b', CLUSTER: 'harbour' };
+    const missing = { code: 'no-cluster', message: expect.stringMatching(/^CLUSTER is harbour, and there is no such ECS cluster/) };
+    await expect(buildInfra(project.session(variables).session)).rejects.toMatchObject(missing);
+    const region = await project.sandbox.region(REGION);
+    await region.call('ecs', 'CreateCluster', { clusterName: 'harbour' });
+    await region.call('ecs', 'DeleteCluster', { cluster: 'harbour' });
+    await expect(planInfra(project.session(variables).session)).rejects.toMatchObject(missing);
+    expect(await project.writes()).toEqual([]);
   }));
 
 test('into everything that is there already: the base is not made, and only what is missing of a service', () =>

@@ -75,6 +75,13 @@ describe('weights drift', () => {
     expect(drift(state([80, 20], { [rule?.arn ?? '']: [9, 1] }))).toMatch(/not 33% or 10%$/);
   });
 
+  test('nor in a rule that was made since then: it was given what the others had', () => {
+    expect(drift(state([90, 10], { 'another-rule': [9, 1] }))).toBeUndefined();
+    expect(drift(state([80, 20], { 'another-rule': [9, 1], 'a-third': [9, 1] }))).toMatch(/not 33% or 10%$/);
+    const { log = [], ...traffic } = state([90, 10], { 'another-rule': [9, 1] });
+    expect(drift({ ...traffic, log: log.map((one) => ({ ...one, reached: true })) })).toMatch(/not 33%$/);
+  });
+
   test('not without an entry to compare with', () => {
     expect(drift(stateOf({ rules: [[1, 99]] }))).toBeUndefined();
   });

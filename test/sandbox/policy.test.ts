@@ -109,6 +109,8 @@ describe('a statement counts', () => {
     ['ForAllValues:StringEquals', { 'aws:TagKeys': ['team', 'app'] }, ['a', undefined], []],
     ['ForAllValues:StringEquals', { 'aws:TagKeys': ['app'] }, [undefined], ['a']],
     ['ForAnyValue:StringEquals', { 'aws:TagKeys': ['team', 'app'] }, ['a'], [undefined]],
+    ['ForAnyValue:StringNotEquals', { 'aws:TagKeys': ['app'] }, ['a'], [undefined]],
+    ['ForAllValues:StringNotEquals', { 'aws:TagKeys': ['app'] }, ['a', undefined], []],
   ])('where %s %j holds', async (operator, keys, allowed, denied) => {
     const sandbox = await enforcing({ Action: 'ssm:*', Condition: { [operator]: keys } });
     for (const tag of allowed) expect([tag, await put(sandbox, '/fleet/1', tag).then((refused) => refused?.code)]).not.toEqual([tag, 'AccessDeniedException']);
@@ -143,6 +145,14 @@ test('roles of a task definition have to be passed, to ECS tasks', async () => {
     refusal(ecs.registerTaskDefinition({ family: 'web', executionRoleArn, containerDefinitions: [{ name: 'web', image: 'web:1', memory: 128 }] }));
   expect(await register(role)).toBeUndefined();
   expect((await register(`${role}-2`))?.message).toContain('perform: iam:PassRole on resource: arn:aws:iam::000000000000:role/fleet-task-2 because');
+});
+
+test('a change set that is named by its ARN alone is asked about by that, else by its stack', async () => {
+  const own = 'arn:aws:cloudformation:eu-central-1:000000000000:changeSet/mine/1';
+  const sandbox = await enforcing({ Action: 'cloudformation:*', Resource: 'arn:aws:cloudformation:eu-central-1:000000000000:stack/fleet/*' });
+  const cloudFormation = new CloudFormation(clientOf(sandbox));
+  expect((await refusal(cloudFormation.describeChangeSet({ ChangeSetName: own })))?.message).toContain(`perform: cloudformation:DescribeChangeSet on resource: ${own} because`);
+  expect(await refusal(cloudFormation.describeChangeSet({ ChangeSetName: own, StackName: 'fleet' }))).toMatchObject({ code: 'ChangeSetNotFoundException' });
 });
 
 test('a policy can be that of one access key, which is a user then; others may do everything', async () => {

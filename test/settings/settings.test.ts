@@ -175,6 +175,9 @@ test('what is used instead of making it goes together', () => {
   });
   const missing = (variables: Variables) => problems(() => read(variables)).map((problem) => problem.replace(/:.*/, ''));
   expect(missing({ VPC_ID: VPC.VPC_ID })).toEqual(['SUBNET_IDS is missing']);
+  const bastion = { ...VPC, KEY_PAIR: 'harbour', BASTION_CIDR: '192.0.2.0/24' };
+  expect(missing(bastion)).toEqual([]);
+  expect(missing({ ...bastion, NAT: 'one', EXPOSE: 'internal' })).toEqual(['KEY_PAIR should not be set']);
   expect(missing({ SUBNET_IDS: VPC.SUBNET_IDS })).toEqual(['VPC_ID is missing']);
   expect(missing({ ...VPC, SUBNET_IDS: 'subnet-0a' })).toEqual(['SUBNET_IDS should name subnets in two zones at least']);
   expect(missing(pair)).toEqual(['VPC_ID is missing']);

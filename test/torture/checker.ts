@@ -34,8 +34,8 @@ export interface Write {
 
 const RELEASE_WRITES = ['ModifyRule', 'ModifyListener', 'PutParameter', 'DeleteParameters', 'RegisterTaskDefinition', 'CreateService', 'UpdateService'];
 const INFRA_WRITES = [
-  'CreateStack', 'CreateChangeSet', 'ExecuteChangeSet', 'DeleteChangeSet', 'DeleteStack', 'UpdateTerminationProtection', 'CreateRule', 'DeleteRule',
-  'ModifyRule', 'PutParameter', 'UpdateService', 'DeleteService', 'BatchDeleteImage', 'DeleteParameters',
+  'CreateServiceLinkedRole', 'CreateStack', 'CreateChangeSet', 'ExecuteChangeSet', 'DeleteChangeSet', 'DeleteStack', 'UpdateTerminationProtection',
+  'CreateRule', 'DeleteRule', 'ModifyRule', 'PutParameter', 'UpdateService', 'DeleteService', 'BatchDeleteImage', 'DeleteParameters',
 ];
 const READS = /^(Describe|List|Get|BatchGet|BatchCheck|HEAD |GET )/;
 /** An image that is pushed changes nothing for users. */

@@ -13,19 +13,19 @@ export const destroyInfra: Command = {
     const session = await openProject(context);
     announce(context, session.settings);
     const infra = await import('../../infra/destroy-infra.ts');
-    const { steps, images } = await infra.planDestroyInfra(session);
+    const plan = await infra.planDestroyInfra(session);
     if (context.dryRun) {
       const { showSteps } = await import('../show-plan.ts');
-      return showSteps(context, steps);
+      return showSteps(context, plan.lines);
     }
-    if (steps.length === 0) {
+    if (plan.lines.length === 0) {
       context.print('Nothing to do: there is no infrastructure of this project.');
       return { destroyed: false };
     }
-    for (const step of steps) context.say(`  ${step}`);
+    for (const line of plan.lines) context.say(`  ${line}`);
     await confirm(context, `Destroy all of this, in project ${session.settings.project}?`);
-    for (const { repository, count } of images) await confirmByName(context, `${count} in repository ${repository} can't be had back.`, repository);
-    await infra.destroyInfra(session);
+    for (const { repository, count } of plan.images) await confirmByName(context, `${count} in repository ${repository} can't be had back.`, repository);
+    await infra.destroyInfra(session, plan);
     context.print(`The infrastructure of ${session.settings.project} is destroyed.`);
     return { destroyed: true };
   },

@@ -37,18 +37,11 @@ const withTags = (action: string): Need[] => [
   { action: 'cloudformation:TagResource', on: (asked) => (requestTags(asked).size > 0 ? stack(asked) : []), tags: requestTags },
 ];
 
-interface Reviewed {
-  readonly id: string;
-  readonly changeSets?: readonly { readonly id: string }[];
-}
-
-/** A change set is known by its name and its stack's, or by its ARN alone; what is asked about is its stack. */
-const changeSet = (asked: Asked) => {
-  if (text(asked, 'StackName') !== '') return stack(asked);
-  const stacks: readonly Reviewed[] = Object.values(asked.region.state.cloudformation.stacks);
-  const found = stacks.find(({ changeSets = [] }) => changeSets.some(({ id }) => id === text(asked, 'ChangeSetName')));
-  return found ? [found.id] : stack(asked);
-};
+/**
+ * A change set is known by its name and its stack's, or by its ARN alone: then that is what is asked about. Source: the reference
+ * names the stack only; people who named the ARN alone had to grant that one.
+ */
+const changeSet = (asked: Asked) => (text(asked, 'StackName') === '' ? texts(asked, 'ChangeSetName') : stack(asked));
 
 const clusterOf = (asked: Asked) => arnOr(asked.region, 'ecs', text(asked, 'cluster') || 'default', 'cluster/');
 const clusterName = (asked: Asked) => clusterOf(asked).replace(/^.*cluster\//, '');
@@ -165,6 +158,13 @@ export const CALLS: Readonly<Record<ServiceName, Calls>> = {
   },
   logs: { GetLogEvents: all(['logs:GetLogEvents'], logStream) },
   monitoring: { GetMetricData: onNothing('cloudwatch:GetMetricData') },
+  iam: {
+    CreateServiceLinkedRole: [{
+      action: 'iam:CreateServiceLinkedRole',
+      on: (asked) => [`arn:aws:iam::${asked.region.config.account}:role/aws-service-role/${text(asked, 'AWSServiceName')}/*`],
+      keys: (asked) => ({ 'iam:AWSServiceName': text(asked, 'AWSServiceName') }),
+    }],
+  },
   // Source: "GetCallerIdentity" of the STS reference: it needs no permission, and none can be taken.
   sts: { GetCallerIdentity: [] },
 };

@@ -39,7 +39,8 @@ function holds({ operator, quantifier, ifExists, values }: Condition, actual: re
   if (operator === 'Null') return values.includes(String(actual === undefined));
   const { test, negated } = operators[operator];
   const matches = (value: string) => values.some((wanted) => test(wanted, value)) !== negated;
-  if (actual === undefined) return ifExists || negated || quantifier === 'ForAllValues';
+  // Without the key ForAnyValue has no value that could match, be it with a negated operator. Source: "Set operators for multivalued context keys".
+  if (actual === undefined) return ifExists || quantifier === 'ForAllValues' || (negated && quantifier === undefined);
   return quantifier === 'ForAnyValue' ? actual.some(matches) : actual.every(matches);
 }
 

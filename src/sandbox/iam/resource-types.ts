@@ -5,6 +5,8 @@
  * Reference. Nothing of it was tried on AWS.
  */
 import type { Region } from '../parts.ts';
+import type { LinkedService } from '../world/iam-state.ts';
+import { lacksRole, LINKED_ROLES } from '../world/linked-roles.ts';
 import { all, type Asked, type Need, onNothing, requestTags, text, texts } from './needs.ts';
 
 export type Verb = 'create' | 'update' | 'delete';
@@ -17,6 +19,9 @@ const own = (kind: string) => (asked: Asked) => [ec2(kind, asked.physicalId ?? '
 const named = (kind: string, ...members: string[]) => (asked: Asked) =>
   members.flatMap((member) => texts(asked, member)).map((id) => ec2(kind, id, asked));
 const both = (...parts: readonly ((asked: Asked) => readonly string[])[]) => (asked: Asked) => parts.flatMap((part) => part(asked));
+
+/** What is asked for only where the resource has the property. */
+const ifGiven = (property: string, on: NonNullable<Need['on']>) => (asked: Asked) => (asked.input[property] === undefined ? [] : on(asked));
 
 /** EC2 asks for CreateTags with the call that makes a resource. Source: "Grant permission to tag resources during creation" of the EC2 guide. */
 const making = (action: string, kind: string, needed: (asked: Asked) => readonly string[] = () => []): Need[] => [
@@ -35,7 +40,16 @@ const instanceReads = onNothing(
 );
 
 const routeTable = (asked: Asked) => (text(asked, 'RouteTableId') === '' ? [ec2('route-table', '*', asked)] : named('route-table', 'RouteTableId')(asked));
-const endpointGroups = both(named('vpc', 'VpcId'), named('subnet', 'SubnetIds'), named('security-group', 'SecurityGroupIds'), named('route-table', 'RouteTableIds'));
+const partsOfEndpoint = both(named('vpc', 'VpcId'), named('subnet', 'SubnetIds'), named('security-group', 'SecurityGroupIds'), named('route-table', 'RouteTableIds'));
+const endpointReads = onNothing('ec2:DescribeVpcEndpoints', 'ec2:DescribeSubnets', 'ec2:DescribeSecurityGroups', 'ec2:DescribeVpcs');
+/**
+ * An endpoint that gets the service's own name. Source: `ec2:CreateVpcEndpoint` in the Service Authorization Reference, which names it
+ * as dependent; that the VPC is asked about beside the zone is from refusals that people met. The zone is AWS's, and not known here.
+ */
+const privateName: Need = {
+  action: 'route53:AssociateVPCWithHostedZone',
+  on: ifGiven('PrivateDnsEnabled', both(() => ['arn:aws:route53:::hostedzone/*'], named('vpc', 'VpcId'))),
+};
 
 const elb = (kind: string) => ({ region, name, physicalId }: Asked) => [physicalId ?? region.arn('elasticloadbalancing', `${kind}/${name}/*`)];
 const elbTagging = (action: string, on: NonNullable<Need['on']>): Need => ({
@@ -45,18 +59,31 @@ const loadBalancer = elb('loadbalancer/app');
 const targetGroup = elb('targetgroup');
 const ofLoadBalancer = (asked: Asked) => texts(asked, 'LoadBalancerArn');
 const listener = (asked: Asked) => (asked.physicalId === undefined ? ofLoadBalancer(asked).map((arn) => `${arn.replace(':loadbalancer/', ':listener/')}/*`) : [asked.physicalId]);
-const loadBalancerReads = onNothing('elasticloadbalancing:DescribeLoadBalancers', 'elasticloadbalancing:DescribeLoadBalancerAttributes', 'elasticloadbalancing:DescribeTags');
+const loadBalancerReads = onNothing(
+  'elasticloadbalancing:DescribeLoadBalancers', 'elasticloadbalancing:DescribeLoadBalancerAttributes', 'elasticloadbalancing:DescribeCapacityReservation',
+  'elasticloadbalancing:DescribeTags',
+);
+/**
+ * What a load balancer is put into is looked up in the caller's name. Source: the managed policy ElasticLoadBalancingFullAccess; that
+ * the groups of the VPC are as well, since October 2024: its text, and issue 3917 of kubernetes-sigs/aws-load-balancer-controller.
+ */
+const placeReads = onNothing(
+  'ec2:DescribeSubnets', 'ec2:DescribeSecurityGroups', 'ec2:GetSecurityGroupsForVpc', 'ec2:DescribeVpcs', 'ec2:DescribeInternetGateways',
+  'ec2:DescribeAccountAttributes',
+);
 const listenerReads = onNothing('elasticloadbalancing:DescribeListeners', 'elasticloadbalancing:DescribeListenerAttributes');
 const targetGroupReads = onNothing(
   'elasticloadbalancing:DescribeTargetGroups', 'elasticloadbalancing:DescribeTargetGroupAttributes', 'elasticloadbalancing:DescribeTargetHealth',
   'elasticloadbalancing:DescribeTags', 'ec2:DescribeVpcs',
 );
-/** What is asked for only where the resource has the property. */
-const ifGiven = (property: string, on: NonNullable<Need['on']>) => (asked: Asked) => (asked.input[property] === undefined ? [] : on(asked));
 
 const cluster = ({ region, name, physicalId }: Asked) => [region.arn('ecs', `cluster/${physicalId ?? name}`)];
 const repository = ({ region, name, physicalId }: Asked) => [region.arn('ecr', `repository/${physicalId ?? name}`)];
 const logGroup = ({ region, name, physicalId }: Asked) => [region.arn('logs', `log-group:${physicalId ?? name}`)];
+const logGroupReads = [
+  ...onNothing('logs:DescribeLogGroups', 'logs:DescribeIndexPolicies', 'logs:DescribeResourcePolicies'),
+  ...all(['logs:ListTagsForResource', 'logs:GetDataProtectionPolicy'], logGroup),
+];
 const role = ({ region, name, physicalId }: Asked) => [iamArn(region, `role/${physicalId ?? name}`)];
 const iamArn = ({ config }: Region, resource: string) => `arn:aws:iam::${config.account}:${resource}`;
 const roleReads = all(['iam:GetRole', 'iam:ListRolePolicies', 'iam:ListAttachedRolePolicies'], role);
@@ -68,17 +95,13 @@ const managedPolicies = (action: string): Need => ({
 });
 
 /** The first cluster, and the first load balancer, of an account have their service's role made. Source: "Using service-linked roles". */
-const linkedRole = (service: string, name: string, isMissing: (region: Region) => boolean): Need => ({
+const linkedRole = (service: LinkedService): Need => ({
   action: 'iam:CreateServiceLinkedRole',
-  on: ({ region }) => (isMissing(region) ? [iamArn(region, `role/aws-service-role/${service}/${name}`)] : []),
+  on: ({ region }) => (lacksRole(region, service) ? [iamArn(region, `role/aws-service-role/${service}/${LINKED_ROLES[service]}`)] : []),
   keys: () => ({ 'iam:AWSServiceName': service }),
 });
-const ecsRole = linkedRole('ecs.amazonaws.com', 'AWSServiceRoleForECS', ({ state }) => state.ecs.serviceRole === 'missing');
-const elbRole = linkedRole(
-  'elasticloadbalancing.amazonaws.com',
-  'AWSServiceRoleForElasticLoadBalancing',
-  ({ config, state }) => config.freshAccount && Object.keys(state.elbv2.loadBalancers).length === 0,
-);
+const ecsRole = linkedRole('ecs.amazonaws.com');
+const elbRole = linkedRole('elasticloadbalancing.amazonaws.com');
 
 export const RESOURCE_TYPES: Readonly<Record<string, ResourceNeeds>> = {
   'AWS::EC2::VPC': {
@@ -156,10 +179,9 @@ export const RESOURCE_TYPES: Readonly<Record<string, ResourceNeeds>> = {
     delete: [...all(['ec2:DeleteNatGateway'], own('natgateway')), ...onNothing('ec2:DescribeNatGateways')],
   },
   'AWS::EC2::VPCEndpoint': {
-    // The public schema says nothing of tags; whether the stack's tags reach an endpoint is not documented.
-    create: [...all(['ec2:CreateVpcEndpoint'], both(own('vpc-endpoint'), endpointGroups)), ...onNothing('ec2:DescribeVpcEndpoints')],
-    update: [...all(['ec2:ModifyVpcEndpoint'], both(own('vpc-endpoint'), endpointGroups)), ...onNothing('ec2:DescribeVpcEndpoints')],
-    delete: [...all(['ec2:DeleteVpcEndpoints'], own('vpc-endpoint')), ...onNothing('ec2:DescribeVpcEndpoints')],
+    create: [...making('CreateVpcEndpoint', 'vpc-endpoint', partsOfEndpoint), privateName, ...endpointReads],
+    update: [...all(['ec2:ModifyVpcEndpoint'], both(own('vpc-endpoint'), partsOfEndpoint)), ...retagging('vpc-endpoint'), ...endpointReads],
+    delete: [...all(['ec2:DeleteVpcEndpoints'], own('vpc-endpoint')), ...endpointReads],
   },
   'AWS::EC2::Instance': {
     create: [
@@ -181,14 +203,12 @@ export const RESOURCE_TYPES: Readonly<Record<string, ResourceNeeds>> = {
       { action: 'elasticloadbalancing:CreateLoadBalancer', on: loadBalancer, tags: requestTags },
       elbTagging('CreateLoadBalancer', loadBalancer),
       ...all(['elasticloadbalancing:ModifyLoadBalancerAttributes'], ifGiven('LoadBalancerAttributes', loadBalancer)),
-      // What the load balancer is put into is looked up in the caller's name. Source: the managed policy ElasticLoadBalancingFullAccess.
-      ...onNothing('ec2:DescribeSubnets', 'ec2:DescribeSecurityGroups', 'ec2:DescribeVpcs', 'ec2:DescribeInternetGateways', 'ec2:DescribeAccountAttributes'),
-      ...loadBalancerReads,
+      ...placeReads, ...loadBalancerReads,
     ],
     update: [
       ...all(['elasticloadbalancing:ModifyLoadBalancerAttributes'], ifGiven('LoadBalancerAttributes', loadBalancer)),
       ...all(['elasticloadbalancing:SetSubnets', 'elasticloadbalancing:SetSecurityGroups', 'elasticloadbalancing:AddTags', 'elasticloadbalancing:RemoveTags'], loadBalancer, { tags: requestTags }),
-      ...loadBalancerReads,
+      ...placeReads, ...loadBalancerReads,
     ],
     delete: [...all(['elasticloadbalancing:DeleteLoadBalancer'], loadBalancer), ...onNothing('elasticloadbalancing:DescribeLoadBalancers')],
   },
@@ -264,11 +284,11 @@ export const RESOURCE_TYPES: Readonly<Record<string, ResourceNeeds>> = {
     create: [
       ...all(['logs:CreateLogGroup', 'logs:TagResource'], logGroup, { tags: requestTags }),
       ...all(['logs:PutRetentionPolicy'], ifGiven('RetentionInDays', logGroup)),
-      ...onNothing('logs:DescribeLogGroups'), ...all(['logs:ListTagsForResource', 'logs:GetDataProtectionPolicy'], logGroup),
+      ...logGroupReads,
     ],
     update: [
       ...all(['logs:PutRetentionPolicy', 'logs:TagResource', 'logs:UntagResource'], logGroup, { tags: requestTags }),
-      ...onNothing('logs:DescribeLogGroups'), ...all(['logs:ListTagsForResource', 'logs:GetDataProtectionPolicy'], logGroup),
+      ...logGroupReads,
     ],
     delete: [...all(['logs:DeleteLogGroup'], logGroup), ...onNothing('logs:DescribeLogGroups')],
   },

@@ -93,8 +93,6 @@ export interface EcsState {
   subnets: Record<string, SubnetRecord>;
   /** Loopback ports of running tasks, by VPC address and container port. */
   endpoints: Record<string, Record<number, number>>;
-  /** ECS's service-linked role in an account that was fresh; elsewhere it has been there for long. */
-  serviceRole?: 'missing' | { readonly usableFrom: Date };
 }
 
 export function emptyEcs(): EcsState {

@@ -3,6 +3,7 @@ import { type CloudFormationState, emptyCloudFormation } from './cloudformation-
 import { type EcrState, emptyEcr } from './ecr-state.ts';
 import { type EcsState, emptyEcs } from './ecs-state.ts';
 import { type Elbv2State, emptyElbv2 } from './elbv2-state.ts';
+import { emptyIam, type IamState } from './iam-state.ts';
 import { type LogsState, emptyLogs } from './logs-state.ts';
 import { type SsmState, emptySsm } from './ssm-state.ts';
 
@@ -11,6 +12,7 @@ export interface WorldState {
   ecr: EcrState;
   ecs: EcsState;
   elbv2: Elbv2State;
+  iam: IamState;
   logs: LogsState;
   ssm: SsmState;
 }
@@ -21,6 +23,7 @@ export function emptyWorld(): WorldState {
     ecr: emptyEcr(),
     ecs: emptyEcs(),
     elbv2: emptyElbv2(),
+    iam: emptyIam(),
     logs: emptyLogs(),
     ssm: emptySsm(),
   };

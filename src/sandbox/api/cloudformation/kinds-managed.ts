@@ -1,7 +1,7 @@
 /** ECS clusters, ECR repositories and log groups as resources of a stack. */
 import { AwsError } from '../../errors.ts';
 import type { Region, ServiceName } from '../../parts.ts';
-import { makeServiceRole, requireServiceRole } from '../../world/ecs/service-role.ts';
+import { makeLinkedRole, requireEcsRole } from '../../world/linked-roles.ts';
 import { callWith, longName, lowerFirst, type ResourceKind, tagChanges, tagsOf, textAt } from './kind.ts';
 import { isSection, type Section } from './section.ts';
 
@@ -12,8 +12,8 @@ export const clusterKind: ResourceKind = {
   taggable: true,
   async create(properties, context) {
     // CloudFormation's handler wants the role to work at once: in a fresh account the first stack with a cluster fails.
-    makeServiceRole(context.region);
-    requireServiceRole(context.region);
+    makeLinkedRole(context.region, 'ecs.amazonaws.com');
+    requireEcsRole(context.region);
     const input = ecsInput({ ClusterName: longName(context), ...properties });
     const answer = await callWith(context.region, 'ecs', 'CreateCluster', input);
     return { physicalId: textAt(answer, 'cluster.clusterName'), attributes: { Arn: textAt(answer, 'cluster.clusterArn') } };

@@ -7,7 +7,7 @@ import { AwsError } from '../../errors.ts';
 import type { Region } from '../../parts.ts';
 import type { StoredCluster } from '../../world/ecs-state.ts';
 import { isPending, isRunning } from '../../world/ecs/queries.ts';
-import { makeServiceRole, requireServiceRole } from '../../world/ecs/service-role.ts';
+import { makeLinkedRole, requireEcsRole } from '../../world/linked-roles.ts';
 import type { Operations } from '../service.ts';
 import { invalidParameter } from './errors.ts';
 import { clusterArnOf, findCluster, requireCluster } from './lookup.ts';
@@ -24,9 +24,9 @@ export const clusterOperations = {
     if (existing?.status === 'ACTIVE') {
       return { cluster: describe(region, existing, ['TAGS', 'SETTINGS', 'CONFIGURATIONS']) };
     }
-    makeServiceRole(region);
+    makeLinkedRole(region, 'ecs.amazonaws.com');
     if (input.capacityProviders?.length) {
-      requireServiceRole(region);
+      requireEcsRole(region);
     }
     const cluster: StoredCluster = {
       clusterArn: region.arn('ecs', `cluster/${clusterName}`),

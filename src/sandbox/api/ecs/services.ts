@@ -9,7 +9,7 @@ import type { Region } from '../../parts.ts';
 import type { ServiceRecord, StoredCluster, StoredService } from '../../world/ecs-state.ts';
 import { beginDeployment } from '../../world/ecs/deployments.ts';
 import { definitionOf, isOnFargate } from '../../world/ecs/queries.ts';
-import { requireServiceRole } from '../../world/ecs/service-role.ts';
+import { LINKED_ROLES, requireEcsRole } from '../../world/linked-roles.ts';
 import type { Operations } from '../service.ts';
 import { callerArn } from '../sts.ts';
 import { invalidParameter } from './errors.ts';
@@ -26,7 +26,7 @@ export const serviceOperations = {
     }
     const service = newService(region, cluster, input);
     await checkService(region, { ...service, definition: definitionOf(region, service.taskDefinition) });
-    requireServiceRole(region);
+    requireEcsRole(region);
     const existing = findService(region, cluster, service.serviceName);
     if (existing?.service.status === 'DRAINING') {
       throw invalidParameter('Unable to Start a service that is still Draining.');
@@ -144,7 +144,7 @@ function newService(region: Region, cluster: StoredCluster, input: CreateService
       ...input.deploymentConfiguration,
     },
     deployments: [],
-    roleArn: `arn:aws:iam::${region.config.account}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS`,
+    roleArn: `arn:aws:iam::${region.config.account}:role/aws-service-role/ecs.amazonaws.com/${LINKED_ROLES['ecs.amazonaws.com']}`,
     events: [],
     createdAt: region.clock.now(),
     placementConstraints: input.placementConstraints ?? [],

@@ -22,6 +22,7 @@ import { AwsError } from '../../errors.ts';
 import { hexId } from '../../ids.ts';
 import type { Region } from '../../parts.ts';
 import type { StoredLoadBalancer } from '../../world/elbv2-state.ts';
+import { makeLinkedRole } from '../../world/linked-roles.ts';
 import type { Operations } from '../service.ts';
 import { changedAttributes, initialAttributes, listedAttributes, LOAD_BALANCER_ATTRIBUTES } from './attributes.ts';
 import { limitOf } from './limits.ts';
@@ -48,6 +49,7 @@ export const loadBalancerOperations = {
     if (Object.keys(region.state.elbv2.loadBalancers).length >= limitOf(region, 'application-load-balancers')) {
       throw new AwsError('TooManyLoadBalancers', 'The maximum number of load balancers has been reached');
     }
+    makeLinkedRole(region, 'elasticloadbalancing.amazonaws.com');
     const LoadBalancerArn = region.arn('elasticloadbalancing', `loadbalancer/app/${name}/${hexId(16)}`);
     const loadBalancer: StoredLoadBalancer = {
       description: {

@@ -83,6 +83,14 @@ const services: Readonly<Record<ServiceName, Loadable>> = {
     client: () => import('@aws-sdk/client-sts'),
     implementation: () => import('../sts.ts'),
   },
+  iam: {
+    protocol: awsQuery,
+    version: '2010-05-08',
+    xmlNamespace: 'https://iam.amazonaws.com/doc/2010-05-08/',
+    invalidInput: 'ValidationError',
+    client: () => import('@aws-sdk/client-iam'),
+    implementation: () => import('../iam.ts'),
+  },
 };
 
 const loaded = new Map<ServiceName, Promise<Service>>();
