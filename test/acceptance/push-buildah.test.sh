@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# The example, built and pushed by a real buildah, and running in the sandbox (issue 6, "It is done when").
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/push-lib.sh"
+
+engine_story buildah
+finish
