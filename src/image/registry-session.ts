@@ -164,9 +164,7 @@ export class RegistrySession {
   async #authorizationFor(answer: Response): Promise<string | undefined> {
     if (this.#access.signInAgain) return this.#access.signInAgain();
     const challenge = answer.headers.get('www-authenticate') ?? '';
-    // A password is not sent to wherever a registry points.
-    if (this.#access.authorization !== undefined || !/^bearer /i.test(challenge)) return undefined;
-    return anonymousToken(challenge, (url) => this.#send('GET', url, {}));
+    return /^bearer /i.test(challenge) ? anonymousToken(challenge, (url) => this.#send('GET', url, {})) : undefined;
   }
 }
 

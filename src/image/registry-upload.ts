@@ -10,9 +10,6 @@ interface Upload {
   readonly offset: number;
 }
 
-/** An answer to a part of an upload that says: this upload is no more, but another may be begun. */
-const UPLOAD_LOST = new Set([404, 416]);
-
 /**
  * Uploads a blob unless the registry has it, in this repository or in the one that the blob is from.
  * @param onPosition takes the number of bytes that are sent, which is smaller again after a cut
@@ -33,7 +30,7 @@ export async function uploadBlob(session: RegistrySession, repository: string, b
     if (upload === undefined) return false;
     began = true;
     try {
-      await finish(session, blob, await send(session, blob, upload, onPosition), resumed !== undefined);
+      await finish(session, blob, await send(session, blob, upload, onPosition), upload.offset > 0);
     } catch (error) {
       if (resumed === undefined && error instanceof TransientError) broken = upload.location;
       throw error;
@@ -59,8 +56,13 @@ async function startUpload(session: RegistrySession, repository: string, { diges
   throw new CanaryError({ code: 'no-repository', message: `There is no repository ${repository}: ${message}`, next: 'ecs-canary build-infra' });
 }
 
-/** Sends what is missing, as one part: ECR accepts a second one and keeps the first only (aws/containers-roadmap#2831). */
+/**
+ * Sends what is missing, as one part: ECR accepts a second one and loses it (aws/containers-roadmap#2831), which shows at the end.
+ * @returns where to finish it
+ */
 async function send(session: RegistrySession, blob: ImageBlob, { location, offset }: Upload, onPosition: (bytes: number) => void): Promise<string> {
+  // All of it arrived, and only the answer did not.
+  if (offset === blob.size) return location;
   let position = offset;
   const answer = await session.request('PATCH', location, {
     // Sent once more after signing in again, from where it began.
@@ -73,7 +75,6 @@ async function send(session: RegistrySession, blob: ImageBlob, { location, offse
     onSent: (bytes) => onPosition((position += bytes)),
   });
   if (!answer.ok) throw await partRefused(session, blob, answer, offset > 0);
-  if (offset > 0 && lastByte(answer) !== blob.size - 1) throw new TransientError(`${session.endpoint} did not go on with a broken upload`);
   return locationOf(answer);
 }
 
@@ -84,22 +85,18 @@ async function finish(session: RegistrySession, blob: ImageBlob, location: strin
   if (!answer.ok) throw await partRefused(session, blob, answer, resumed);
 }
 
+/** What was gone on with in vain is begun anew. */
 async function partRefused(session: RegistrySession, { digest }: ImageBlob, answer: Response, resumed: boolean): Promise<Error> {
   const refusal = await session.refusal(`sending ${digest}`, answer);
-  return resumed || UPLOAD_LOST.has(answer.status) ? new TransientError(refusal.message) : refusal;
+  return resumed ? new TransientError(refusal.message) : refusal;
 }
 
 /** How far a broken upload came; undefined where the registry does not tell, or has nothing. */
 async function progressOf(session: RegistrySession, location: string): Promise<Upload | undefined> {
   const answer = await session.request('GET', location);
-  const last = lastByte(answer);
+  const last = Number(/^(?:bytes=)?0-(\d+)$/.exec(answer.headers.get('range') ?? '')?.[1] ?? 0);
   // `0-0` is said of nothing, too.
   return answer.ok && last > 0 ? { location: locationOf(answer), offset: last + 1 } : undefined;
-}
-
-/** Of `Range: 0-41`; 0 where there is none. */
-function lastByte({ headers }: Response): number {
-  return Number(/^(?:bytes=)?0-(\d+)$/.exec(headers.get('range') ?? '')?.[1] ?? 0);
 }
 
 /** Where an upload goes on. */

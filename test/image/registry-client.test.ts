@@ -165,6 +165,18 @@ test.each<[what: string, second: (request: IncomingMessage, response: ServerResp
   expect(seen.size).toBe(image.blobs.length + 1);
 });
 
+test('a part of which only the answer was lost is not sent again', async () => {
+  const name = await create('push/deaf');
+  const image = await build('one');
+  await sandbox.faults.order({ operation: 'UploadLayerPart', fault: 'cut-after' });
+  let parts = 0;
+  await withProxy({ meddle: ({ method }) => {
+    if (method === 'PATCH') parts += 1;
+    return false;
+  } }, (endpoint) => pushImage(image, { ...access, endpoint, repository: name, tag: '1' }, { clock: fakeClock() }));
+  expect(parts).toBe(image.blobs.length);
+});
+
 test.each<[operation: string, fault: Fault]>([
   ['UploadLayerPart', 'cut-before'],
   ['UploadLayerPart', 'cut-after'],
