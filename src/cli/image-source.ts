@@ -41,14 +41,13 @@ export async function imageSource(context: Context, values: Values, dir: string)
 
   const platform = platformOf(textOf(values, 'platform'), service.cpuArchitecture);
   const { chooseBuilder } = await import('../image/builder.ts');
-  const output = (line: string) => context.progress({ type: 'output', line });
-  const builder = await chooseBuilder(asked ?? service.builder, { env: context.variables(), output, signal: context.signal });
+  const builder = await chooseBuilder(asked ?? service.builder, { env: context.variables(), signal: context.signal });
   if (builder.name === 'pack') refuse(values, ENGINES_ONLY, 'the builder pack does not know it', 'leave it out, or choose an engine with --builder');
   return {
     step: `build the image of ${dir} with ${builder.name}`,
     async open() {
       context.progress({ type: 'waiting', text: `Building the image of ${dir} with ${builder.name}` });
-      return builder.build(dir, buildOptions(values, platform));
+      return builder.build(dir, { ...wanted(values, platform), output: (line) => context.progress({ type: 'output', line }), signal: context.signal });
     },
   };
 }
@@ -89,7 +88,7 @@ function builderOf(values: Values): BuilderName | undefined {
   return known;
 }
 
-function buildOptions(values: Values, platform: Platform): BuildOptions {
+function wanted(values: Values, platform: Platform): BuildOptions {
   return {
     platform,
     file: textOf(values, 'file'),

@@ -4,7 +4,7 @@ import type { BuiltImage, Platform } from './image.ts';
 import { isEngine } from './engines.ts';
 import { buildWithEngine } from './engine-build.ts';
 import { firstEngine, requireEngine } from './engine-choice.ts';
-import type { EngineContext } from './engine-process.ts';
+import type { Surroundings } from './engine-process.ts';
 import { packImage } from './pack.ts';
 
 export interface BuildOptions {
@@ -17,6 +17,9 @@ export interface BuildOptions {
   /** The stage to build; undefined for the last one. */
   readonly target?: string;
   readonly cache?: CacheOptions;
+  /** Takes lines that tell how it goes. */
+  readonly output?: (line: string) => void;
+  readonly signal?: AbortSignal;
 }
 
 /** Where an engine looks for layers that were built before, and where it leaves them, in its own words. */
@@ -41,9 +44,9 @@ export interface Builder {
  * The builder that was asked for; where none was, the first engine that answers, else `pack`.
  * @throws CanaryError, exit 2, for an engine that was asked for and does not answer; the signal's reason when it aborts
  */
-export async function chooseBuilder(asked: BuilderName | undefined, context: EngineContext): Promise<Builder> {
-  const name = asked ?? (await firstEngine(context)) ?? 'pack';
+export async function chooseBuilder(asked: BuilderName | undefined, surroundings: Surroundings): Promise<Builder> {
+  const name = asked ?? (await firstEngine(surroundings)) ?? 'pack';
   if (!isEngine(name)) return { name, build: packImage };
-  if (asked !== undefined) await requireEngine(name, context);
-  return { name, build: (dir, options) => buildWithEngine(name, dir, options, context) };
+  if (asked !== undefined) await requireEngine(name, surroundings);
+  return { name, build: (dir, options) => buildWithEngine(name, dir, options, surroundings.env) };
 }

@@ -36,12 +36,12 @@ afterEach(async () => {
 });
 
 const choose = (asked?: BuilderName, signal = new AbortController().signal) =>
-  chooseBuilder(asked, { env: stubs.env, output: (line) => said.push(line), signal });
+  chooseBuilder(asked, { env: stubs.env, signal });
 
 /** Builds, looks at what came of it, and takes it away. */
 async function build(asked: BuilderName, options: Partial<BuildOptions> = {}, signal?: AbortSignal) {
   const builder = await choose(asked, signal);
-  const image = await builder.build(app, { platform: PLATFORMS.X86_64, ...options });
+  const image = await builder.build(app, { platform: PLATFORMS.X86_64, output: (line) => said.push(line), signal, ...options });
   await image.dispose();
   return image;
 }

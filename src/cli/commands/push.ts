@@ -45,10 +45,11 @@ export interface Pushed extends Version {
 export async function pushVersion(context: Context, release: Release, source: ImageSource, name: VersionName): Promise<Pushed> {
   const { pushImage } = await import('../../image/registry-client.ts');
   const { versionOf } = await import('../../release/versions.ts');
+  // Before a build that may take minutes.
+  const { endpoint, authorization } = await release.aws.registry.signIn();
   const built = await source.open();
   const tag = name.dirty ? `${name.name}-dirty-${built.manifest.digest.replace('sha256:', '').slice(0, 8)}` : name.name;
   try {
-    const { endpoint, authorization } = await release.aws.registry.signIn();
     const total = built.blobs.reduce((sum, { size }) => sum + size, 0);
     let done = 0;
     const target = { endpoint, authorization, repository: release.place.repositoryName, tag };
