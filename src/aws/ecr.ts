@@ -28,11 +28,12 @@ export interface Registry {
   /** The image that a tag names; undefined when there is none, or no such repository. */
   imageByTag(repository: string, tag: string): Promise<Image | undefined>;
   /**
-   * What an image runs on: more than one for an image of several platforms.
+   * What an image runs on: more than one for an image of several platforms. Undefined where its config does not come from where ECR
+   * says that it is: that is S3, which another network may not reach.
    * @param digest of an image that is there
    * @throws CanaryError `bad-answer` when what AWS has of it cannot be read
    */
-  platformsOf(repository: string, digest: string): Promise<ImagePlatform[]>;
+  platformsOf(repository: string, digest: string): Promise<ImagePlatform[] | undefined>;
   /** All images that have a tag, newest first. */
   taggedImages(repository: string): Promise<Image[]>;
   signIn(): Promise<RegistrySignIn>;
@@ -76,7 +77,8 @@ export function registry(caller: Caller): Registry {
       if ('platforms' in manifest) return manifest.platforms;
       const { config: layerDigest } = manifest;
       const { downloadUrl } = await client.send(new sdk.GetDownloadUrlForLayerCommand({ repositoryName: repository, layerDigest }));
-      return [needed(await readPlatform(downloadUrl), 'GetDownloadUrlForLayer', `an address where the config of ${digest} can be read`)];
+      const platform = await readPlatform(needed(downloadUrl, 'GetDownloadUrlForLayer', 'an address'));
+      return platform && [platform];
     },
 
     async taggedImages(repository) {

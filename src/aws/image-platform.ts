@@ -28,11 +28,14 @@ export function readManifest(text: string | undefined): { platforms: ImagePlatfo
 }
 
 /** @param url where the config is, for anybody. @returns undefined where it cannot be read. */
-export async function readPlatform(url: string | undefined): Promise<ImagePlatform | undefined> {
-  if (url === undefined || !URL.canParse(url)) return undefined;
+export async function readPlatform(url: string): Promise<ImagePlatform | undefined> {
+  return PLATFORM.safeParse(parse((await download(url)) ?? (await download(url)))).data;
+}
+
+async function download(url: string): Promise<string | undefined> {
   try {
     const answer = await fetch(url, { signal: AbortSignal.timeout(DOWNLOAD_TIME) });
-    return answer.ok ? PLATFORM.safeParse(parse(await answer.text())).data : undefined;
+    return answer.ok ? await answer.text() : undefined;
   } catch {
     return undefined;
   }

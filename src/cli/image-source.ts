@@ -45,15 +45,15 @@ export async function imageSource(context: Context, values: Values, dir: string)
 
   const platform = platformOf(textOf(values, 'platform'), service.cpuArchitecture);
   const { chooseBuilder } = await import('../image/builder.ts');
-  const output = (line: string) => context.progress({ type: 'output', line });
-  const builder = await chooseBuilder(asked ?? service.builder, { env: context.variables(), output, signal: context.signal });
+  const builder = await chooseBuilder(asked ?? service.builder, { env: context.variables(), signal: context.signal });
   if (builder.name === 'pack') refuse(values, ENGINES_ONLY, 'the builder pack does not know it', 'leave it out, or choose an engine with --builder');
   return {
     step: `build the image of ${dir} with ${builder.name}`,
     async open(registry) {
       context.progress({ type: 'waiting', text: `Building the image of ${dir} with ${builder.name}` });
       const { signal, timeout } = context;
-      return builder.build(dir, { ...buildOptions(values, platform), base: service.baseImage, registry, signal, timeout });
+      const output = (line: string) => context.progress({ type: 'output', line });
+      return builder.build(dir, { ...wanted(values, platform), base: service.baseImage, registry, output, signal, timeout });
     },
   };
 }
@@ -94,7 +94,7 @@ function builderOf(values: Values): BuilderName | undefined {
   return known;
 }
 
-function buildOptions(values: Values, platform: Platform): BuildOptions {
+function wanted(values: Values, platform: Platform): BuildOptions {
   return {
     platform,
     file: textOf(values, 'file'),

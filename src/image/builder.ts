@@ -4,11 +4,11 @@ import type { BuiltImage } from './image.ts';
 import { isEngine } from './engines.ts';
 import { buildWithEngine } from './engine-build.ts';
 import { firstEngine, requireEngine } from './engine-choice.ts';
-import type { EngineContext } from './engine-process.ts';
+import type { Surroundings } from './engine-process.ts';
 import { type PackOptions, packImage } from './pack.ts';
 
 /** Of these, engines know all but the base and its registry. */
-export interface BuildOptions extends Omit<PackOptions, 'output'> {
+export interface BuildOptions extends PackOptions {
   /** `NAME=value`, or `NAME` for the value that the environment has. */
   readonly buildArgs?: readonly string[];
   /** The stage to build; undefined for the last one. */
@@ -38,9 +38,9 @@ export interface Builder {
  * The builder that was asked for; where none was, the first engine that answers, else `pack`.
  * @throws CanaryError, exit 2, for an engine that was asked for and does not answer; the signal's reason when it aborts
  */
-export async function chooseBuilder(asked: BuilderName | undefined, context: EngineContext): Promise<Builder> {
-  const name = asked ?? (await firstEngine(context)) ?? 'pack';
-  if (!isEngine(name)) return { name, build: (dir, options) => packImage(dir, { ...options, output: context.output }) };
-  if (asked !== undefined) await requireEngine(name, context);
-  return { name, build: (dir, options) => buildWithEngine(name, dir, options, context) };
+export async function chooseBuilder(asked: BuilderName | undefined, surroundings: Surroundings): Promise<Builder> {
+  const name = asked ?? (await firstEngine(surroundings)) ?? 'pack';
+  if (!isEngine(name)) return { name, build: packImage };
+  if (asked !== undefined) await requireEngine(name, surroundings);
+  return { name, build: (dir, options) => buildWithEngine(name, dir, options, surroundings.env) };
 }

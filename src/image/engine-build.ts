@@ -6,7 +6,7 @@ import { CanaryError } from '../errors.ts';
 import { readArchive } from './archive.ts';
 import type { BuildOptions } from './builder.ts';
 import { dockerfileOf } from './dockerfile-path.ts';
-import { type EngineContext, runEngine } from './engine-process.ts';
+import { type Surroundings, runEngine } from './engine-process.ts';
 import { ENGINES, type EngineName, type Output, outputIn } from './engines.ts';
 import type { BuiltImage } from './image.ts';
 import { makeWorkFolder } from './work-folder.ts';
@@ -16,22 +16,22 @@ import { makeWorkFolder } from './work-folder.ts';
  * @throws CanaryError, exit 2, when there is no Dockerfile; exit 1 `build-failed` with the engine's last lines; the signal's
  *   reason when it aborts, once the engine has ended
  */
-export async function buildWithEngine(name: EngineName, dir: string, options: BuildOptions, context: EngineContext): Promise<BuiltImage> {
+export async function buildWithEngine(name: EngineName, dir: string, options: BuildOptions, variables: Surroundings['env']): Promise<BuiltImage> {
   const file = await dockerfileOf(dir, options.file);
   const engine = ENGINES[name];
-  const env = { ...context.env, ...engine.env };
-  const quietly: EngineContext = { ...context, env, output: () => undefined };
+  const env = { ...variables, ...engine.env };
+  const { output: tell, signal } = options;
   const work = await makeWorkFolder();
   return work.keptOnSuccess(async () => {
     const output = outputIn(work.dir, `ecs-canary/build:${randomUUID()}`);
-    const extended = engine.extended !== undefined && (await runEngine(name, engine.extended, quietly)).failure === undefined;
+    const extended = engine.extended !== undefined && (await runEngine(name, engine.extended, { env, signal })).failure === undefined;
     const args = engine.build(resolve(dir), { ...options, file }, output, extended);
-    requireSuccess(`${name} could not build the image of ${dir}`, await runEngine(name, args, { ...context, env }));
+    requireSuccess(`${name} could not build the image of ${dir}`, await runEngine(name, args, { env, signal, output: tell }));
     try {
       const id = await readFile(output.idFile, 'utf8').catch(() => '');
-      requireSuccess(`${name} could not hand out the image of ${dir}`, await runEngine(name, engine.save(output, id.trim()), quietly));
+      requireSuccess(`${name} could not hand out the image of ${dir}`, await runEngine(name, engine.save(output, id.trim()), { env, signal }));
     } finally {
-      if (engine.remove) await runEngine(name, engine.remove(output), { ...quietly, signal: new AbortController().signal });
+      if (engine.remove) await runEngine(name, engine.remove(output), { env });
     }
     return await take(name, output, options, () => work.remove());
   });

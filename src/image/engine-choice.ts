@@ -1,20 +1,20 @@
 /** Which engine of this machine answers. */
 import { type CanaryError, messageOf, usageError } from '../errors.ts';
-import { type EngineContext, runEngine } from './engine-process.ts';
+import { type Surroundings, runEngine } from './engine-process.ts';
 import { ENGINES, ENGINE_NAMES, type EngineName } from './engines.ts';
 
 /** ms that an engine gets for its answer. */
 const PATIENCE = 10_000;
 
 /** The first one that answers; undefined where none does. */
-export async function firstEngine(context: EngineContext): Promise<EngineName | undefined> {
-  for (const name of ENGINE_NAMES) if ((await whyNot(name, context)) === undefined) return name;
+export async function firstEngine(surroundings: Surroundings): Promise<EngineName | undefined> {
+  for (const name of ENGINE_NAMES) if ((await whyNot(name, surroundings)) === undefined) return name;
   return undefined;
 }
 
 /** @throws CanaryError, exit 2, when the engine does not answer. */
-export async function requireEngine(name: EngineName, context: EngineContext): Promise<void> {
-  const reason = await whyNot(name, context);
+export async function requireEngine(name: EngineName, surroundings: Surroundings): Promise<void> {
+  const reason = await whyNot(name, surroundings);
   if (reason !== undefined) throw noEngine(name, reason);
 }
 
@@ -23,13 +23,14 @@ function noEngine(name: EngineName, reason: string): CanaryError {
   return usageError(`The builder ${name} cannot be used: ${reason}.`, `install or start ${name}, or run the same command with another --builder (${others})`);
 }
 
-async function whyNot(name: EngineName, { env, signal }: EngineContext): Promise<string | undefined> {
+async function whyNot(name: EngineName, { env, signal }: Surroundings): Promise<string | undefined> {
   const late = AbortSignal.timeout(PATIENCE);
+  const either = signal ? AbortSignal.any([signal, late]) : late;
   try {
-    const { failure, lines } = await runEngine(name, ENGINES[name].probe, { env, output: () => undefined, signal: AbortSignal.any([signal, late]) });
+    const { failure, lines } = await runEngine(name, ENGINES[name].probe, { env, signal: either });
     return failure && `it does not answer (${lines.at(-1)?.trim().replace(/\.$/, '') ?? failure})`;
   } catch (error) {
-    signal.throwIfAborted();
+    signal?.throwIfAborted();
     if (late.aborted) return `it does not answer within ${PATIENCE / 1_000} seconds`;
     return isMissing(error) ? 'it is not installed' : `it cannot be run (${messageOf(error)})`;
   }

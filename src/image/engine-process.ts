@@ -3,11 +3,14 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
 /** What engines are run in. */
-export interface EngineContext {
+export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Takes each line that an engine prints while it builds. */
-  readonly output: (line: string) => void;
-  readonly signal: AbortSignal;
+  readonly signal?: AbortSignal;
+}
+
+export interface RunOptions extends Surroundings {
+  /** Takes each line that it prints. */
+  readonly output?: (line: string) => void;
 }
 
 export interface EngineEnd {
@@ -26,14 +29,14 @@ const GRACE = 5_000;
  * @throws the error of an operating system that cannot start it, `ENOENT` where it is not there; the signal's reason when it
  *   aborts, once the program has ended
  */
-export async function runEngine(program: string, args: readonly string[], { env, output, signal }: EngineContext): Promise<EngineEnd> {
-  signal.throwIfAborted();
+export async function runEngine(program: string, args: readonly string[], { env, output, signal }: RunOptions): Promise<EngineEnd> {
+  signal?.throwIfAborted();
   const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const lines: string[] = [];
   for (const input of [child.stdout, child.stderr]) {
     createInterface({ input }).on('line', (line) => {
       if (line.trim() === '') return;
-      output(line);
+      output?.(line);
       if (lines.push(line) > LAST_LINES) lines.shift();
     });
   }
@@ -42,18 +45,18 @@ export async function runEngine(program: string, args: readonly string[], { env,
     child.kill('SIGTERM');
     timer = setTimeout(() => child.kill('SIGKILL'), GRACE);
   };
-  signal.addEventListener('abort', end, { once: true });
+  signal?.addEventListener('abort', end, { once: true });
   try {
     const failure = await new Promise<string | undefined>((resolve, reject) => {
       child.on('error', reject);
       child.on('close', (code, killer) => resolve(killer ? `signal ${killer}` : code === 0 ? undefined : `exit code ${code}`));
       // What it started may still hold its output.
-      child.on('exit', () => signal.aborted && [child.stdout, child.stderr].forEach((stream) => stream.destroy()));
+      child.on('exit', () => signal?.aborted && [child.stdout, child.stderr].forEach((stream) => stream.destroy()));
     });
-    signal.throwIfAborted();
+    signal?.throwIfAborted();
     return { failure, lines };
   } finally {
     clearTimeout(timer);
-    signal.removeEventListener('abort', end);
+    signal?.removeEventListener('abort', end);
   }
 }

@@ -49,7 +49,7 @@ afterAll(() => {
 });
 
 /** Settings with which a command would go to work. */
-const good = () => ({ PROJECT_NAME: 'echo', AWS_DEFAULT_REGION: 'eu-west-1', AWS_ACCOUNT_ID: '123456789012', AWS_ENDPOINT_URL: endpoint, POLL_INTERVAL: '0.1', BUILDER: 'pack', ECS_CANARY_DIR: join(folder, 'sandbox') });
+const good = () => ({ PROJECT_NAME: 'echo', AWS_DEFAULT_REGION: 'eu-west-1', AWS_ACCOUNT_ID: '123456789012', AWS_ENDPOINT_URL: endpoint, POLL_INTERVAL: '0.1', BUILDER: 'pack', PATH: '/nowhere', ECS_CANARY_DIR: join(folder, 'sandbox') });
 
 /** @returns what is wrong with the way it ended. */
 async function tryHere(input: Input): Promise<string | undefined> {

@@ -24,6 +24,7 @@ const value = fc.oneof(
 const TAKEN: Readonly<Record<string, string>> = {
   '--canary': '50', '--primary': '50', '--tag': '1.0', '--steps': '5,100', '--hold': '1s', '--timeout': '2s', '--tasks': '1', '--service': 'server', '--template': 'base', '--region': REGION,
   '--primary-target-group': `${GROUP}/one/0123456789abcdef`, '--canary-target-group': `${GROUP}/two/0123456789abcdef`, '--url': 'http://127.0.0.1:1', '--requests': '2', '--error': 'AccessDenied',
+  '--builder': 'pack', '--platform': 'linux/amd64', '--file': 'Dockerfile', '--container': 'server',
   '--listener': `arn:aws:elasticloadbalancing:${REGION}:${ACCOUNT}:listener/app/lb/1/2`, '--rule': `arn:aws:elasticloadbalancing:${REGION}:${ACCOUNT}:listener-rule/app/lb/1/2/3`,
 };
 

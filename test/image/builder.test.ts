@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type BuildOptions, chooseBuilder } from '../../src/image/builder.ts';
 import { PLATFORMS } from '../../src/image/image.ts';
 import type { BuilderName } from '../../src/settings/builders.ts';
+import { contentOf } from './content.ts';
 import { type Stubs, good, makeArchive, stubEngines } from './stub-engines.ts';
 
 const SILENT = 'echo "Cannot connect to the daemon." >&2; exit 1';
@@ -35,12 +36,12 @@ afterEach(async () => {
 });
 
 const choose = (asked?: BuilderName, signal = new AbortController().signal) =>
-  chooseBuilder(asked, { env: stubs.env, output: (line) => said.push(line), signal });
+  chooseBuilder(asked, { env: stubs.env, signal });
 
 /** Builds, looks at what came of it, and takes it away. */
 async function build(asked: BuilderName, options: Partial<BuildOptions> = {}, signal?: AbortSignal) {
   const builder = await choose(asked, signal);
-  const image = await builder.build(app, { platform: PLATFORMS.X86_64, ...options });
+  const image = await builder.build(app, { platform: PLATFORMS.X86_64, output: (line) => said.push(line), signal, ...options });
   await image.dispose();
   return image;
 }
@@ -92,6 +93,13 @@ test.each(ENGINES)('a build of %s that fails says how it ended, and its last lin
   await stubs.add(name, `case "$*" in "buildx version") exit 1 ;; build*) seq 20; echo 'no oakum left' >&2; exit 17 ;; esac`);
   await expect(build(name)).rejects.toMatchObject({ exitCode: 1, code: 'build-failed', message: expect.stringMatching(new RegExp(`^${name} could not build the image of .*: exit code 17\\.\n(  .*\n){9}  .*$`)) });
   expect(said).toContain('no oakum left');
+});
+
+test('pack builds the Dockerfile that it is told to', async () => {
+  const file = join(dir, 'Other');
+  await writeFile(file, 'FROM scratch\nCOPY . .\nCMD ["node", "other.js"]\n');
+  const { blobs } = await build('pack', { file });
+  expect(JSON.parse(String(await contentOf(blobs.at(-1))))).toMatchObject({ config: { Cmd: ['node', 'other.js'] } });
 });
 
 test('an image for another platform than was asked for is refused', async () => {

@@ -69,6 +69,16 @@ test('tasks get the processor that the image was built for', () =>
     expect(await definitionFor({ ...release, settings: openWith(project, { CPU_ARCHITECTURE: 'ARM64' }) }, both)).toMatchObject({ cpuArchitecture: 'ARM64' });
   }));
 
+test('a config that does not come is told, and holds nobody up', () =>
+  withProject(async (project) => {
+    const told: string[] = [];
+    const release = await openRelease(project, (event) => event.type === 'hazard' && told.push(event.text));
+    const arm = await pushFor(release, 'arm', PLATFORMS.ARM64);
+    const registry = { ...release.aws.registry, platformsOf: async () => undefined };
+    expect(await definitionFor({ ...release, aws: { ...release.aws, registry } }, arm)).toMatchObject({ cpuArchitecture: 'X86_64' });
+    expect(told).toEqual(['What arm was built for could not be read: whether its tasks get that processor is not checked.']);
+  }));
+
 test('an image for another processor than somebody asked for is refused before anything is started', () =>
   withProject(async (project) => {
     const release = await openRelease(project, () => undefined);

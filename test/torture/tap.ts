@@ -138,7 +138,7 @@ function readdressed(body: Buffer, { 'content-type': type = '', 'content-encodin
 
 /** JSON services name it in a header, query services in the body, the registry by its path. */
 function operationOf({ headers, method, url = '' }: http.IncomingMessage, body: Buffer): string {
-  if (url.startsWith('/v2/')) return `${method} ${url.split('?')[0]?.replace(/(uploads\/|sha256:).*/, '$1…')}`;
+  if (/^\/(v2|_ecs-canary)\//.test(url)) return `${method} ${url.split('?')[0]?.replace(/(uploads\/|sha256:).*/, '$1…')}`;
   const target = headers['x-amz-target'];
   return typeof target === 'string' ? target.slice(target.lastIndexOf('.') + 1) : (new URLSearchParams(body.toString()).get('Action') ?? '');
 }

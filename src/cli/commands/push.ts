@@ -45,6 +45,7 @@ export interface Pushed extends Version {
 export async function pushVersion(context: Context, release: Release, source: ImageSource, name: VersionName): Promise<Pushed> {
   const { pushImage } = await import('../../image/registry-client.ts');
   const { versionOf } = await import('../../release/versions.ts');
+  // Before a build that may take minutes.
   const signedIn = await release.aws.registry.signIn();
   const registry = { ...signedIn, signInAgain: async () => (await release.aws.registry.signIn()).authorization };
   const { signal, timeout } = context;
