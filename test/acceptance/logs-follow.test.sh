@@ -69,7 +69,8 @@ mkfifo "$WORK/pipe"
 cli_in_background status # only to have names for the outputs
 wait_for_cli 20
 exec {READER}<>"$WORK/pipe"
-(cd "$PROJECT" && exec node "$CLI" logs --follow --tag 3.1) >"$WORK/pipe" 2>"$ERR" </dev/null &
+# Without the reading end, which it would keep open for itself.
+(cd "$PROJECT" && exec node "$CLI" logs --follow --tag 3.1 {READER}>&-) >"$WORK/pipe" 2>"$ERR" </dev/null &
 CLI_PID=$!
 BACKGROUND+=("$CLI_PID")
 read -rt 15 line <&"$READER"
