@@ -150,8 +150,10 @@ export class RegistrySession {
       timer.refresh();
       onSent?.(bytes);
     }) : body;
+    // Otherwise fetch keeps a copy of all that it sends, to be sent again after a redirection.
+    const uncopied = typeof body === 'function' ? ({ redirect: 'error', window: null } as const) : {};
     try {
-      return await fetch(target, { method, headers: all, body: content, duplex: 'half', signal });
+      return await fetch(target, { method, headers: all, body: content, duplex: 'half', signal, ...uncopied });
     } catch (error) {
       this.#signal?.throwIfAborted();
       throw new TransientError(`${target.origin} does not answer: ${reason(error)}`, { cause: error });

@@ -3,8 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { CreateRepositoryCommand, DescribeImagesCommand, ECRClient } from '@aws-sdk/client-ecr';
-import { type BuiltImage, PLATFORMS } from '../../src/image/image.ts';
+import { type BuiltImage, type ImageBlob, MEDIA_TYPES, PLATFORMS, descriptor, jsonDocument } from '../../src/image/image.ts';
 import { packImage } from '../../src/image/pack.ts';
 import { type BlobPushed, pushImage } from '../../src/image/registry-client.ts';
 import { type Fault, faultName } from '../../src/sandbox/faults/order.ts';
@@ -163,6 +164,31 @@ test.each<[what: string, second: (request: IncomingMessage, response: ServerResp
   }, (endpoint) => pushImage(image, { ...access, endpoint, repository: name, tag: '1' }, { clock: fakeClock() }));
   expect(digest).toBe(image.manifest.digest);
   expect(seen.size).toBe(image.blobs.length + 1);
+});
+
+test('a large layer is never held in memory', async () => {
+  const size = 300_000_000;
+  const memory: number[] = [];
+  const large: ImageBlob = {
+    mediaType: MEDIA_TYPES.layer, digest: `sha256:${'0'.repeat(64)}`, size,
+    open: () => Readable.from((function* () {
+      for (let sent = 0; sent < size; sent += 100_000) {
+        memory.push(process.memoryUsage().arrayBuffers);
+        yield Buffer.alloc(100_000);
+      }
+    })()),
+  };
+  const manifest = jsonDocument(MEDIA_TYPES.manifest, { layers: [descriptor(large)] });
+  let received = 0;
+  const digest = await withProxy({ meddle: (incoming, response) => {
+    incoming.on('data', (piece: Buffer) => (received += piece.length)).on('end', () => {
+      response.writeHead(incoming.method === 'HEAD' ? 404 : incoming.method === 'POST' ? 202 : 201, { location: '/upload', 'docker-content-digest': manifest.digest }).end();
+    });
+    return true;
+  } }, (endpoint) => pushImage({ manifest, blobs: [large], platform: PLATFORMS.X86_64, dispose: async () => {} }, { endpoint, repository: 'large', tag: '1' }));
+  expect(digest).toBe(manifest.digest);
+  expect(received).toBe(size + manifest.size);
+  expect(Math.max(...memory) - (memory[0] ?? 0)).toBeLessThan(size / 2);
 });
 
 test('a part of which only the answer was lost is not sent again', async () => {
