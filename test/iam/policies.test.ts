@@ -151,6 +151,8 @@ test('every command of the program does its work with the policy that README.md 
   await as('read-only', 'route --canary 50 --dry-run');
   await as('deploy', 'route --canary 50', { SETTLE: '2s' });
   await as('read-only', 'status');
+  await as('read-only', 'logs');
+  await as('deploy', 'logs --tag 1');
   await as('route', 'status');
   await as('route', 'route --canary 60', { SETTLE: '2s' });
   await as('route', 'rollback');

@@ -81,6 +81,7 @@ const tagRule: Need = {
 const repository = (asked: Asked) => texts(asked, 'repositoryName').map((name) => asked.region.arn('ecr', `repository/${name}`));
 const parameter = (...members: string[]) => (asked: Asked) =>
   members.flatMap((member) => texts(asked, member)).map((name) => arnOr(asked.region, 'ssm', name.replace(/^\//, ''), 'parameter/'));
+/** Who reads a whole group is asked about its streams without a name, as AWS's refusals show. */
 const logStream = (asked: Asked) => {
   const group = text(asked, 'logGroupName');
   return [asked.region.arn('logs', `log-group:${group}:log-stream:${text(asked, 'logStreamName')}`)];
@@ -156,7 +157,7 @@ export const CALLS: Readonly<Record<ServiceName, Calls>> = {
     ],
     DeleteParameters: all(['ssm:DeleteParameters'], parameter('Names')),
   },
-  logs: { GetLogEvents: all(['logs:GetLogEvents'], logStream) },
+  logs: { FilterLogEvents: all(['logs:FilterLogEvents'], logStream), GetLogEvents: all(['logs:GetLogEvents'], logStream) },
   monitoring: { GetMetricData: onNothing('cloudwatch:GetMetricData') },
   iam: {
     CreateServiceLinkedRole: [{
