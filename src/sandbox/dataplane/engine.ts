@@ -11,8 +11,8 @@ export interface EngineCall {
   readonly input?: Readable;
   /** Variables beside those of the sandbox. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Real ms after which it is given up. */
-  readonly timeout?: number;
+  /** Ends it; the call rejects with an `AbortError` then. */
+  readonly signal?: AbortSignal;
 }
 
 export interface Engine {
@@ -28,8 +28,8 @@ const ANSWER_TIMEOUT = 15_000;
 /** The engine of that name, as `PATH` and the engine's own variables say. */
 export function openEngine(name: EngineName): Engine {
   // In a group of their own: a Ctrl-C in the terminal is for the sandbox alone, which then ends its containers one by one.
-  const open = (args: readonly string[], { input, env, timeout }: EngineCall = {}) => spawn(name, args, {
-    env: { ...process.env, ...env }, stdio: [input ? 'pipe' : 'ignore', 'pipe', 'pipe'], detached: true, timeout,
+  const open = (args: readonly string[], { input, env, signal }: EngineCall = {}) => spawn(name, args, {
+    env: { ...process.env, ...env }, stdio: [input ? 'pipe' : 'ignore', 'pipe', 'pipe'], detached: true, signal,
   });
   return {
     start(args) {
@@ -54,10 +54,12 @@ export function openEngine(name: EngineName): Engine {
 export async function whyNoEngine(name: EngineName): Promise<string | undefined> {
   try {
     // Docker's command line is there without its daemon: only a question to the daemon tells.
-    await openEngine(name).run(['ps', '--quiet'], { timeout: ANSWER_TIMEOUT });
+    await openEngine(name).run(['ps', '--quiet'], { signal: AbortSignal.timeout(ANSWER_TIMEOUT) });
     return undefined;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return `${name} is not installed.`;
+    const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+    if (code === 'ENOENT') return `${name} is not installed.`;
+    if (code === 'ABORT_ERR') return `${name} does not answer within ${ANSWER_TIMEOUT / 1_000} s.`;
     const said = error instanceof Error ? error.message : String(error);
     return `${name} does not answer: ${said.split('\n').at(-1)}`;
   }

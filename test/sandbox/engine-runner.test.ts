@@ -1,0 +1,105 @@
+/** What is said to an engine, and what is made of its answers: with a script in its place, for what no engine does on demand. */
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { whyNoEngine } from '../../src/sandbox/dataplane/engine.ts';
+import { makeEngineRunner } from '../../src/sandbox/dataplane/engine-runner.ts';
+import { type ContainerOrder, OUT_OF_MEMORY } from '../../src/sandbox/dataplane/runner.ts';
+import type { StoredImage } from '../../src/sandbox/parts.ts';
+import { newFolder, start } from './running.ts';
+
+const IMAGE: StoredImage = {
+  repository: 'demo/server',
+  digest: 'sha256:1',
+  manifest: { digest: 'sha256:1', mediaType: '', layers: [], manifests: [] },
+  config: {},
+  architecture: 'amd64',
+};
+
+const path = process.env['PATH'];
+afterEach(() => {
+  process.env['PATH'] = path;
+});
+
+/** Puts a shell script in the place of `docker`, which has its call in `$*`; each call is written down. */
+function pretend(script: string): { readonly calls: () => string; readonly environment: () => string } {
+  const bin = join(newFolder(), 'bin');
+  mkdirSync(bin);
+  writeFileSync(join(bin, 'docker'), `#!/bin/sh\necho "$*" >>${bin}/calls\n${script.replaceAll('BIN', bin)}\n`);
+  chmodSync(join(bin, 'docker'), 0o755);
+  process.env['PATH'] = `${bin}:${path}`;
+  return { calls: () => readFileSync(join(bin, 'calls'), 'utf8'), environment: () => readFileSync(join(bin, 'environment'), 'utf8') };
+}
+
+const ENGINE = `case "$*" in
+  create*) env >BIN/environment; echo c0ffee ;;
+  *NetworkMode*) echo bridge ;;
+  *StartedAt*) echo 2026-01-01T00:00:00Z ;;
+  start*) echo listens ;;
+  *OOMKilled*) echo STATE ;;
+esac`;
+
+/** Runs a container to its end. @returns what was told of the end, and its output. */
+async function run(more: Partial<ContainerOrder> = {}): Promise<{ end: readonly unknown[]; lines: string[] }> {
+  const region = await (await start()).region('eu-central-1');
+  const runner = makeEngineRunner({ ...region, images: { ...region.images, find: async () => IMAGE } }, 'docker');
+  const image = await runner.pull('demo/server:1');
+  const lines: string[] = [];
+  const end = await new Promise<unknown[]>((exited, failed) => {
+    runner.start({
+      region: 'eu-central-1',
+      address: '10.0.0.1',
+      definition: { name: 'server', image: 'demo/server:1' },
+      cpuArchitecture: 'X86_64',
+      limits: {},
+      secrets: {},
+      output: (line) => lines.push(line),
+      exited: (...told) => exited(told),
+      ...more,
+    }, image).catch(failed);
+  });
+  return { end, lines };
+}
+
+test('a container that ran out of memory is told as ECS tells it, another one that was killed is not', async () => {
+  pretend(ENGINE.replace('STATE', '137 true'));
+  expect(await run()).toEqual({ end: [137, OUT_OF_MEMORY], lines: ['listens'] });
+  pretend(ENGINE.replace('STATE', '137 false'));
+  expect(await run()).toEqual({ end: [137, undefined], lines: ['listens'] });
+});
+
+test('one that somebody removed counts as killed', async () => {
+  pretend(ENGINE.replace('*OOMKilled*) echo STATE', '*OOMKilled*) echo "no such container" >&2; exit 1'));
+  expect((await run()).end).toEqual([137, undefined]);
+});
+
+test('no secret stands in the arguments, and no variable of a container changes what the engine does', async () => {
+  const { calls, environment } = pretend(ENGINE.replace('STATE', '0 false'));
+  const environmentOf = [{ name: 'DOCKER_HOST', value: 'tcp://192.0.2.1' }, { name: 'GREETING', value: 'two\nlines' }];
+  await run({ secrets: { SSH_KEY: 'hush', DOCKER_PASSWORD: 'hush' }, definition: { name: 'server', image: 'demo/server:1', environment: environmentOf } });
+  expect(calls()).not.toContain('hush');
+  expect(calls()).toMatch(/ --env=SSH_KEY .*--env=DOCKER_PASSWORD/);
+  expect(environment()).toContain('\nSSH_KEY=hush\n');
+  expect(environment()).toContain('\nGREETING=two\nlines\n');
+  expect(environment()).not.toContain('192.0.2.1');
+  expect(calls()).toContain('--env=DOCKER_HOST=tcp://192.0.2.1');
+});
+
+test('the definition\'s command, user and folder count, and nothing is said of what it leaves to the image', async () => {
+  const { calls } = pretend(ENGINE.replace('STATE', '0 false'));
+  await run();
+  expect(calls()).toMatch(/ --env=AWS_DEFAULT_REGION localhost\/\S+:1\n/);
+  await run({
+    limits: { vcpus: 0.25, memoryMiB: 512 },
+    definition: { name: 'server', image: 'demo/server:1', entryPoint: ['node', '-r'], command: ['a b'], user: '1000', workingDirectory: '/srv', readonlyRootFilesystem: true, memory: 128 },
+  });
+  expect(calls()).toMatch(/ --cpus=0\.25 --memory=134217728 --memory-swap=134217728 --user=1000 --workdir=\/srv --read-only --entrypoint=node localhost\/\S+:1 -r a b\n/);
+});
+
+test.each([
+  ['is not there', undefined, 'docker is not installed.'],
+  ['does not answer', 'echo "Error: cannot connect to the daemon" >&2; exit 1', 'docker does not answer: cannot connect to the daemon'],
+])('an engine that %s', async (_, script, reason) => {
+  if (script === undefined) process.env['PATH'] = newFolder();
+  else pretend(script);
+  expect(await whyNoEngine('docker')).toBe(reason);
+});
