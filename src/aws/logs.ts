@@ -13,7 +13,7 @@ export interface Logs {
 }
 
 export interface LogLine {
-  /** No other line has it. */
+  /** No other line of its stream has it. */
   readonly id: string;
   readonly stream: string;
   /** Epoch ms. */

@@ -113,20 +113,24 @@ export async function* follow(logs: TaskLogs, since: number, { clock, signal, pa
     let newest = from;
     for await (const page of logs.read(from)) {
       signal.throwIfAborted();
-      const fresh = page.filter(({ id }) => !shown.has(id));
-      for (const { id, at } of fresh) {
-        shown.set(id, at);
-        newest = Math.max(newest, at);
+      const fresh = page.filter((line) => !shown.has(nameOf(line)));
+      for (const line of fresh) {
+        shown.set(nameOf(line), line.at);
+        newest = Math.max(newest, line.at);
       }
       yield fresh;
     }
     from = Math.max(from, newest - LATE);
-    for (const [id, at] of shown) if (at < from) shown.delete(id);
+    for (const [name, at] of shown) if (at < from) shown.delete(name);
     await clock.sleep(pause, signal);
     if (clock.now() - lastLook < TASKS_PAUSE) continue;
     lastLook = clock.now();
     await logs.look();
   }
+}
+
+function nameOf({ stream, id }: LogLine): string {
+  return `${stream}/${id}`;
 }
 
 function taskOf(stream: string): string {

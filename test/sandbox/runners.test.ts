@@ -161,6 +161,17 @@ describe.each(runners)('tasks in %s', (runner) => {
     expect([ids(), ask('images', '--format', '{{.Repository}}')]).toEqual([[], images]);
   });
 
+  test('a sandbox that goes on with processes ends the containers that it left', async () => {
+    const region = await lab.sandbox.region(REGION);
+    const config = { ...region.config, dir: newFolder() };
+    const before = makeTaskRunner({ ...region, config });
+    await before.recover();
+    const { exitCode } = await run(before);
+    await makeTaskRunner({ ...region, config: { ...config, runner: 'process' } }).recover();
+    expect(await exitCode).toBe(137);
+    await before.close();
+  });
+
   test('CPU and memory are limits: who takes more is ended, and ECS says that it was memory where the engine does', async () => {
     const task = await firstTask('greedy', { ...script(GREEDY), memory: 128 }, isOver);
     const [container] = task.containers ?? [];
