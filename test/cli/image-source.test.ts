@@ -1,4 +1,9 @@
-/** What is built, by the options of `push` and `update`: contradictions end 2 before AWS is asked. */
+/** What is built, by the options of `push` and `update`: what contradicts ends 2, mostly before AWS is asked. */
+import { readdir } from 'node:fs/promises';
+import { PLATFORMS } from '../../src/image/image.ts';
+import { withFolder } from '../folder.ts';
+import { makeArchive } from '../image/stub-engines.ts';
+import { withProject } from '../infra/project.ts';
 import { cli } from './spawn.ts';
 
 /** Nothing answers at the endpoint: a command that came so far would say so. */
@@ -31,3 +36,18 @@ test('--builder beats BUILDER, and one that is not there is named with the other
   const { code, stderr } = await cli(['update', '--tag', '1', '--builder', 'docker'], { env: { ...SETTINGS, ...PACK, PATH: '/nowhere' } });
   expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringMatching(/The builder docker cannot be used: it is not installed\.\nNext: .*--builder \(podman, buildah, pack\)/) });
 });
+
+test('an archive is pushed as it is, for the platform that it was built for, and not where the settings say another', () =>
+  withProject((project) => withFolder({}, async (dir) => {
+    const env = { ...project.variables(), AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b', TMPDIR: dir };
+    const archive = await makeArchive(dir, PLATFORMS.ARM64);
+    const push = (args: string[], more: Record<string, string> = {}) => cli(['push', '--image-archive', archive, '--tag', '1.0', ...args], { env: { ...env, ...more } });
+    expect(await cli(['build-infra'], { env })).toMatchObject({ code: 0 });
+
+    expect(await push(['--dry-run'])).toMatchObject({ code: 0, stdout: expect.stringContaining(`1. read the image of ${archive} and push it as fleet/server:1.0\n`) });
+    const refused = await push([], { CPU_ARCHITECTURE: 'X86_64' });
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining(`The image of ${archive} is linux/arm64, and CPU_ARCHITECTURE is X86_64, which is linux/amd64.`) });
+    const { code, stdout } = await push(['--json'], { CPU_ARCHITECTURE: 'ARM64' });
+    expect({ code, ...JSON.parse(stdout) }).toMatchObject({ code: 0, tag: '1.0', digest: expect.stringMatching(/^sha256:/), platform: 'linux/arm64' });
+    expect((await readdir(dir)).filter((name) => name.startsWith('ecs-canary-'))).toEqual([]);
+  })), 60_000);

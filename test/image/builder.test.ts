@@ -16,6 +16,7 @@ let app: string;
 let stubs: Stubs;
 let archive: string;
 const said: string[] = [];
+let onLine: (count: number) => void;
 
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'builder-'));
@@ -28,6 +29,7 @@ beforeEach(async () => {
   stubs = await stubEngines(dir);
   archive = await makeArchive(dir);
   said.length = 0;
+  onLine = () => undefined;
 });
 afterEach(async () => {
   expect(await readdir(join(dir, 'tmp'))).toEqual([]);
@@ -41,7 +43,7 @@ const choose = (asked?: BuilderName, signal = new AbortController().signal) =>
 /** Builds, looks at what came of it, and takes it away. */
 async function build(asked: BuilderName, options: Partial<BuildOptions> = {}, signal?: AbortSignal) {
   const builder = await choose(asked, signal);
-  const image = await builder.build(app, { platform: PLATFORMS.X86_64, output: (line) => said.push(line), signal, ...options });
+  const image = await builder.build(app, { platform: PLATFORMS.X86_64, output: (line) => onLine(said.push(line)), signal, ...options });
   await image.dispose();
   return image;
 }
@@ -115,13 +117,23 @@ test.each([...ENGINES, 'pack'] as const)('%s without a Dockerfile: what to do', 
   expect(await buildOf()).toBe('');
 });
 
+/** What nobody should come to wait for. */
+const late = () => new Promise<never>((_resolve, reject) => setTimeout(() => reject(new Error('the engine goes on')), 30_000).unref());
+
 test('an interruption ends the engine, and is no failed build', async () => {
   await stubs.add('buildah', `case "$*" in build*) echo "$$"; exec tail -f /dev/null ;; esac`);
   const controller = new AbortController();
   const ended = build('buildah', {}, controller.signal);
-  ended.catch(() => undefined);
-  while (said.length === 0) await new Promise((resolve) => setImmediate(resolve));
-  controller.abort(new Error('enough'));
-  await expect(ended).rejects.toThrow('enough');
-  expect(() => process.kill(Number(said[0]), 0)).toThrow('ESRCH');
-});
+  // A build that ends before it says anything is an error here, too.
+  const begun = new Promise<void>((resolve) => (onLine = () => resolve()));
+  await Promise.race([begun, ended]);
+  const pid = Number(said[0]);
+  try {
+    controller.abort(new Error('enough'));
+    await expect(Promise.race([ended, late()])).rejects.toThrow('enough');
+    expect(() => process.kill(pid, 0)).toThrow('ESRCH');
+  } catch (error) {
+    process.kill(pid, 'SIGKILL');
+    throw error;
+  }
+}, 60_000);
