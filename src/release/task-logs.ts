@@ -58,11 +58,12 @@ export async function openTaskLogs({ aws, place }: Pick<Release, 'aws' | 'place'
       const name = serviceName(place, colour);
       const service = services.find((candidate) => candidate.name === name);
       if (!service) return;
-      const [running, stopped] = await Promise.all([aws.containers.tasks(place.cluster, name, 'RUNNING'), aws.containers.tasks(place.cluster, name, 'STOPPED')]);
-      const tasks = [...running, ...stopped];
-      await Promise.all([...new Set([service.taskDefinition, ...tasks.map(({ taskDefinition }) => taskDefinition)])].map(learn));
+      const ofStatus = (status: 'RUNNING' | 'STOPPED') => aws.containers.tasks(place.cluster, name, status);
+      const tasks = (await Promise.all([ofStatus('RUNNING'), ofStatus('STOPPED')])).flat().filter(({ taskDefinition }) => taskDefinition !== '');
+      const revisions = new Set([service.taskDefinition, ...tasks.map(({ taskDefinition }) => taskDefinition)]);
+      await Promise.all([...revisions].filter((arn) => arn !== '').map(learn));
       for (const { id, taskDefinition } of tasks) {
-        if (!origins.has(id)) origins.set(id, { colour, version: versionTagOf(taskDefinition, await revisionOf(aws, taskDefinition)) });
+        origins.set(id, { colour, version: versionTagOf(taskDefinition, await revisionOf(aws, taskDefinition)) });
       }
     }));
   }
@@ -84,9 +85,14 @@ export async function openTaskLogs({ aws, place }: Pick<Release, 'aws' | 'place'
         const own = page.filter(({ stream }) => [...prefixes].some((prefix) => stream.startsWith(prefix)));
         if (own.some(({ stream }) => isStrange(taskOf(stream)))) await look();
         for (const { stream, at } of own) if (isStrange(taskOf(stream)) && Date.now() - at > KNOWN_BY) forgotten.add(taskOf(stream));
-        yield own.map((line) => ({ ...line, task: taskOf(line.stream), container: line.stream.split('/').at(-2) ?? '', origin: origins.get(taskOf(line.stream)) }));
+        yield own.map(withOrigin);
       }
     }
+  }
+
+  function withOrigin(line: LogLine): TaskLine {
+    const [container = '', task = ''] = line.stream.split('/').slice(-2);
+    return { ...line, task, container, origin: origins.get(task) };
   }
 
   const isStrange = (task: string) => !origins.has(task) && !forgotten.has(task);

@@ -33,13 +33,11 @@ export const logs: Command = {
     const release = await openRelease(context, { writes: false });
     const { openTaskLogs, follow } = await import('../../release/task-logs.ts');
     const found = await openTaskLogs(release);
-    if (tag !== undefined && !found.origins().some(({ version }) => version === tag)) await requireVersion(release, tag);
-
+    if (tag !== undefined && !isKnown(found, tag)) await requireVersion(release, tag);
     if (following && found.origins().length === 0) context.say('No task is there yet; what they write is shown as it comes.');
 
     const from = Date.now() - age;
-    const unread = whenUnread(context);
-    const signal = AbortSignal.any([context.signal, unread]);
+    const signal = AbortSignal.any([context.signal, whenUnread(context)]);
     const pages = following ? follow(found, from, { clock: systemClock, signal, pause: release.wait().pollInterval }) : found.read(from);
     const lines = { count: 0, kept: [] as object[] };
     try {
@@ -61,6 +59,10 @@ export const logs: Command = {
 /** To be interrupted is how following ends, and no error. */
 function outcomeOf({ count, kept }: { count: number; kept: object[] }, following: boolean, isInterrupted: boolean): Outcome {
   return { ...(following ? { shown: count } : { lines: kept }), ...(isInterrupted ? { exitCode: ExitCode.interrupted } : {}) };
+}
+
+function isKnown(found: TaskLogs, tag: string): boolean {
+  return found.origins().some(({ version }) => version === tag);
 }
 
 /** Of a version that was never pushed there are no logs to wait for. @throws CanaryError `image-not-found`. */
@@ -100,22 +102,29 @@ function prefixOf({ origin, task, container }: TaskLine, found: TaskLogs, isOneV
   return words.length === 0 ? '' : `[${words.join(' ')}] `;
 }
 
+/** What happened, and what to type next. */
+type Reason = readonly [text: string, next: string];
+
 /** As errors are shown, though it is none. */
-function explain(context: Context, [text, next]: readonly [text: string, next: string]): void {
+function explain(context: Context, [text, next]: Reason): void {
   context.say(text);
   context.say(`Next: ${withWhere(next, context.commandLine)}`);
 }
 
-/** Why there is nothing, and what to type. */
-function reasonOf({ place: { project, service } }: Release, found: TaskLogs, tag: string | undefined, since: string): readonly [text: string, next: string] {
-  const known = found.origins();
-  if (known.length > 0 && found.containers().size === 0) {
+/** Why there is nothing. */
+function reasonOf({ place }: Release, found: TaskLogs, tag: string | undefined, since: string): Reason {
+  const isEmpty = found.origins().length === 0;
+  if (!isEmpty && found.containers().size === 0) {
     return ['The task definitions send their output to no log group: none of their containers has the awslogs driver.', 'ecs-canary status'];
   }
   const longer = `ecs-canary logs${tag === undefined ? '' : ` --tag ${tag}`} --since ${(parseDuration(since) ?? 0) < DAY ? '24h' : '240h'}`;
-  if (tag !== undefined && !known.some(({ version }) => version === tag)) {
-    return [`ECS knows no task of ${tag}: it never ran, or its tasks stopped more than an hour ago.`, `ecs-canary logs --since 24h   (of all versions), or ecs-canary rollout --tag ${tag}`];
+  if (tag !== undefined && !isKnown(found, tag)) {
+    const next = `ecs-canary logs --since 24h   (of all versions), or ecs-canary rollout --tag ${tag}`;
+    return [`ECS knows no task of ${tag}: it never ran, or its tasks stopped more than an hour ago.`, next];
   }
-  if (known.length === 0) return [`ECS knows no task of ${project}/${service}: nothing runs, or ran in the last hour.`, `ecs-canary update --tag <version>, or ${longer}`];
+  if (isEmpty) {
+    const text = `ECS knows no task of ${place.project}/${place.service}: nothing runs, or ran in the last hour.`;
+    return [text, `ecs-canary update --tag <version>, or ${longer}`];
+  }
   return [`No task${tag === undefined ? '' : ` of ${tag}`} wrote anything in the last ${since}.`, longer];
 }
