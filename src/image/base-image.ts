@@ -101,7 +101,7 @@ async function explaining<T>(name: string, action: () => Promise<T>): Promise<T>
   try {
     return await action();
   } catch (error) {
-    if (!(error instanceof CanaryError)) throw error;
+    if (!(error instanceof CanaryError) || error.exitCode === ExitCode.interrupted) throw error;
     const asked = error.code === 'registry-failed';
     throw error.with({
       message: `The base image ${name} can't be used: ${error.message}`,

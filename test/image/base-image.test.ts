@@ -8,6 +8,7 @@ import { pipeline } from 'node:stream/promises';
 import { gzipSync } from 'node:zlib';
 import { CreateRepositoryCommand, ECRClient } from '@aws-sdk/client-ecr';
 import { Header, Parser } from 'tar';
+import { CanaryError, ExitCode } from '../../src/errors.ts';
 import type { BuildOptions } from '../../src/image/builder.ts';
 import { type BuiltImage, type ImageBlob, MEDIA_TYPES, PLATFORMS, imageDocument, jsonDocument, descriptor } from '../../src/image/image.ts';
 import { packImage } from '../../src/image/pack.ts';
@@ -61,9 +62,11 @@ let library: Server;
 let host: string;
 const asked: { path: string; authorization: string | undefined }[] = [];
 const spoilt = new Set<string>();
+const documents = new Map<string, { mediaType: string; content: Buffer }>();
+/** Where the lowest layer is, if not in the registry itself. */
+let elsewhere: string | undefined;
 
 beforeAll(async () => {
-  const documents = new Map<string, { mediaType: string; content: Buffer }>();
   for (const document of [...Object.values(TAGS), ...[hull, arm, demanding].flatMap(({ blobs }) => blobs)]) {
     documents.set(document.digest, { mediaType: document.mediaType, content: await contentOf(document) });
   }
@@ -74,6 +77,7 @@ beforeAll(async () => {
       return void response.writeHead(401, { 'www-authenticate': `Bearer realm="http://${host}/token",service="library",scope="repository:library/hull:pull"` }).end();
     }
     const [, name = ''] = /^\/v2\/library\/hull\/(?:manifests|blobs)\/(.+)$/.exec(url) ?? [];
+    if (elsewhere !== undefined && name === hull.blobs[0]?.digest) return void response.writeHead(307, { location: elsewhere }).end();
     const document = documents.get(TAGS[name]?.digest ?? name);
     if (!document) return void response.writeHead(404).end();
     const content = Buffer.from(document.content);
@@ -167,6 +171,32 @@ test('everybody\'s token is asked for, and what one is signed in with elsewhere 
     'GET /v2/library/hull/manifests/amd64', 'GET /token?service=library&scope=repository%3Alibrary%2Fhull%3Apull', 'GET /v2/library/hull/manifests/amd64',
   ]);
   expect(new Set(asked.map(({ authorization }) => authorization))).toEqual(new Set([undefined, 'Bearer for-everybody']));
+});
+
+test('a registry may keep its layers elsewhere, where nobody is signed in', async () => {
+  const seen: (string | undefined)[] = [];
+  const storage = createServer(({ headers: { authorization } }, response) => {
+    seen.push(authorization);
+    response.end(documents.get(hull.blobs[0]?.digest ?? '')?.content);
+  });
+  await new Promise<void>((resolve) => storage.listen(0, '127.0.0.1', resolve));
+  const address = storage.address();
+  elsewhere = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}/layer`;
+  try {
+    expect((await packed(`${host}/library/hull:amd64`)).blobs[0]?.digest).toBe(hull.blobs[0]?.digest);
+  } finally {
+    elsewhere = undefined;
+    storage.close();
+  }
+  expect(seen).toEqual([undefined]);
+});
+
+test('Ctrl-C ends the reading, and nothing is said of the base', async () => {
+  const interrupted = new CanaryError({ code: 'interrupted', message: 'Interrupted.', exitCode: ExitCode.interrupted });
+  const aborted = new AbortController();
+  spoilt.add(hull.blobs[0]?.digest ?? '');
+  const clock = fakeClock(() => aborted.abort(interrupted));
+  await expect(packed(`${host}/library/hull:amd64`, { clock, signal: aborted.signal }).finally(() => spoilt.clear())).rejects.toBe(interrupted);
 });
 
 test.each<[tag: string, options: Partial<BuildOptions>, exitCode: number, message: string]>([
