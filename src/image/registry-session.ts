@@ -124,7 +124,7 @@ export class RegistrySession {
         if (late || attempt === ATTEMPTS) {
           throw new CanaryError({
             code: 'registry-failed',
-            message: `Gave up ${doing} ${late ? `after ${this.#timeout / 1000} s (--timeout)` : `after ${ATTEMPTS} attempts`}: ${error.message}`,
+            message: `Gave up ${doing} ${late ? `within ${this.#timeout / 1000} s (--timeout)` : `after ${ATTEMPTS} attempts`}: ${error.message}`,
             exitCode: late ? ExitCode.timeout : ExitCode.failed,
             next: AGAIN,
             cause: error,

@@ -259,7 +259,7 @@ test('a token that has expired is replaced, once for each request', async () => 
 
 test.each<[what: string, status: number, timeout: number, exitCode: number, message: RegExp]>([
   ['gives up on a registry that stays busy', 503, 600_000, 1, /^Gave up sending .* after 6 attempts: http:\/\/127.0.0.1:\d+ answered 503/],
-  ['and when the time is over', 503, 2_000, 124, /^Gave up sending .* after 2 s \(--timeout\): http:\/\/127.0.0.1:\d+ answered 503/],
+  ['and when the time is over', 503, 2_000, 124, /^Gave up sending .* within 2 s \(--timeout\): http:\/\/127.0.0.1:\d+ answered 503/],
   ['ends at once at one that says no', 403, 600_000, 1, /^http:\/\/127.0.0.1:\d+ answered 403 while starting an upload: DENIED not yours, … … …$/],
 ])('%s, and does not tell the password', async (_what, status, timeout, exitCode, message) => {
   const name = await create(`push/refused-${status}-${timeout}`);
