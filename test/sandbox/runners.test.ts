@@ -1,7 +1,10 @@
 /** Whatever tasks run in, they run as ECS says, and ECS says the same of them. */
 import { spawnSync } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { CloudWatchLogs } from '@aws-sdk/client-cloudwatch-logs';
 import type { ContainerDefinition, Task } from '@aws-sdk/client-ecs';
+import { reset } from '../../src/sandbox/control.ts';
 import { OUT_OF_MEMORY, type RunnerName, type RunningContainer, type TaskRunner } from '../../src/sandbox/dataplane/runner.ts';
 import { makeTaskRunner } from '../../src/sandbox/dataplane/task-runner.ts';
 import { type EcsLab, openEcsLab, REGION } from './ecs-lab.ts';
@@ -123,6 +126,19 @@ describe.each(runners)('tasks in %s', (runner) => {
     await stays.container.stop(1_000);
     expect(await stays.exitCode).toBe(0);
     await neighbour.close();
+  }, LONG);
+
+  test('reset ends what a sandbox that was killed left', async () => {
+    const dir = newFolder();
+    // What tells the folder of a sandbox, and its regions.
+    for (const file of ['requests.ndjson', `${REGION}.json`]) writeFileSync(join(dir, file), '');
+    const region = await lab.sandbox.region(REGION);
+    const tasks = makeTaskRunner({ ...region, config: { ...region.config, dir } });
+    await tasks.recover();
+    const { exitCode } = await run(tasks);
+    await reset(dir);
+    expect(await exitCode).toBe(137);
+    expect(existsSync(dir)).toBe(false);
   }, LONG);
 
   /** Starts a container as the scheduler does, and waits until it listens to SIGTERM. */
