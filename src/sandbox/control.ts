@@ -1,11 +1,13 @@
 /** What the `sandbox` commands do. Nothing here prints; errors are worded for a user. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { endLeftovers } from './dataplane/task-runner.ts';
 import { emptyFolder, logFile, prepareFolder } from './folder.ts';
 import { type SandboxOptions, startSandbox } from './index.ts';
+import { storedRegions } from './persistence.ts';
 import { askStatus, findRunning, isSameProcess, readRunFile, refuseIfRunning, type SandboxInfo, type SandboxStatus } from './run-file.ts';
 
 export { clearFaults, listFaults, NotRunning, orderFault } from './faults/client.ts';
@@ -101,12 +103,14 @@ export async function status(dir: string): Promise<SandboxStatus | undefined> {
 }
 
 /**
- * Removes everything a sandbox wrote into that folder.
+ * Removes everything a sandbox wrote into that folder, and ends what it left running when it was killed.
  * @throws Error when one runs there, and for a folder that is not a sandbox's.
  */
 export async function reset(dir: string): Promise<void> {
   const folder = resolve(dir);
   await refuseIfRunning(folder);
+  const regions = existsSync(folder) ? storedRegions(folder) : [];
+  for (const region of regions) await endLeftovers(folder, region);
   emptyFolder(folder);
 }
 

@@ -61,9 +61,10 @@ export interface EcsLab {
 
 /**
  * @param speed how much faster AWS's time runs.
- * @param how what tasks run in, and how their image gets into the registry.
+ * @param how what tasks run in, how their image gets into the registry, and the real ms that a service may take to be as asked.
  */
-export async function openEcsLab(speed = 40, { runner, push = pushFiles }: { runner?: RunnerName; push?: Push } = {}): Promise<EcsLab> {
+export async function openEcsLab(speed = 40, how: { runner?: RunnerName; push?: Push; patience?: number } = {}): Promise<EcsLab> {
+  const { runner, push = pushFiles, patience = 15_000 } = how;
   const dir = mkdtempSync(join(tmpdir(), 'ecs-'));
   const start = async () => {
     const sandbox = await startSandbox({ dir, speed, runner });
@@ -149,7 +150,7 @@ export async function openEcsLab(speed = 40, { runner, push = pushFiles }: { run
     describe,
 
     async until(serviceName, holds) {
-      const deadline = Date.now() + 15_000;
+      const deadline = Date.now() + patience;
       for (;;) {
         const service = await describe(serviceName);
         if (holds(service)) {

@@ -1,7 +1,10 @@
 /** Whatever tasks run in, they run as ECS says, and ECS says the same of them. */
 import { spawnSync } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { CloudWatchLogs } from '@aws-sdk/client-cloudwatch-logs';
 import type { ContainerDefinition, Task } from '@aws-sdk/client-ecs';
+import { reset } from '../../src/sandbox/control.ts';
 import { OUT_OF_MEMORY, type RunnerName, type RunningContainer, type TaskRunner } from '../../src/sandbox/dataplane/runner.ts';
 import { makeTaskRunner } from '../../src/sandbox/dataplane/task-runner.ts';
 import { type EcsLab, openEcsLab, REGION } from './ecs-lab.ts';
@@ -10,6 +13,9 @@ import { IMAGE_VARIABLE, pushNodeImage } from './node-image.ts';
 import { clientOf, newFolder } from './running.ts';
 
 const GROUP = '/runners';
+/** Real ms: engines take seconds for a container, on a busy machine many. */
+const PATIENCE = 60_000;
+const LONG = 2 * PATIENCE;
 const ADDRESS = '10.9.8.7';
 const HOSTNAME = 'ip-10-9-8-7';
 const POLITE = "process.on('SIGTERM', () => process.exit(0)); console.log('listens'); setInterval(() => {}, 1000)";
@@ -27,10 +33,10 @@ describe.each(runners)('tasks in %s', (runner) => {
   const running: RunningContainer[] = [];
 
   beforeAll(async () => {
-    lab = await openEcsLab(40, { runner, push: pushNodeImage });
+    lab = await openEcsLab(20, { runner, push: pushNodeImage, patience: PATIENCE });
     logs = new CloudWatchLogs(clientOf(lab.sandbox, REGION));
     await logs.createLogGroup({ logGroupName: GROUP });
-  }, 60_000);
+  }, LONG);
 
   afterEach(async () => {
     running.splice(0).forEach((container) => container.kill());
@@ -38,7 +44,7 @@ describe.each(runners)('tasks in %s', (runner) => {
     await Promise.all(services.splice(0).map((name) => lab.update(name, { desiredCount: 0 })));
   });
 
-  afterAll(() => lab.end(), 60_000);
+  afterAll(() => lab.end(), LONG);
 
   /** The first task of a new service that is as asked. */
   async function firstTask(name: string, container: Partial<ContainerDefinition>, isAsAsked: (task: Task) => boolean): Promise<Task> {
@@ -51,10 +57,11 @@ describe.each(runners)('tasks in %s', (runner) => {
   async function until(name: string, isAsAsked: (task: Task) => boolean): Promise<Task> {
     let found: Task | undefined;
     let seen: Task[] = [];
-    // Containers take longer than AWS's time does here.
-    for (const deadline = Date.now() + 25_000; !found && Date.now() < deadline;) {
+    for (const deadline = Date.now() + PATIENCE; !found && Date.now() < deadline;) {
       seen = [...(await lab.tasks(name)), ...(await lab.tasks(name, 'STOPPED'))];
       found = seen.find(isAsAsked);
+      // Who asks without a pause takes the processor that the container needs.
+      await new Promise((later) => setTimeout(later, 50));
     }
     if (!found) throw new Error(`no task is as asked: ${JSON.stringify(seen, null, 1)}`);
     return found;
@@ -76,7 +83,7 @@ describe.each(runners)('tasks in %s', (runner) => {
     const environment: unknown = await (await fetch(`${url}/env`)).json();
     expect(environment).toMatchObject({ VERSION: '0.9', [IMAGE_VARIABLE]: '7', AWS_EXECUTION_ENV: 'AWS_ECS_FARGATE', AWS_REGION: REGION });
     expect(environment).not.toHaveProperty('CONTAINERS_CONF');
-  });
+  }, LONG);
 
   test('one that crashes leaves its exit code and its last words', async () => {
     expect(await firstTask('crash', { environment: [{ name: 'MODE', value: 'crash' }] }, isOver)).toMatchObject({
@@ -85,21 +92,21 @@ describe.each(runners)('tasks in %s', (runner) => {
       containers: [{ exitCode: 3 }],
     });
     expect(await linesOf('crash')).toEqual(expect.arrayContaining(['no database']));
-  });
+  }, LONG);
 
   test('SIGTERM ends it, with time to say so', async () => {
     await firstTask('polite', {}, ({ lastStatus }) => lastStatus === 'RUNNING');
     await lab.update('polite', { desiredCount: 0 });
     expect((await until('polite', isOver)).containers).toMatchObject([{ exitCode: 0 }]);
     expect((await linesOf('polite')).at(-1)).toBe('ends');
-  });
+  }, LONG);
 
   test('SIGKILL ends one that does not listen to that', async () => {
     await firstTask('deaf', script(DEAF), ({ lastStatus }) => lastStatus === 'RUNNING');
     await lab.update('deaf', { desiredCount: 0 });
     expect((await until('deaf', isOver)).containers).toMatchObject([{ exitCode: 137 }]);
     expect(await linesOf('deaf')).toEqual(['is deaf', 'stays']);
-  });
+  }, LONG);
 
   test.each([
     ['an image that is not there', { image: '127.0.0.1:1/demo/server:none' }, /^CannotPullContainerError: .*demo\/server:none: not found$/, /^CannotPullContainerError: /],
@@ -107,7 +114,7 @@ describe.each(runners)('tasks in %s', (runner) => {
   ])('%s: the reason is ECS\'s', async (_, container, reason, stoppedReason) => {
     const task = await firstTask(Object.keys(container).join(), container, isOver);
     expect(task).toMatchObject({ stopCode: 'TaskFailedToStart', stoppedReason: expect.stringMatching(stoppedReason), containers: [{ reason: expect.stringMatching(reason) }] });
-  });
+  }, LONG);
 
   test('what a sandbox that was killed left is ended by the next one, and nobody else\'s', async () => {
     const region = await lab.sandbox.region(REGION);
@@ -119,7 +126,20 @@ describe.each(runners)('tasks in %s', (runner) => {
     await stays.container.stop(1_000);
     expect(await stays.exitCode).toBe(0);
     await neighbour.close();
-  });
+  }, LONG);
+
+  test('reset ends what a sandbox that was killed left', async () => {
+    const dir = newFolder();
+    // What tells the folder of a sandbox, and its regions.
+    for (const file of ['requests.ndjson', `${REGION}.json`]) writeFileSync(join(dir, file), '');
+    const region = await lab.sandbox.region(REGION);
+    const tasks = makeTaskRunner({ ...region, config: { ...region.config, dir } });
+    await tasks.recover();
+    const { exitCode } = await run(tasks);
+    await reset(dir);
+    expect(await exitCode).toBe(137);
+    expect(existsSync(dir)).toBe(false);
+  }, LONG);
 
   /** Starts a container as the scheduler does, and waits until it listens to SIGTERM. */
   async function run(tasks: TaskRunner, more: Partial<ContainerDefinition> = {}) {
@@ -159,7 +179,7 @@ describe.each(runners)('tasks in %s', (runner) => {
     expect(await exitCode).toBe(0);
     await tasks.close();
     expect([ids(), ask('images', '--format', '{{.Repository}}')]).toEqual([[], images]);
-  });
+  }, LONG);
 
   test('a sandbox that goes on with processes ends the containers that it left', async () => {
     const region = await lab.sandbox.region(REGION);
@@ -170,14 +190,14 @@ describe.each(runners)('tasks in %s', (runner) => {
     await makeTaskRunner({ ...region, config: { ...config, runner: 'process' } }).recover();
     expect(await exitCode).toBe(137);
     await before.close();
-  });
+  }, LONG);
 
   test('CPU and memory are limits: who takes more is ended, and ECS says that it was memory where the engine does', async () => {
     const task = await firstTask('greedy', { ...script(GREEDY), memory: 128 }, isOver);
     const [container] = task.containers ?? [];
     expect(container?.exitCode).toBe(137);
     expect([undefined, OUT_OF_MEMORY]).toContain(container?.reason);
-  });
+  }, LONG);
 
   if (runner !== 'podman') return;
 
@@ -193,7 +213,7 @@ describe.each(runners)('tasks in %s', (runner) => {
       configurePodman('');
       process.env['CONTAINERS_CONF'] = settings;
     }
-  });
+  }, LONG);
 });
 
 /** Something that is told once. */

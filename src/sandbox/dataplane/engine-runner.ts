@@ -19,12 +19,17 @@ const NEVER = '0001-';
 /** What counts as the end of a container that somebody else removed: as if it was killed. */
 const REMOVED = '137 false';
 
-/** Containers and images carry a mark of the sandbox's folder and the region, by which they are found again. */
+/** What the containers and images of a sandbox's folder and region carry, and are found again by. */
+function marksOf(dir: string, regionName: string): { readonly repository: string; readonly label: string } {
+  const owner = createHash('sha256').update(join(dir, regionName)).digest('hex').slice(0, 16);
+  return { repository: `localhost/ecs-canary-sandbox-${owner}`, label: `ecs-canary.sandbox=${owner}` };
+}
+
+/** Loads images into the engine, and makes containers of them. */
 export function makeEngineRunner(region: Region, name: EngineName): TaskRunner {
   const engine = openEngine(name);
-  const owner = createHash('sha256').update(join(region.config.dir, region.name)).digest('hex').slice(0, 16);
-  const repository = `localhost/ecs-canary-sandbox-${owner}`;
-  const label = `ecs-canary.sandbox=${owner}`;
+  const { dir } = region.config;
+  const { repository, label } = marksOf(dir, region.name);
   const loading = new Map<string, Promise<void>>();
   let published = true;
 
@@ -65,20 +70,27 @@ export function makeEngineRunner(region: Region, name: EngineName): TaskRunner {
       const { id, wiring } = await create(order, image);
       return startContainer(engine, id, order, wiring.ports);
     },
-    async recover() {
-      const left = words(await engine.run(['ps', '--all', '--quiet', '--filter', `label=${label}`]));
-      if (left.length === 0) return;
-      // Some of them may have ended: then this complains, and the others are killed all the same.
-      await engine.run(['kill', ...left]).catch(() => undefined);
-      await engine.run(['rm', '--force', ...left]);
-    },
-    async close() {
-      const images = words(await engine.run(['images', '--format', '{{.Repository}}:{{.Tag}}', '--filter', `reference=${repository}`]));
-      // Podman also lists the other names of these images, by which other sandboxes know them.
-      const own = images.filter((image) => image.startsWith(`${repository}:`));
-      if (own.length > 0) await engine.run(['rmi', ...own]);
-    },
+    recover: () => endContainers(engine, dir, region.name),
+    close: () => removeImages(engine, dir, region.name),
   };
+}
+
+/** Ends and removes all containers of a sandbox's folder and region. */
+export async function endContainers(engine: Engine, dir: string, regionName: string): Promise<void> {
+  const left = words(await engine.run(['ps', '--all', '--quiet', '--filter', `label=${marksOf(dir, regionName).label}`]));
+  if (left.length === 0) return;
+  // Some of them may have ended: then this complains, and the others are killed all the same.
+  await engine.run(['kill', ...left]).catch(() => undefined);
+  await engine.run(['rm', '--force', ...left]);
+}
+
+/** Removes all its images; no container may be left. */
+export async function removeImages(engine: Engine, dir: string, regionName: string): Promise<void> {
+  const { repository } = marksOf(dir, regionName);
+  const images = words(await engine.run(['images', '--format', '{{.Repository}}:{{.Tag}}', '--filter', `reference=${repository}`]));
+  // Podman also lists the other names of these images, by which other sandboxes know them.
+  const own = images.filter((image) => image.startsWith(`${repository}:`));
+  if (own.length > 0) await engine.run(['rmi', ...own]);
 }
 
 /** In this machine's network two containers can't have the same port: each is told one of its own, as a process is. */

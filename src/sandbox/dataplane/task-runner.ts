@@ -1,25 +1,23 @@
-/** The runner that a sandbox was started with, which also ends what was left in another one. */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+/** The runner that a sandbox was started with, and what an earlier run left in the same or another one. */
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Region } from '../parts.ts';
-import { makeEngineRunner } from './engine-runner.ts';
+import { endContainers, makeEngineRunner, removeImages } from './engine-runner.ts';
+import { openEngine } from './engine.ts';
+import { openLedger } from './process-ledger.ts';
 import { makeProcessRunner } from './process-runner.ts';
 import { RUNNERS, type RunnerName, type TaskRunner } from './runner.ts';
 
 /** Of the region's configuration. */
 export function makeTaskRunner(region: Region): TaskRunner {
   const { runner: name, dir } = region.config;
-  const own = ofKind(region, name);
-  const folder = join(dir, 'processes', region.name);
-  /** Names the runner as long as something may be left in it. */
-  const trace = join(folder, 'runner');
+  const own = name === 'process' ? makeProcessRunner(region) : makeEngineRunner(region, name);
+  const trace = traceIn(dir, region.name);
   return {
     ...own,
     async recover() {
-      const before = readName(trace);
-      // An engine that is gone meanwhile holds up nobody.
-      if (before && before !== name) await ofKind(region, before).recover().catch(() => undefined);
-      mkdirSync(folder, { recursive: true });
+      if (readName(trace) !== name) await endLeftovers(dir, region.name);
+      openLedger(ledgerIn(dir, region.name));
       writeFileSync(trace, name);
       await own.recover();
     },
@@ -30,8 +28,22 @@ export function makeTaskRunner(region: Region): TaskRunner {
   };
 }
 
-function ofKind(region: Region, name: RunnerName): TaskRunner {
-  return name === 'process' ? makeProcessRunner(region) : makeEngineRunner(region, name);
+/** Ends what a sandbox of that folder left running when it was killed. An engine that is gone meanwhile holds up nobody. */
+export async function endLeftovers(dir: string, regionName: string): Promise<void> {
+  const name = readName(traceIn(dir, regionName));
+  if (name === 'process') openLedger(ledgerIn(dir, regionName)).endLeftovers();
+  if (name === undefined || name === 'process') return;
+  const engine = openEngine(name);
+  await endContainers(engine, dir, regionName).then(() => removeImages(engine, dir, regionName)).catch(() => undefined);
+}
+
+/** The file that names the runner as long as something may be left in it. */
+function traceIn(dir: string, regionName: string): string {
+  return join(ledgerIn(dir, regionName), 'runner');
+}
+
+function ledgerIn(dir: string, regionName: string): string {
+  return join(dir, 'processes', regionName);
 }
 
 function readName(file: string): RunnerName | undefined {
