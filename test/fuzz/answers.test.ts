@@ -31,7 +31,7 @@ const APP = {
 
 /** What is run, and how often. Those that start tasks take their time. */
 const COMMANDS = [
-  [20, ['status']], [4, ['history']], [12, ['route', '--canary', '10']], [12, ['route', '--canary', '60']], [8, ['route', '--canary', '0']], [8, ['rollback']], [4, ['promote']],
+  [20, ['status']], [4, ['history']], [6, ['logs']], [12, ['route', '--canary', '10']], [12, ['route', '--canary', '60']], [8, ['route', '--canary', '0']], [8, ['rollback']], [4, ['promote']],
   [2, ['rollout', '--tag', '1.0']], [2, ['rollout', '--tag', '1.1']], [2, ['destroy-old', '--yes']], [2, ['update', 'APP', '--tag', '1.0']], [2, ['update', 'APP', '--tag', '1.1']],
   [6, ['update', 'APP', '--tag', '1.1', '--dry-run']], [4, ['push', 'APP', '--tag', '1.2']], [6, ['build-infra']], [4, ['build-infra', '--dry-run']], [6, ['destroy-infra', '--dry-run']], [3, ['unlock', '--yes']],
 ] as const;
