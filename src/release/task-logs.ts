@@ -15,7 +15,7 @@ export interface TaskLine extends LogLine {
   /** The task's id. */
   readonly task: string;
   readonly container: string;
-  /** Undefined for a task that ECS does not know any more: it forgets those that stopped an hour ago. */
+  /** Undefined for a task that ECS does not know (any more: it forgets those that stopped an hour ago), or that is none of the service's. */
   readonly origin: TaskOrigin | undefined;
 }
 
@@ -41,13 +41,12 @@ export interface Following {
 const LATE = 15_000;
 /** ms between two questions which tasks there are. */
 const TASKS_PAUSE = 10_000;
-/** ms after which ECS would know the task of a line. */
-const KNOWN_BY = 60_000;
 
 /** Looks which tasks there are. */
 export async function openTaskLogs({ aws, place }: Pick<Release, 'aws' | 'place'>): Promise<TaskLogs> {
   const origins = new Map<string, TaskOrigin>();
-  const forgotten = new Set<string>();
+  /** Tasks that ECS was asked about because of their lines. */
+  const strange = new Set<string>();
   /** Beginnings of the names of streams, by log group. */
   const streams = new Map<string, Set<string>>();
   const containers = new Set<string>();
@@ -83,8 +82,7 @@ export async function openTaskLogs({ aws, place }: Pick<Release, 'aws' | 'place'
     for (const [group, prefixes] of streams) {
       for await (const page of aws.logs.lines(group, commonBeginning([...prefixes]), since)) {
         const own = page.filter(({ stream }) => [...prefixes].some((prefix) => stream.startsWith(prefix)));
-        if (own.some(({ stream }) => isStrange(taskOf(stream)))) await look();
-        for (const { stream, at } of own) if (isStrange(taskOf(stream)) && Date.now() - at > KNOWN_BY) forgotten.add(taskOf(stream));
+        await lookFor(own.map(({ stream }) => taskOf(stream)));
         yield own.map(withOrigin);
       }
     }
@@ -95,7 +93,13 @@ export async function openTaskLogs({ aws, place }: Pick<Release, 'aws' | 'place'
     return { ...line, task, container, origin: origins.get(task) };
   }
 
-  const isStrange = (task: string) => !origins.has(task) && !forgotten.has(task);
+  /** Once for each: one that was started by hand is of no service, and ECS would be asked for every line of it. */
+  async function lookFor(tasks: readonly string[]): Promise<void> {
+    const unknown = tasks.filter((task) => !origins.has(task) && !strange.has(task));
+    if (unknown.length === 0) return;
+    for (const task of unknown) strange.add(task);
+    await look();
+  }
 
   await look();
   return {

@@ -5,8 +5,11 @@ import { createInterface } from 'node:readline';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import type { Aws } from '../../src/aws/aws.ts';
 import { runProgram } from '../../src/cli/program.ts';
 import { prepareRollout, type Release } from '../../src/release/operations.ts';
+import { openTaskLogs } from '../../src/release/task-logs.ts';
+import { definitionOf } from '../../src/sandbox/world/ecs/queries.ts';
 import { type Project, REGION, withProject } from '../infra/project.ts';
 import { openRelease, push } from '../release/deployment.ts';
 
@@ -114,6 +117,32 @@ test('two versions are told apart, a task that ECS forgot too, and --tag shows o
   }]);
   await push(release, '3.0');
   expect(await read('--tag', '3.0')).toMatchObject({ code: 0, out: [], err: expect.stringMatching(/^ECS knows no task of 3\.0: .*\nNext: .*ecs-canary rollout --tag 3\.0\n$/) });
+}), LONG);
+
+test('containers with log groups of their own: all lines in the order of time', () => withVersions(['1.0'], async ({ project, release, write, logs: read }) => {
+  const region = await project.sandbox.region(REGION);
+  const [task] = await project.aws.containers.tasks(release.place.cluster, 'server-blue', 'RUNNING');
+  const options = { 'awslogs-group': 'crows-nest', 'awslogs-stream-prefix': 'top', 'awslogs-region': REGION };
+  definitionOf(region, task?.taskDefinition ?? '').containerDefinitions.push({ name: 'crow', image: 'none', logConfiguration: { logDriver: 'awslogs', options } });
+  await region.call('logs', 'CreateLogGroup', { logGroupName: 'crows-nest' });
+  region.logs.write('crows-nest', `top/crow/${task?.id}`, 'land ahoy');
+  await write('1.0', 'as it was', 60_000);
+  await write('1.0', 'aye');
+  const { out } = await read('--json');
+  expect(JSON.parse(out[0] ?? '').lines.map(({ container, text: line }: Record<string, string>) => `${container}: ${line}`)).toEqual(['server: as it was', 'crow: land ahoy', 'server: aye']);
+}), LONG);
+
+test('a task that is none of the service is asked for once, however much it writes', () => withVersions(['1.0'], async ({ project, release, write }) => {
+  let looks = 0;
+  const containers: Aws['containers'] = { ...project.aws.containers, describeServices: (...args) => ((looks += 1), project.aws.containers.describeServices(...args)) };
+  const found = await openTaskLogs({ place: release.place, aws: { ...project.aws, containers } });
+  const seen: string[] = [];
+  for (const line of ['migrating', 'migrated']) {
+    await write('0123456789abcdef', line);
+    for await (const page of found.read(0)) seen.push(...page.map(({ task, text: said }) => `${task}: ${said}`));
+  }
+  expect(seen.at(-1)).toBe('0123456789abcdef: migrated');
+  expect(looks).toBe(2);
 }), LONG);
 
 test('following shows each line once, late ones and those after a throttled read too, until Ctrl-C', () => withVersions(['1.0'], async ({ project, write, follow: start }) => {

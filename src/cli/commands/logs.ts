@@ -1,5 +1,6 @@
 /** `logs`: what the tasks of the service wrote. */
 import { ExitCode, usageError } from '../../errors.ts';
+import type { Colour } from '../../release/model.ts';
 import type { Release } from '../../release/operations.ts';
 import type { TaskLine, TaskLogs } from '../../release/task-logs.ts';
 import { parseDuration } from '../../settings/duration.ts';
@@ -39,7 +40,7 @@ export const logs: Command = {
     const from = Date.now() - age;
     const signal = AbortSignal.any([context.signal, whenUnread(context)]);
     const pages = following ? follow(found, from, { clock: systemClock, signal, pause: release.wait().pollInterval }) : found.read(from);
-    const lines = { count: 0, kept: [] as object[] };
+    const lines: Shown = { count: 0, kept: [] };
     try {
       for await (const page of pages) {
         if (signal.aborted) break;
@@ -56,9 +57,25 @@ export const logs: Command = {
   },
 };
 
-/** To be interrupted is how following ends, and no error. */
-function outcomeOf({ count, kept }: { count: number; kept: object[] }, following: boolean, isInterrupted: boolean): Outcome {
-  return { ...(following ? { shown: count } : { lines: kept }), ...(isInterrupted ? { exitCode: ExitCode.interrupted } : {}) };
+interface Shown {
+  count: number;
+  /** For the one object that is printed at the end. */
+  readonly kept: LineEvent[];
+}
+
+interface LineEvent {
+  /** ISO 8601. */
+  readonly time: string;
+  readonly version: string | null;
+  readonly colour: Colour | null;
+  readonly task: string;
+  readonly container: string;
+  readonly text: string;
+}
+
+/** To be interrupted is how following ends, and no error. Containers may write to several log groups, which are read in turn. */
+function outcomeOf({ count, kept }: Shown, following: boolean, isInterrupted: boolean): Outcome {
+  return { ...(following ? { shown: count } : { lines: kept.toSorted((a, b) => Date.parse(a.time) - Date.parse(b.time)) }), ...(isInterrupted ? { exitCode: ExitCode.interrupted } : {}) };
 }
 
 function isKnown(found: TaskLogs, tag: string): boolean {
@@ -82,14 +99,13 @@ interface Showing {
   readonly found: TaskLogs;
   readonly following: boolean;
   readonly isOneVersion: boolean;
-  /** For the one object that is printed at the end. */
-  readonly kept: object[];
+  readonly kept: Shown['kept'];
 }
 
 function show(context: Context, line: TaskLine, { found, following, isOneVersion, kept }: Showing): void {
   if (!context.json) return context.print(`${prefixOf(line, found, isOneVersion)}${line.text}`);
   const { at, origin, task, container, text } = line;
-  const event = { time: new Date(at).toISOString(), version: origin?.version ?? null, colour: origin?.colour ?? null, task, container, text };
+  const event: LineEvent = { time: new Date(at).toISOString(), version: origin?.version ?? null, colour: origin?.colour ?? null, task, container, text };
   if (following) context.terminal.stdout.write(`${JSON.stringify(event)}\n`);
   else kept.push(event);
 }
