@@ -11,6 +11,9 @@ import { ENGINES, type EngineName, type Output, outputIn } from './engines.ts';
 import type { BuiltImage } from './image.ts';
 import { makeWorkFolder } from './work-folder.ts';
 
+/** ms for an engine to take a name away. */
+const CLEAN_UP = 10_000;
+
 /**
  * Builds `dir` with an engine that answers.
  * @throws CanaryError, exit 2, when there is no Dockerfile; exit 1 `build-failed` with the engine's last lines; the signal's
@@ -31,7 +34,8 @@ export async function buildWithEngine(name: EngineName, dir: string, options: Bu
       const id = await readFile(output.idFile, 'utf8').catch(() => '');
       requireSuccess(`${name} could not hand out the image of ${dir}`, await runEngine(name, engine.save(output, id.trim()), { env, signal }));
     } finally {
-      if (engine.remove) await runEngine(name, engine.remove(output), { env });
+      // An engine that fails here, or hangs, leaves a name behind; that is no reason to fail, nor to wait.
+      if (engine.remove) await runEngine(name, engine.remove(output), { env, signal: AbortSignal.timeout(CLEAN_UP) }).catch(() => undefined);
     }
     return await take(name, output, options, () => work.remove());
   });

@@ -2,6 +2,7 @@
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type BuildOptions, chooseBuilder } from '../../src/image/builder.ts';
 import { PLATFORMS } from '../../src/image/image.ts';
 import type { BuilderName } from '../../src/settings/builders.ts';
@@ -136,4 +137,17 @@ test('an interruption ends the engine, and is no failed build', async () => {
     process.kill(pid, 'SIGKILL');
     throw error;
   }
+}, 60_000);
+
+test('an engine that hangs while it cleans up holds up no interruption, and hides no reason', async () => {
+  await stubs.add('docker', `case "$*" in save*|"image rm"*) exec sleep 45 ;; esac\n${good(archive)}`);
+  const controller = new AbortController();
+  const enough = new Error('enough');
+  const ended = build('docker', {}, controller.signal);
+  const saving = async () => {
+    while (!(await stubs.calls()).some((call) => call.startsWith('docker save'))) await delay(20);
+  };
+  await Promise.race([saving(), ended]);
+  controller.abort(enough);
+  await expect(Promise.race([ended, late()])).rejects.toBe(enough);
 }, 60_000);
