@@ -32,12 +32,13 @@ function layerOf(...entries: string[]): Buffer {
   return Buffer.concat([...blocks, Buffer.alloc(1024)]);
 }
 
+const historyOf = (layers: Buffer[]) => [...layers.map((_, index) => ({ created_by: `step ${index}` })), { created_by: 'CMD', empty_layer: true }];
+
 /** An image of Docker's kind, as most public ones are. */
-function imageOf(layers: Buffer[], config: object, architecture = 'amd64'): BuiltImage {
+function imageOf(layers: Buffer[], config: object | null, architecture = 'amd64', history: object[] | null = historyOf(layers)): BuiltImage {
   const blobs: ImageBlob[] = layers.map((layer) => imageDocument('application/vnd.docker.image.rootfs.diff.tar.gzip', gzipSync(layer)));
   const document = jsonDocument('application/vnd.docker.container.image.v1+json', {
-    architecture, os: 'linux', config, rootfs: { type: 'layers', diff_ids: layers.map(sha256) },
-    history: [...layers.map((_, index) => ({ created_by: `step ${index}` })), { created_by: 'CMD', empty_layer: true }],
+    architecture, os: 'linux', config, rootfs: { type: 'layers', diff_ids: layers.map(sha256) }, history,
   });
   const manifest = jsonDocument(MEDIA_TYPES.dockerManifest, {
     schemaVersion: 2, mediaType: MEDIA_TYPES.dockerManifest, config: descriptor(document), layers: blobs.map(descriptor),
@@ -55,7 +56,8 @@ const both = jsonDocument(MEDIA_TYPES.dockerIndex, {
   manifests: [arm, hull].map(({ manifest, platform }) => ({ ...descriptor(manifest), platform })),
 });
 const demanding = imageOf(LAYERS, { OnBuild: ['RUN make'] });
-const TAGS: Record<string, ImageBlob & { content: Buffer }> = { amd64: hull.manifest, arm64: arm.manifest, both, demanding: demanding.manifest };
+const bare = imageOf(LAYERS, null, 'amd64', null);
+const TAGS: Record<string, ImageBlob & { content: Buffer }> = { amd64: hull.manifest, arm64: arm.manifest, both, demanding: demanding.manifest, bare: bare.manifest };
 
 /** A public registry, which gives tokens to everybody, and what it was asked. */
 let library: Server;
@@ -67,7 +69,7 @@ const documents = new Map<string, { mediaType: string; content: Buffer }>();
 let elsewhere: string | undefined;
 
 beforeAll(async () => {
-  for (const document of [...Object.values(TAGS), ...[hull, arm, demanding].flatMap(({ blobs }) => blobs)]) {
+  for (const document of [...Object.values(TAGS), ...[hull, arm, demanding, bare].flatMap(({ blobs }) => blobs)]) {
     documents.set(document.digest, { mediaType: document.mediaType, content: await contentOf(document) });
   }
   library = createServer(({ method, url = '', headers: { authorization } }, response) => {
@@ -132,6 +134,12 @@ test('its layers are kept as they are, and its config counts where the Dockerfil
   expect(history.filter((step: object) => !('empty_layer' in step))).toHaveLength(3);
   const { layers } = JSON.parse(String(image.manifest.content));
   expect(layers.map(({ mediaType }: ImageBlob) => mediaType)).toEqual([MEDIA_TYPES.layer, MEDIA_TYPES.layer, MEDIA_TYPES.layer]);
+});
+
+test('a base that says nothing of itself, as Go writes that, is built on', async () => {
+  const image = await withFolder({ ...FILES, Dockerfile: 'FROM hull\nCOPY app.js /\n' }, (dir) => pack(dir, `${host}/library/hull:bare`));
+  expect(image.blobs.slice(0, 2).map(({ digest }) => digest)).toEqual(bare.blobs.slice(0, 2).map(({ digest }) => digest));
+  expect(await configOf(image)).toMatchObject({ config: {}, os: 'linux', architecture: 'amd64' });
 });
 
 test('the same files on the same base give the same digest, however the base is called', async () => {
