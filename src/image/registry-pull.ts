@@ -41,15 +41,14 @@ export async function pullDocument(session: RegistrySession, repository: string,
   });
 }
 
-/** Fetches a blob into `file`. */
+/**
+ * Fetches a blob into `file`.
+ * @throws CanaryError for what the registry or the network did; the error of a file that can't be written
+ */
 export async function pullBlob(session: RegistrySession, repository: string, { digest, size, mediaType }: Descriptor, file: string): Promise<ImageBlob> {
   return session.retrying(`reading ${digest}`, async () => {
     const { body } = await getBlob(session, repository, digest);
-    try {
-      if (body) await pipeline(body, limited(size), createWriteStream(file));
-    } catch (cause) {
-      throw new TransientError(`${session.endpoint} broke off: ${messageOf(cause)}`, { cause });
-    }
+    if (body) await pipeline(arriving(body, session.endpoint), limited(digest, size), createWriteStream(file));
     const blob = await fileBlob(mediaType, file);
     if (blob.digest !== digest) throw new TransientError(`the content of ${digest} is another one`);
     return blob;
@@ -77,17 +76,30 @@ async function contentOf(answer: Response): Promise<Buffer> {
   try {
     return Buffer.from(await answer.arrayBuffer());
   } catch (cause) {
-    throw new TransientError(`${new URL(answer.url).origin} broke off: ${messageOf(cause)}`, { cause });
+    throw brokenOff(new URL(answer.url).origin, cause);
   }
 }
 
+/** Only what the registry does may pass: a full disk does not. */
+async function* arriving(body: AsyncIterable<Uint8Array>, endpoint: string): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body;
+  } catch (cause) {
+    throw brokenOff(endpoint, cause);
+  }
+}
+
+function brokenOff(endpoint: string, cause: unknown): TransientError {
+  return new TransientError(`${endpoint} broke off: ${messageOf(cause)}`, { cause });
+}
+
 /** Ends what is longer than it is said to be: it would fill the disk. */
-function limited(size: number) {
-  return async function* (chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+function limited(digest: string, size: number) {
+  return async function* (chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     let left = size;
     for await (const chunk of chunks) {
       left -= chunk.length;
-      if (left < 0) throw new RangeError(`more than the ${size} bytes that were announced`);
+      if (left < 0) throw new TransientError(`the content of ${digest} is more than the ${size} bytes that were announced`);
       yield chunk;
     }
   };

@@ -2,11 +2,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CanaryError, messageOf } from '../errors.ts';
 
 export interface WorkFolder {
   readonly dir: string;
   remove(): Promise<void>;
-  /** Does something, and removes the folder if it fails. */
+  /** Does something, and removes the folder if it fails. @throws CanaryError, exit 1 `no-room`, where there was none for the image */
   keptOnSuccess<T>(action: () => Promise<T>): Promise<T>;
 }
 
@@ -22,8 +23,25 @@ export async function makeWorkFolder(): Promise<WorkFolder> {
         return await action();
       } catch (error) {
         await remove();
-        throw error;
+        throw isNoRoom(error) ? noRoom(error) : error;
       }
     },
   };
+}
+
+/** A full disk, a quota, or files that may not grow so large. */
+const NO_ROOM = new Set<unknown>(['ENOSPC', 'EDQUOT', 'EFBIG']);
+
+/** Whether what failed is not to blame, but the disk that it was written to. */
+export function isNoRoom(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'code' in error && NO_ROOM.has(error.code);
+}
+
+function noRoom(cause: unknown): CanaryError {
+  return new CanaryError({
+    code: 'no-room',
+    message: `${tmpdir()} has no room for the image: ${messageOf(cause)}.`,
+    next: 'make room there, or name another folder with TMPDIR; then run the same command again',
+    cause,
+  });
 }

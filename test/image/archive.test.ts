@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { create } from 'tar';
 import { readArchive } from '../../src/image/archive.ts';
+import { readDockerArchive } from '../../src/image/docker-archive.ts';
 import { type BuiltImage, PLATFORMS, sha256 } from '../../src/image/image.ts';
+import { openArchive } from '../../src/image/open-archive.ts';
 import { packImage } from '../../src/image/pack.ts';
 import { withFolder } from '../folder.ts';
 import { contentOf } from './content.ts';
@@ -190,4 +192,12 @@ testWith('skopeo')('what skopeo writes is read: OCI archives with the same diges
   const image = await read(docker);
   expect(digests(image).slice(0, -1)).toEqual(digests(packed).slice(0, -1));
   expect(JSON.parse(String(await contentOf(image.blobs.at(-1))))).toMatchObject({ architecture: 'arm64', config: { Cmd: ['node', '/a.js'] } });
+});
+
+test('a full disk is not the archive\'s fault', async () => {
+  const folder = await writeDockerSave();
+  const work = join(dir, 'work');
+  await mkdir(work);
+  await symlink('/dev/full', join(work, 'layer-0'));
+  await expect(readDockerArchive(await openArchive(folder, work), join(folder, 'manifest.json'))).rejects.toMatchObject({ code: 'ENOSPC' });
 });

@@ -1,6 +1,6 @@
 /** Packing on a base image, read from a registry as the public ones are, and from the one behind ECR. */
 import { createHash } from 'node:crypto';
-import { chmod, mkdtemp, rm, utimes } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, symlink, utimes } from 'node:fs/promises';
 import { type Server, createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import { gzipSync } from 'node:zlib';
 import { CreateRepositoryCommand, ECRClient } from '@aws-sdk/client-ecr';
 import { Header, Parser } from 'tar';
 import { CanaryError, ExitCode } from '../../src/errors.ts';
+import { openBase } from '../../src/image/base-image.ts';
 import type { BuildOptions } from '../../src/image/builder.ts';
 import { type BuiltImage, type ImageBlob, MEDIA_TYPES, PLATFORMS, imageDocument, jsonDocument, descriptor } from '../../src/image/image.ts';
 import { packImage } from '../../src/image/pack.ts';
@@ -64,6 +65,10 @@ let library: Server;
 let host: string;
 const asked: { path: string; authorization: string | undefined }[] = [];
 const spoilt = new Set<string>();
+/** What breaks off in the middle, once. */
+const cut = new Set<string>();
+/** What is longer than it was said to be, once. */
+const padded = new Set<string>();
 const documents = new Map<string, { mediaType: string; content: Buffer }>();
 /** Where the lowest layer is, if not in the registry itself. */
 let elsewhere: string | undefined;
@@ -84,7 +89,10 @@ beforeAll(async () => {
     if (!document) return void response.writeHead(404).end();
     const content = Buffer.from(document.content);
     if (spoilt.has(name)) content[40] = (content[40] ?? 0) + 1;
-    response.writeHead(200, { 'content-type': document.mediaType, 'content-length': content.length }).end(content);
+    if (padded.delete(name)) return void response.writeHead(200).end(Buffer.concat([content, content]));
+    response.writeHead(200, { 'content-type': document.mediaType, 'content-length': content.length });
+    if (cut.delete(name)) return void response.write(content.subarray(0, 40), () => response.destroy());
+    response.end(content);
   });
   await new Promise<void>((resolve) => library.listen(0, '127.0.0.1', resolve));
   const address = library.address();
@@ -230,6 +238,26 @@ test('a layer that is not what its digest says is not built on', async () => {
   } finally {
     spoilt.clear();
   }
+});
+
+test('a layer that breaks off, or goes on too long, is read again', async () => {
+  const layer = hull.blobs[0]?.digest ?? '';
+  for (const failing of [cut, padded]) {
+    asked.splice(0);
+    failing.add(layer);
+    expect((await packed(`${host}/library/hull:amd64`)).blobs[0]?.digest).toBe(layer);
+    expect(asked.filter(({ path }) => path.endsWith(layer))).toHaveLength(2);
+  }
+});
+
+test('a full disk is not the registry\'s fault, and nothing is asked again', async () => {
+  await withFolder({}, async (dir) => {
+    await symlink('/dev/full', join(dir, 'base-0'));
+    const base = await openBase(`${host}/library/hull:amd64`, { platform: PLATFORMS.X86_64, clock: fakeClock() });
+    asked.splice(0);
+    await expect(base.readLayers(dir)).rejects.toMatchObject({ code: 'ENOSPC' });
+  });
+  expect(asked.map(({ path }) => path)).toEqual([`GET /v2/library/hull/blobs/${hull.blobs[0]?.digest}`]);
 });
 
 test('a registry that is not there is named', async () => {
