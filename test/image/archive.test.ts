@@ -177,7 +177,7 @@ test('an archive leads to no file outside of it, and leaves nothing behind', asy
 
   const before = new Set(await readdir(tmpdir()));
   const image = await readArchive(await archived(await writeLayout()));
-  const work = (await readdir(tmpdir())).filter((name) => name.startsWith('ecs-canary-image-') && !before.has(name));
+  const work = (await readdir(tmpdir())).filter((name) => name.includes(`-${process.pid}-`) && !before.has(name));
   expect(work).not.toEqual([]);
   await image.dispose();
   expect((await readdir(tmpdir())).filter((name) => work.includes(name))).toEqual([]);

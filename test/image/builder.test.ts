@@ -21,9 +21,6 @@ let onLine: (count: number) => void;
 
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'builder-'));
-  // What a build leaves behind would be in here.
-  process.env['TMPDIR'] = join(dir, 'tmp');
-  await mkdir(process.env['TMPDIR']);
   app = join(dir, 'app');
   await mkdir(app);
   await writeFile(join(app, 'Dockerfile'), 'FROM scratch\nCOPY . .\n');
@@ -33,8 +30,9 @@ beforeEach(async () => {
   onLine = () => undefined;
 });
 afterEach(async () => {
-  expect(await readdir(join(dir, 'tmp'))).toEqual([]);
-  delete process.env['TMPDIR'];
+  // Of this process alone: other tests may be at work.
+  const left = (await readdir(tmpdir())).filter((name) => name.startsWith('ecs-canary-image-') && name.includes(`-${process.pid}-`));
+  expect(left).toEqual([]);
   await rm(dir, { recursive: true });
 });
 
