@@ -8,7 +8,7 @@ import type { BuildOptions } from './builder.ts';
 import { dockerfileOf } from './dockerfile-path.ts';
 import { type Surroundings, runEngine } from './engine-process.ts';
 import { ENGINES, type EngineName, type Output, outputIn } from './engines.ts';
-import type { BuiltImage } from './image.ts';
+import { type BuiltImage, platformName } from './image.ts';
 import { makeWorkFolder } from './work-folder.ts';
 
 /** ms for an engine to take a name away. */
@@ -53,7 +53,7 @@ function requireSuccess(what: string, { failure, lines }: { failure: string | un
 async function take(name: EngineName, { archive }: Output, { platform }: BuildOptions, remove: () => Promise<void>): Promise<BuiltImage> {
   const image = await readArchive(archive);
   await rm(archive);
-  const [built, wanted] = [image.platform, platform].map(({ os, architecture }) => `${os}/${architecture}`);
+  const [built, wanted] = [image.platform, platform].map(platformName);
   const dispose = async () => {
     await image.dispose();
     await remove();

@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { type CanaryError, messageOf, usageError } from '../errors.ts';
 import { fileBlob } from './blob-file.ts';
 import { type Descriptor, type Manifest, MANIFEST_TYPES, imagesOf, indexShape, isIndex, manifestShape, parseDocument } from './documents.ts';
-import { type ImageBlob, type Platform, sha256 } from './image.ts';
+import { type ImageBlob, type Platform, platformName, sha256 } from './image.ts';
 import { type RegistrySession, TransientError } from './registry-session.ts';
 
 /**
@@ -29,8 +29,6 @@ export async function pullManifest(session: RegistrySession, repository: string,
 export function wrongPlatform(there: readonly string[], wanted: Platform): CanaryError {
   return usageError(`it is for ${there.join(', ') || 'no platform'}, and what is built is to run on ${platformName(wanted)}.`, 'Take another base image, or build for its platform.');
 }
-
-export const platformName = ({ os, architecture }: Platform): string => `${os}/${architecture}`;
 
 /** A document among the blobs, small enough to be held in memory. */
 export async function pullDocument(session: RegistrySession, repository: string, { digest }: Descriptor): Promise<Buffer> {

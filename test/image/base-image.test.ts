@@ -261,7 +261,9 @@ test('a full disk is not the registry\'s fault, and nothing is asked again', asy
 });
 
 test('a registry that is not there is named', async () => {
-  await expect(packed('127.0.0.1:1/library/hull:1')).rejects.toMatchObject({ exitCode: 1, message: expect.stringMatching(/127\.0\.0\.1:1\/library\/hull:1.* does not answer/) });
+  await expect(packed('127.0.0.1:1/library/hull:1')).rejects.toMatchObject({
+    exitCode: 1, message: expect.stringMatching(/127\.0\.0\.1:1\/library\/hull:1.* does not answer/), next: expect.stringContaining('an ECR registry of this region'),
+  });
 });
 
 test('a Dockerfile that can\'t be built is refused before a layer is fetched', async () => {
