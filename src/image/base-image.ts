@@ -5,9 +5,9 @@ import type { ImageSettings } from './dockerfile.ts';
 import { type Descriptor, baseConfigShape, parseDocument } from './documents.ts';
 import { ImageFolders } from './image-folders.ts';
 import { type ImageReference, parseImageReference } from './image-reference.ts';
-import { MEDIA_TYPES, type Platform } from './image.ts';
+import { MEDIA_TYPES, type Platform, platformName } from './image.ts';
 import type { Layer } from './layer.ts';
-import { platformName, pullBlob, pullDocument, pullManifest, wrongPlatform } from './registry-pull.ts';
+import { pullBlob, pullDocument, pullManifest, wrongPlatform } from './registry-pull.ts';
 import { type RegistryAccess, RegistrySession, type SessionOptions } from './registry-session.ts';
 
 export interface BaseImage {
@@ -106,7 +106,7 @@ async function explaining<T>(name: string, action: () => Promise<T>): Promise<T>
     throw error.with({
       message: `The base image ${name} can't be used: ${error.message}`,
       exitCode: asked ? ExitCode.failed : error.exitCode,
-      next: asked ? 'run the same command again; what not everybody may read has to be in the ECR of this account and region' : (error.next ?? 'set BASE_IMAGE to another image, or to none'),
+      next: asked ? 'run the same command again; what not everybody may read has to be in an ECR registry of this region that lets this identity read it' : (error.next ?? 'set BASE_IMAGE to another image, or to none'),
     });
   }
 }

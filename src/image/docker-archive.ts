@@ -12,6 +12,7 @@ import { configShape, parseDocument } from './documents.ts';
 import { type BuiltImage, MEDIA_TYPES, descriptor, imageDocument, jsonDocument } from './image.ts';
 import { type Layer, compressLayer } from './layer.ts';
 import { type OpenArchive, damaged } from './open-archive.ts';
+import { isNoRoom } from './work-folder.ts';
 
 const listShape = z.array(z.object({
   Config: z.string(),
@@ -42,7 +43,7 @@ export async function readDockerArchive(archive: OpenArchive, list: string): Pro
   for (const [index, name] of image.Layers.entries()) {
     const file = await fileOf(archive, name);
     layers.push(await readLayer(file, join(archive.workDir, `layer-${index}`)).catch((cause: unknown) => {
-      throw damaged(archive, `${name} can't be read: ${messageOf(cause)}`);
+      throw isNoRoom(cause) ? cause : damaged(archive, `${name} can't be read: ${messageOf(cause)}`);
     }));
   }
   const wrong = layers.findIndex(({ diffId }, index) => diffId !== settings.rootfs.diff_ids[index]);

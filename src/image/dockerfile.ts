@@ -4,8 +4,6 @@ import { CanaryError, ExitCode } from '../errors.ts';
 import { type Line, readLines, splitWords } from './dockerfile-words.ts';
 
 export interface Dockerfile {
-  /** The image of FROM. `pack` does not fetch it: BASE_IMAGE says what it builds on. */
-  readonly base: string;
   /** What puts files into the image, in order. */
   readonly steps: readonly Step[];
   /** The image config's `config`, with the members that the Dockerfile sets. */
@@ -40,7 +38,8 @@ export interface ImageSettings {
 }
 
 interface Draft {
-  base: string;
+  /** There was a FROM. Its image is not fetched: BASE_IMAGE says what is built on. */
+  begun: boolean;
   /** The Dockerfile has a CMD of its own. */
   commanded: boolean;
   readonly steps: Step[];
@@ -72,18 +71,18 @@ const INSTEAD: Readonly<Record<string, string>> = {
  * @throws CanaryError, exit 2, that names the line and what to do instead
  */
 export function parseDockerfile(text: string, inherited: ImageSettings = {}): Dockerfile {
-  const draft: Draft = { base: '', commanded: false, steps: [], config: { ...inherited }, env: new Map(inherited.Env?.map(nameAndValue)) };
+  const draft: Draft = { begun: false, commanded: false, steps: [], config: { ...inherited }, env: new Map(inherited.Env?.map(nameAndValue)) };
   for (const line of readLines(text)) {
     const { number, keyword } = line;
     const instruction = Object.hasOwn(INSTRUCTIONS, keyword) ? INSTRUCTIONS[keyword] : undefined;
     if (!instruction) throw unsupported(line);
-    if (draft.base === '' && keyword !== 'FROM') throw dockerfileError(number, `${keyword} stands before FROM`, 'begin with FROM');
+    if (!draft.begun && keyword !== 'FROM') throw dockerfileError(number, `${keyword} stands before FROM`, 'begin with FROM');
     instruction(draft, line);
   }
-  if (draft.base === '') throw dockerfileError(1, 'there is no FROM', 'begin with FROM, such as FROM node:22-alpine');
-  const { base, steps, config } = draft;
+  if (!draft.begun) throw dockerfileError(1, 'there is no FROM', 'begin with FROM, such as FROM node:22-alpine');
+  const { steps, config } = draft;
   if (draft.env.size > 0) config.Env = Array.from(draft.env, ([name, value]) => `${name}=${value}`);
-  return { base, steps, config };
+  return { steps, config };
 }
 
 export function dockerfileError(line: number, message: string, instead: string): CanaryError {
@@ -96,14 +95,14 @@ function unsupported({ number, keyword }: Line): CanaryError {
 }
 
 function from(draft: Draft, line: Line): void {
-  if (draft.base !== '') {
+  if (draft.begun) {
     throw dockerfileError(line.number, 'the builder pack does not support a second FROM', 'build before the push, and COPY what the last stage needs');
   }
   const [image = '', as, stage, ...more] = words(draft, line);
   if (image === '' || image.startsWith('--') || (as !== undefined && (as.toUpperCase() !== 'AS' || stage === undefined)) || more.length > 0) {
     throw dockerfileError(line.number, 'FROM takes an image here and nothing else', 'write FROM image; --platform sets the platform');
   }
-  draft.base = image;
+  draft.begun = true;
 }
 
 function workdir(draft: Draft, line: Line): void {

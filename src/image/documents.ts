@@ -25,7 +25,6 @@ export const configShape = z.looseObject({
 
 const words = z.array(z.string()).optional();
 const names = z.record(z.string(), z.looseObject({})).optional();
-/** Go writes null for what is not set. */
 const settingsShape = z.preprocess(withoutNulls, z.looseObject({
   User: z.string().optional(),
   ExposedPorts: names,
@@ -38,11 +37,11 @@ const settingsShape = z.preprocess(withoutNulls, z.looseObject({
   OnBuild: words,
 }));
 /** The config of an image that others are built on. */
-export const baseConfigShape = configShape.extend({
+export const baseConfigShape = z.preprocess(withoutNulls, configShape.extend({
   variant: z.string().optional(),
   config: settingsShape.optional(),
   history: z.array(z.looseObject({})).optional(),
-});
+}));
 
 /** What a tag may name: without this, a registry may answer with another form of the image, and another digest. */
 export const MANIFEST_TYPES = [MEDIA_TYPES.manifest, MEDIA_TYPES.index, MEDIA_TYPES.dockerManifest, MEDIA_TYPES.dockerIndex].join(', ');
@@ -56,8 +55,9 @@ export function imagesOf({ manifests }: z.infer<typeof indexShape>): IndexEntry[
   return [...new Map(images.map((image) => [image.digest, image])).values()];
 }
 
+/** Go writes null for what is not set. */
 function withoutNulls(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null) return value ?? undefined;
+  if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== null));
 }
 

@@ -8,8 +8,11 @@ import type { BuildOptions } from './builder.ts';
 import { dockerfileOf } from './dockerfile-path.ts';
 import { type Surroundings, runEngine } from './engine-process.ts';
 import { ENGINES, type EngineName, type Output, outputIn } from './engines.ts';
-import type { BuiltImage } from './image.ts';
+import { type BuiltImage, platformName } from './image.ts';
 import { makeWorkFolder } from './work-folder.ts';
+
+/** ms for an engine to take a name away. */
+const CLEAN_UP = 10_000;
 
 /**
  * Builds `dir` with an engine that answers.
@@ -31,7 +34,8 @@ export async function buildWithEngine(name: EngineName, dir: string, options: Bu
       const id = await readFile(output.idFile, 'utf8').catch(() => '');
       requireSuccess(`${name} could not hand out the image of ${dir}`, await runEngine(name, engine.save(output, id.trim()), { env, signal }));
     } finally {
-      if (engine.remove) await runEngine(name, engine.remove(output), { env });
+      // An engine that fails here, or hangs, leaves a name behind; that is no reason to fail, nor to wait.
+      if (engine.remove) await runEngine(name, engine.remove(output), { env, signal: AbortSignal.timeout(CLEAN_UP) }).catch(() => undefined);
     }
     return await take(name, output, options, () => work.remove());
   });
@@ -49,7 +53,7 @@ function requireSuccess(what: string, { failure, lines }: { failure: string | un
 async function take(name: EngineName, { archive }: Output, { platform }: BuildOptions, remove: () => Promise<void>): Promise<BuiltImage> {
   const image = await readArchive(archive);
   await rm(archive);
-  const [built, wanted] = [image.platform, platform].map(({ os, architecture }) => `${os}/${architecture}`);
+  const [built, wanted] = [image.platform, platform].map(platformName);
   const dispose = async () => {
     await image.dispose();
     await remove();

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { BuilderName } from '../settings/builders.ts';
 import type { BuildOptions } from './builder.ts';
+import { platformName } from './image.ts';
 
 export type EngineName = Exclude<BuilderName, 'pack'>;
 
@@ -77,7 +78,7 @@ export function outputIn(dir: string, name: string): Output {
 /** The options that all three know by the same names. */
 function argumentsOf({ platform, file, buildArgs = [], target, cache }: Dockerfile): string[] {
   return [
-    ...given('--platform', [`${platform.os}/${platform.architecture}`]),
+    ...given('--platform', [platformName(platform)]),
     ...given('--file', [file]),
     ...given('--build-arg', buildArgs),
     ...given('--target', target === undefined ? [] : [target]),

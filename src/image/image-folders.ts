@@ -1,13 +1,12 @@
 /** The folders of an image, and the links that may lead to them: what decides where a copied file comes to lie. */
 import { posix } from 'node:path';
 import { list } from 'tar';
+import { isDamage } from './tar-damage.ts';
 
 const WHITEOUT = '.wh.';
 const OPAQUE = '.wh..wh..opq';
 /** As Linux has it. */
 const MOST_LINKS = 40;
-/** Entries that say nothing about folders, a device say. */
-const HARMLESS = new Set(['TAR_ENTRY_INFO', 'TAR_ENTRY_UNSUPPORTED']);
 
 export class ImageFolders {
   readonly #folders = new Set(['/']);
@@ -58,7 +57,7 @@ export class ImageFolders {
         if (type === 'SymbolicLink') added.set(place, linkpath);
       },
       onwarn: (code, message) => {
-        if (!HARMLESS.has(code)) damage.push(message);
+        if (isDamage(code)) damage.push(message);
       },
     });
     if (damage.length > 0) throw new Error(damage[0]);

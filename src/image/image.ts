@@ -51,6 +51,11 @@ export const PLATFORMS = {
   ARM64: { os: 'linux', architecture: 'arm64' },
 } as const satisfies Record<string, Platform>;
 
+/** `linux/amd64`, as the options of engines have it. */
+export function platformName({ os, architecture }: Platform): string {
+  return `${os}/${architecture}`;
+}
+
 export function imageDocument(mediaType: string, content: Buffer): ImageDocument {
   return { mediaType, digest: sha256(content), size: content.length, content, open: (from = 0) => Readable.from([content.subarray(from)]) };
 }

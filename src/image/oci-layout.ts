@@ -7,7 +7,7 @@ import { fileBlob } from './blob-file.ts';
 import {
   type Descriptor, type IndexEntry, type Manifest, configShape, imagesOf, indexShape, isIndex, isManifest, manifestShape, parseDocument,
 } from './documents.ts';
-import { type BuiltImage, type ImageBlob, type ImageDocument, descriptor, imageDocument, jsonDocument } from './image.ts';
+import { type BuiltImage, type ImageBlob, type ImageDocument, descriptor, imageDocument, jsonDocument, platformName } from './image.ts';
 import { compressLayer } from './layer.ts';
 import { type OpenArchive, damaged } from './open-archive.ts';
 
@@ -46,7 +46,7 @@ async function findImage(archive: OpenArchive, content: Buffer): Promise<IndexEn
 }
 
 function severalImages(name: string, images: readonly IndexEntry[]): CanaryError {
-  const platforms = images.flatMap(({ platform }) => (platform ? `${platform.os}/${platform.architecture}` : []));
+  const platforms = images.flatMap(({ platform }) => (platform ? platformName(platform) : []));
   if (platforms.length === images.length && new Set(platforms).size > 1) {
     return usageError(
       `${name} is an image for several platforms: ${platforms.join(', ')}. A version runs on one.`,

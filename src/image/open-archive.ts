@@ -3,6 +3,8 @@ import { mkdir, realpath, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { extract } from 'tar';
 import { type CanaryError, messageOf, usageError } from '../errors.ts';
+import { isDamage } from './tar-damage.ts';
+import { isNoRoom } from './work-folder.ts';
 
 export interface OpenArchive {
   /** What the user calls it. */
@@ -13,13 +15,10 @@ export interface OpenArchive {
   find(path: string): Promise<string | undefined>;
 }
 
-/** Entries that an archive of images has no use for, a device say, and links that were made relative. */
-const HARMLESS = new Set(['TAR_ENTRY_INFO', 'TAR_ENTRY_UNSUPPORTED']);
-
 /**
  * @param path a folder, or a tar archive, compressed or not
  * @param workDir an empty folder that outlives the archive
- * @throws CanaryError, exit 2
+ * @throws CanaryError, exit 2; the error of a folder that has no room for it
  */
 export async function openArchive(path: string, workDir: string): Promise<OpenArchive> {
   const isFolder = await stat(path).then((found) => found.isDirectory(), (cause) => {
@@ -44,7 +43,7 @@ export function damaged({ name }: OpenArchive, why: string): CanaryError {
 }
 
 async function unpack(path: string, root: string): Promise<void> {
-  const damage: string[] = [];
+  const damage: unknown[] = [];
   await mkdir(root);
   try {
     await extract({
@@ -52,14 +51,16 @@ async function unpack(path: string, root: string): Promise<void> {
       cwd: root,
       preserveOwner: false,
       noMtime: true,
-      onwarn: (code, message) => {
-        if (!HARMLESS.has(code)) damage.push(message);
+      onwarn: (code, message, data) => {
+        if (isDamage(code)) damage.push(data instanceof Error ? data : message);
       },
     });
   } catch (cause) {
-    damage.push(messageOf(cause));
+    damage.push(cause);
   }
-  if (damage.length > 0) throw usageError(`${path} is no whole tar archive: ${damage[0]}.`, 'Write it again.');
+  const full = damage.find(isNoRoom);
+  if (full !== undefined) throw full;
+  if (damage.length > 0) throw usageError(`${path} is no whole tar archive: ${messageOf(damage[0])}.`, 'Write it again.');
 }
 
 /** Links followed. */

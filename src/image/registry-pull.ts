@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { type CanaryError, messageOf, usageError } from '../errors.ts';
 import { fileBlob } from './blob-file.ts';
 import { type Descriptor, type Manifest, MANIFEST_TYPES, imagesOf, indexShape, isIndex, manifestShape, parseDocument } from './documents.ts';
-import { type ImageBlob, type Platform, sha256 } from './image.ts';
+import { type ImageBlob, type Platform, platformName, sha256 } from './image.ts';
 import { type RegistrySession, TransientError } from './registry-session.ts';
 
 /**
@@ -30,8 +30,6 @@ export function wrongPlatform(there: readonly string[], wanted: Platform): Canar
   return usageError(`it is for ${there.join(', ') || 'no platform'}, and what is built is to run on ${platformName(wanted)}.`, 'Take another base image, or build for its platform.');
 }
 
-export const platformName = ({ os, architecture }: Platform): string => `${os}/${architecture}`;
-
 /** A document among the blobs, small enough to be held in memory. */
 export async function pullDocument(session: RegistrySession, repository: string, { digest }: Descriptor): Promise<Buffer> {
   return session.retrying(`reading ${digest}`, async () => {
@@ -41,15 +39,14 @@ export async function pullDocument(session: RegistrySession, repository: string,
   });
 }
 
-/** Fetches a blob into `file`. */
+/**
+ * Fetches a blob into `file`.
+ * @throws CanaryError for what the registry or the network did; the error of a file that can't be written
+ */
 export async function pullBlob(session: RegistrySession, repository: string, { digest, size, mediaType }: Descriptor, file: string): Promise<ImageBlob> {
   return session.retrying(`reading ${digest}`, async () => {
     const { body } = await getBlob(session, repository, digest);
-    try {
-      if (body) await pipeline(body, limited(size), createWriteStream(file));
-    } catch (cause) {
-      throw new TransientError(`${session.endpoint} broke off: ${messageOf(cause)}`, { cause });
-    }
+    if (body) await pipeline(arriving(body, session.endpoint), limited(digest, size), createWriteStream(file));
     const blob = await fileBlob(mediaType, file);
     if (blob.digest !== digest) throw new TransientError(`the content of ${digest} is another one`);
     return blob;
@@ -77,17 +74,30 @@ async function contentOf(answer: Response): Promise<Buffer> {
   try {
     return Buffer.from(await answer.arrayBuffer());
   } catch (cause) {
-    throw new TransientError(`${new URL(answer.url).origin} broke off: ${messageOf(cause)}`, { cause });
+    throw brokenOff(new URL(answer.url).origin, cause);
   }
 }
 
+/** Only what the registry does may pass: a full disk does not. */
+async function* arriving(body: AsyncIterable<Uint8Array>, endpoint: string): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body;
+  } catch (cause) {
+    throw brokenOff(endpoint, cause);
+  }
+}
+
+function brokenOff(endpoint: string, cause: unknown): TransientError {
+  return new TransientError(`${endpoint} broke off: ${messageOf(cause)}`, { cause });
+}
+
 /** Ends what is longer than it is said to be: it would fill the disk. */
-function limited(size: number) {
-  return async function* (chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+function limited(digest: string, size: number) {
+  return async function* (chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     let left = size;
     for await (const chunk of chunks) {
       left -= chunk.length;
-      if (left < 0) throw new RangeError(`more than the ${size} bytes that were announced`);
+      if (left < 0) throw new TransientError(`the content of ${digest} is more than the ${size} bytes that were announced`);
       yield chunk;
     }
   };

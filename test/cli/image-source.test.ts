@@ -47,6 +47,8 @@ test('an archive is pushed as it is, for the platform that it was built for, and
     expect(await push(['--dry-run'])).toMatchObject({ code: 0, stdout: expect.stringContaining(`1. read the image of ${archive} and push it as fleet/server:1.0\n`) });
     const refused = await push([], { CPU_ARCHITECTURE: 'X86_64' });
     expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining(`The image of ${archive} is linux/arm64, and CPU_ARCHITECTURE is X86_64, which is linux/amd64.`) });
+    const full = await cli(['push', '--image-archive', archive, '--tag', '1.0'], { env, noRoom: true });
+    expect(full).toMatchObject({ code: 1, stderr: expect.stringMatching(`Error: ${dir} has no room for the image: EFBIG.*\nNext: make room there, or name another folder with TMPDIR`) });
     const { code, stdout } = await push(['--json'], { CPU_ARCHITECTURE: 'ARM64' });
     expect({ code, ...JSON.parse(stdout) }).toMatchObject({ code: 0, tag: '1.0', digest: expect.stringMatching(/^sha256:/), platform: 'linux/arm64' });
     expect((await readdir(dir)).filter((name) => name.startsWith('ecs-canary-'))).toEqual([]);

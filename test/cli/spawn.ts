@@ -21,14 +21,18 @@ export interface Surroundings {
   readonly cwd?: string;
   /** Nobody reads standard output: its pipe is closed before the program can write to it. */
   readonly closedStdout?: boolean;
+  /** It can write to no file, as on a disk that is full. */
+  readonly noRoom?: boolean;
 }
 
 /** Standard input, output and error are no terminals. */
-export function cli(args: readonly string[], { env = {}, cwd = tmpdir(), closedStdout = false }: Surroundings = {}): Promise<Ended> {
+export function cli(args: readonly string[], { env = {}, cwd = tmpdir(), closedStdout = false, noRoom = false }: Surroundings = {}): Promise<Ended> {
   if (!existsSync(BUILT)) throw new Error('dist/ is missing: these tests run the built program. Run npm run build first.');
   const given = { PATH: process.env['PATH'], HOME: '/nowhere', AWS_EC2_METADATA_DISABLED: 'true', ...env };
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [PROGRAM, ...args], { cwd, env: given, stdio: ['ignore', 'pipe', 'pipe'] });
+    const command = [process.execPath, PROGRAM, ...args];
+    const [program = '', ...rest] = noRoom ? ['/bin/sh', '-c', 'ulimit -f 0 && exec "$0" "$@"', ...command] : command;
+    const child = spawn(program, rest, { cwd, env: given, stdio: ['ignore', 'pipe', 'pipe'] });
     let [stdout, stderr] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));

@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { create } from 'tar';
 import { readArchive } from '../../src/image/archive.ts';
+import { readDockerArchive } from '../../src/image/docker-archive.ts';
 import { type BuiltImage, PLATFORMS, sha256 } from '../../src/image/image.ts';
+import { openArchive } from '../../src/image/open-archive.ts';
 import { packImage } from '../../src/image/pack.ts';
 import { withFolder } from '../folder.ts';
 import { contentOf } from './content.ts';
@@ -175,7 +177,7 @@ test('an archive leads to no file outside of it, and leaves nothing behind', asy
 
   const before = new Set(await readdir(tmpdir()));
   const image = await readArchive(await archived(await writeLayout()));
-  const work = (await readdir(tmpdir())).filter((name) => name.startsWith('ecs-canary-image-') && !before.has(name));
+  const work = (await readdir(tmpdir())).filter((name) => name.includes(`-${process.pid}-`) && !before.has(name));
   expect(work).not.toEqual([]);
   await image.dispose();
   expect((await readdir(tmpdir())).filter((name) => work.includes(name))).toEqual([]);
@@ -190,4 +192,12 @@ testWith('skopeo')('what skopeo writes is read: OCI archives with the same diges
   const image = await read(docker);
   expect(digests(image).slice(0, -1)).toEqual(digests(packed).slice(0, -1));
   expect(JSON.parse(String(await contentOf(image.blobs.at(-1))))).toMatchObject({ architecture: 'arm64', config: { Cmd: ['node', '/a.js'] } });
+});
+
+test('a full disk is not the archive\'s fault', async () => {
+  const folder = await writeDockerSave();
+  const work = join(dir, 'work');
+  await mkdir(work);
+  await symlink('/dev/full', join(work, 'layer-0'));
+  await expect(readDockerArchive(await openArchive(folder, work), join(folder, 'manifest.json'))).rejects.toMatchObject({ code: 'ENOSPC' });
 });

@@ -1,6 +1,6 @@
 /** Packing on a base image, read from a registry as the public ones are, and from the one behind ECR. */
 import { createHash } from 'node:crypto';
-import { chmod, mkdtemp, rm, utimes } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, symlink, utimes } from 'node:fs/promises';
 import { type Server, createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import { gzipSync } from 'node:zlib';
 import { CreateRepositoryCommand, ECRClient } from '@aws-sdk/client-ecr';
 import { Header, Parser } from 'tar';
 import { CanaryError, ExitCode } from '../../src/errors.ts';
+import { openBase } from '../../src/image/base-image.ts';
 import type { BuildOptions } from '../../src/image/builder.ts';
 import { type BuiltImage, type ImageBlob, MEDIA_TYPES, PLATFORMS, imageDocument, jsonDocument, descriptor } from '../../src/image/image.ts';
 import { packImage } from '../../src/image/pack.ts';
@@ -32,12 +33,13 @@ function layerOf(...entries: string[]): Buffer {
   return Buffer.concat([...blocks, Buffer.alloc(1024)]);
 }
 
+const historyOf = (layers: Buffer[]) => [...layers.map((_, index) => ({ created_by: `step ${index}` })), { created_by: 'CMD', empty_layer: true }];
+
 /** An image of Docker's kind, as most public ones are. */
-function imageOf(layers: Buffer[], config: object, architecture = 'amd64'): BuiltImage {
+function imageOf(layers: Buffer[], config: object | null, architecture = 'amd64', history: object[] | null = historyOf(layers)): BuiltImage {
   const blobs: ImageBlob[] = layers.map((layer) => imageDocument('application/vnd.docker.image.rootfs.diff.tar.gzip', gzipSync(layer)));
   const document = jsonDocument('application/vnd.docker.container.image.v1+json', {
-    architecture, os: 'linux', config, rootfs: { type: 'layers', diff_ids: layers.map(sha256) },
-    history: [...layers.map((_, index) => ({ created_by: `step ${index}` })), { created_by: 'CMD', empty_layer: true }],
+    architecture, os: 'linux', config, rootfs: { type: 'layers', diff_ids: layers.map(sha256) }, history,
   });
   const manifest = jsonDocument(MEDIA_TYPES.dockerManifest, {
     schemaVersion: 2, mediaType: MEDIA_TYPES.dockerManifest, config: descriptor(document), layers: blobs.map(descriptor),
@@ -55,19 +57,24 @@ const both = jsonDocument(MEDIA_TYPES.dockerIndex, {
   manifests: [arm, hull].map(({ manifest, platform }) => ({ ...descriptor(manifest), platform })),
 });
 const demanding = imageOf(LAYERS, { OnBuild: ['RUN make'] });
-const TAGS: Record<string, ImageBlob & { content: Buffer }> = { amd64: hull.manifest, arm64: arm.manifest, both, demanding: demanding.manifest };
+const bare = imageOf(LAYERS, null, 'amd64', null);
+const TAGS: Record<string, ImageBlob & { content: Buffer }> = { amd64: hull.manifest, arm64: arm.manifest, both, demanding: demanding.manifest, bare: bare.manifest };
 
 /** A public registry, which gives tokens to everybody, and what it was asked. */
 let library: Server;
 let host: string;
 const asked: { path: string; authorization: string | undefined }[] = [];
 const spoilt = new Set<string>();
+/** What breaks off in the middle, once. */
+const cut = new Set<string>();
+/** What is longer than it was said to be, once. */
+const padded = new Set<string>();
 const documents = new Map<string, { mediaType: string; content: Buffer }>();
 /** Where the lowest layer is, if not in the registry itself. */
 let elsewhere: string | undefined;
 
 beforeAll(async () => {
-  for (const document of [...Object.values(TAGS), ...[hull, arm, demanding].flatMap(({ blobs }) => blobs)]) {
+  for (const document of [...Object.values(TAGS), ...[hull, arm, demanding, bare].flatMap(({ blobs }) => blobs)]) {
     documents.set(document.digest, { mediaType: document.mediaType, content: await contentOf(document) });
   }
   library = createServer(({ method, url = '', headers: { authorization } }, response) => {
@@ -82,7 +89,10 @@ beforeAll(async () => {
     if (!document) return void response.writeHead(404).end();
     const content = Buffer.from(document.content);
     if (spoilt.has(name)) content[40] = (content[40] ?? 0) + 1;
-    response.writeHead(200, { 'content-type': document.mediaType, 'content-length': content.length }).end(content);
+    if (padded.delete(name)) return void response.writeHead(200).end(Buffer.concat([content, content]));
+    response.writeHead(200, { 'content-type': document.mediaType, 'content-length': content.length });
+    if (cut.delete(name)) return void response.write(content.subarray(0, 40), () => response.destroy());
+    response.end(content);
   });
   await new Promise<void>((resolve) => library.listen(0, '127.0.0.1', resolve));
   const address = library.address();
@@ -132,6 +142,12 @@ test('its layers are kept as they are, and its config counts where the Dockerfil
   expect(history.filter((step: object) => !('empty_layer' in step))).toHaveLength(3);
   const { layers } = JSON.parse(String(image.manifest.content));
   expect(layers.map(({ mediaType }: ImageBlob) => mediaType)).toEqual([MEDIA_TYPES.layer, MEDIA_TYPES.layer, MEDIA_TYPES.layer]);
+});
+
+test('a base that says nothing of itself, as Go writes that, is built on', async () => {
+  const image = await withFolder({ ...FILES, Dockerfile: 'FROM hull\nCOPY app.js /\n' }, (dir) => pack(dir, `${host}/library/hull:bare`));
+  expect(image.blobs.slice(0, 2).map(({ digest }) => digest)).toEqual(bare.blobs.slice(0, 2).map(({ digest }) => digest));
+  expect(await configOf(image)).toMatchObject({ config: {}, os: 'linux', architecture: 'amd64' });
 });
 
 test('the same files on the same base give the same digest, however the base is called', async () => {
@@ -224,8 +240,30 @@ test('a layer that is not what its digest says is not built on', async () => {
   }
 });
 
+test('a layer that breaks off, or goes on too long, is read again', async () => {
+  const layer = hull.blobs[0]?.digest ?? '';
+  for (const failing of [cut, padded]) {
+    asked.splice(0);
+    failing.add(layer);
+    expect((await packed(`${host}/library/hull:amd64`)).blobs[0]?.digest).toBe(layer);
+    expect(asked.filter(({ path }) => path.endsWith(layer))).toHaveLength(2);
+  }
+});
+
+test('a full disk is not the registry\'s fault, and nothing is asked again', async () => {
+  await withFolder({}, async (dir) => {
+    await symlink('/dev/full', join(dir, 'base-0'));
+    const base = await openBase(`${host}/library/hull:amd64`, { platform: PLATFORMS.X86_64, clock: fakeClock() });
+    asked.splice(0);
+    await expect(base.readLayers(dir)).rejects.toMatchObject({ code: 'ENOSPC' });
+  });
+  expect(asked.map(({ path }) => path)).toEqual([`GET /v2/library/hull/blobs/${hull.blobs[0]?.digest}`]);
+});
+
 test('a registry that is not there is named', async () => {
-  await expect(packed('127.0.0.1:1/library/hull:1')).rejects.toMatchObject({ exitCode: 1, message: expect.stringMatching(/127\.0\.0\.1:1\/library\/hull:1.* does not answer/) });
+  await expect(packed('127.0.0.1:1/library/hull:1')).rejects.toMatchObject({
+    exitCode: 1, message: expect.stringMatching(/127\.0\.0\.1:1\/library\/hull:1.* does not answer/), next: expect.stringContaining('an ECR registry of this region'),
+  });
 });
 
 test('a Dockerfile that can\'t be built is refused before a layer is fetched', async () => {

@@ -2,6 +2,7 @@
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type BuildOptions, chooseBuilder } from '../../src/image/builder.ts';
 import { PLATFORMS } from '../../src/image/image.ts';
 import type { BuilderName } from '../../src/settings/builders.ts';
@@ -20,9 +21,6 @@ let onLine: (count: number) => void;
 
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'builder-'));
-  // What a build leaves behind would be in here.
-  process.env['TMPDIR'] = join(dir, 'tmp');
-  await mkdir(process.env['TMPDIR']);
   app = join(dir, 'app');
   await mkdir(app);
   await writeFile(join(app, 'Dockerfile'), 'FROM scratch\nCOPY . .\n');
@@ -32,8 +30,9 @@ beforeEach(async () => {
   onLine = () => undefined;
 });
 afterEach(async () => {
-  expect(await readdir(join(dir, 'tmp'))).toEqual([]);
-  delete process.env['TMPDIR'];
+  // Of this process alone: other tests may be at work.
+  const left = (await readdir(tmpdir())).filter((name) => name.startsWith('ecs-canary-image-') && name.includes(`-${process.pid}-`));
+  expect(left).toEqual([]);
   await rm(dir, { recursive: true });
 });
 
@@ -136,4 +135,17 @@ test('an interruption ends the engine, and is no failed build', async () => {
     process.kill(pid, 'SIGKILL');
     throw error;
   }
+}, 60_000);
+
+test('an engine that hangs while it cleans up holds up no interruption, and hides no reason', async () => {
+  await stubs.add('docker', `case "$*" in save*|"image rm"*) exec sleep 45 ;; esac\n${good(archive)}`);
+  const controller = new AbortController();
+  const enough = new Error('enough');
+  const ended = build('docker', {}, controller.signal);
+  const saving = async () => {
+    while (!(await stubs.calls()).some((call) => call.startsWith('docker save'))) await delay(20);
+  };
+  await Promise.race([saving(), ended]);
+  controller.abort(enough);
+  await expect(Promise.race([ended, late()])).rejects.toBe(enough);
 }, 60_000);
