@@ -48,12 +48,28 @@ async function hasBlob(session: RegistrySession, repository: string, digest: str
 /** Undefined when the registry has the blob by now. */
 async function startUpload(session: RegistrySession, repository: string, { digest, origin }: ImageBlob): Promise<Upload | undefined> {
   const mount = origin?.endpoint === session.endpoint ? `?${new URLSearchParams({ mount: digest, from: origin.repository }).toString()}` : '';
-  const answer = await session.request('POST', `/v2/${repository}/blobs/uploads/${mount}`);
+  let answer: Response;
+  try {
+    answer = await session.request('POST', `/v2/${repository}/blobs/uploads/${mount}`);
+  } catch (error) {
+    if (error instanceof TransientError) await requireRepository(session, repository, digest);
+    throw error;
+  }
   if (answer.status === 201) return undefined;
   if (answer.status === 202) return { location: locationOf(answer), offset: 0 };
-  if (answer.status !== 404) throw await session.refusal('starting an upload', answer);
-  const { message } = await session.refusal('starting an upload', answer);
-  throw new CanaryError({ code: 'no-repository', message: `There is no repository ${repository}: ${message}`, next: 'ecs-canary build-infra' });
+  const refusal = await session.refusal('starting an upload', answer);
+  throw answer.status === 404 ? noRepository(repository, refusal) : refusal;
+}
+
+/** ECR may cut the connection instead of saying that there is no such repository (aws/containers-roadmap#1970). Of a manifest it says so. */
+async function requireRepository(session: RegistrySession, repository: string, digest: string): Promise<void> {
+  const answer = await session.request('GET', `/v2/${repository}/manifests/${digest}`);
+  const refusal = answer.ok ? undefined : await session.refusal('looking for the repository', answer);
+  if (refusal && answer.status === 404 && refusal.message.includes('NAME_UNKNOWN')) throw noRepository(repository, refusal);
+}
+
+function noRepository(repository: string, { message }: Error): CanaryError {
+  return new CanaryError({ code: 'no-repository', message: `There is no repository ${repository}: ${message}`, next: 'ecs-canary build-infra' });
 }
 
 /**

@@ -204,6 +204,7 @@ test('a part of which only the answer was lost is not sent again', async () => {
 });
 
 test.each<[operation: string, fault: Fault]>([
+  ['InitiateLayerUpload', 'cut-before'],
   ['UploadLayerPart', 'cut-before'],
   ['UploadLayerPart', 'cut-after'],
   ['UploadLayerPart', { error: 'ServiceUnavailable' }],
@@ -295,10 +296,19 @@ test('a registry that confirms another digest is not believed', async () => {
   } }, (endpoint) => pushImage(image, { ...access, endpoint, repository: name, tag: '1' }))).rejects.toThrow(wrong);
 });
 
-test('an unknown repository is named, in the words of the registry, and what makes it', async () => {
-  await expect(pushImage(await build('one'), { ...access, repository: 'nowhere', tag: '1' })).rejects.toMatchObject({
+test.each<[what: string, meddling: Meddling]>([
+  ['cuts the connection', {}],
+  ['says so', { meddle: ({ method }, response) => {
+    if (method === 'POST') response.writeHead(404).end('{"errors":[{"code":"NAME_UNKNOWN","message":"The repository with name \'nowhere\' does not exist"}]}');
+    return method === 'POST';
+  } }],
+])('an unknown repository is named, and what makes it, where the registry %s', async (_what, meddling) => {
+  const image = await build('one');
+  const clock = fakeClock();
+  await expect(withProxy(meddling, (endpoint) => pushImage(image, { ...access, endpoint, repository: 'nowhere', tag: '1' }, { clock }))).rejects.toMatchObject({
     code: 'no-repository', message: expect.stringContaining("NAME_UNKNOWN The repository with name 'nowhere' does not exist"), next: 'ecs-canary build-infra',
   });
+  expect(clock.now()).toBe(0);
 });
 
 test('the password goes to the registry only, and an abort ends the push', async () => {
