@@ -38,7 +38,7 @@ const ATTEMPTS = 6;
 const FIRST_PAUSE = 500;
 /** ms. A registry that asks for more patience is asked again sooner. */
 const LONGEST_PAUSE = 60_000;
-/** ms in which nothing more could be sent, and no answer came. A request may last much longer: layers are large, and lines are slow. */
+/** ms in which nothing more could be sent, and nothing of an answer came. A request may last much longer: layers are large, and lines are slow. */
 const STALLED = 2 * 60_000;
 
 /** ECR answers 403 to a token that has expired, as to who may not push: an answer to HEAD does not say which. */
@@ -144,7 +144,8 @@ export class RegistrySession {
     if (size !== undefined) all.set('content-length', String(size));
     const stalled = new AbortController();
     const longest = Math.min(STALLED, this.#timeout);
-    const timer = setTimeout(() => stalled.abort(new Error(`nothing went on for ${longest / 1000} s`)), longest);
+    const watch = () => setTimeout(() => stalled.abort(new Error(`nothing went on for ${longest / 1000} s`)), longest);
+    const timer = watch();
     const signal = this.#signal ? AbortSignal.any([this.#signal, stalled.signal]) : stalled.signal;
     const content = typeof body === 'function' ? pieces(body(), (bytes) => {
       timer.refresh();
@@ -153,7 +154,7 @@ export class RegistrySession {
     // Otherwise fetch keeps a copy of all that it sends, to be sent again after a redirection.
     const uncopied = typeof body === 'function' ? ({ redirect: 'error', window: null } as const) : {};
     try {
-      return await fetch(target, { method, headers: all, body: content, duplex: 'half', signal, ...uncopied });
+      return watched(await fetch(target, { method, headers: all, body: content, duplex: 'half', signal, ...uncopied }), watch);
     } catch (error) {
       this.#signal?.throwIfAborted();
       throw new TransientError(`${target.origin} does not answer: ${reason(error)}`, { cause: error });
@@ -175,6 +176,27 @@ async function* pieces(stream: Readable, onPiece: (bytes: number) => void): Asyn
     yield piece;
     onPiece(piece.length);
   }
+}
+
+/** Runs the timer of `watch` whenever more of the answer's body is waited for: fetch itself waits for 5 minutes, whatever it was told. */
+function watched(answer: Response, watch: () => NodeJS.Timeout): Response {
+  const reader = answer.body?.getReader();
+  if (!reader) return answer;
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const timer = watch();
+      try {
+        const { done, value } = await reader.read();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+    cancel: (why) => reader.cancel(why),
+  }, { highWaterMark: 0 });
+  const { status, statusText, headers, url } = answer;
+  return Object.defineProperty(new Response(body, { status, statusText, headers }), 'url', { value: url });
 }
 
 /** Seconds, or a date. */
