@@ -117,5 +117,11 @@ async function progressOf(session: RegistrySession, location: string): Promise<U
 
 /** Where an upload goes on. */
 function locationOf(answer: Response): string {
-  return new URL(answer.headers.get('location') ?? '', answer.url).href;
+  const location = answer.headers.get('location') ?? '';
+  if (URL.canParse(location, answer.url)) return new URL(location, answer.url).href;
+  throw new CanaryError({
+    code: 'registry-failed',
+    message: `${new URL(answer.url).origin} has an upload go on at "${location}", which is no address.`,
+    next: 'run the same command again; if it stays so, see what answers at AWS_ENDPOINT_URL',
+  });
 }

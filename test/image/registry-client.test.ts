@@ -296,6 +296,17 @@ test('a registry that confirms another digest is not believed', async () => {
   } }, (endpoint) => pushImage(image, { ...access, endpoint, repository: name, tag: '1' }))).rejects.toThrow(wrong);
 });
 
+test('a registry that sends an upload to no address is named', async () => {
+  const name = await create('push/no-address');
+  const image = await build('one');
+  await expect(withProxy({ meddle: ({ method }, response) => {
+    if (method === 'POST') response.writeHead(202, { location: 'http://' }).end();
+    return method === 'POST';
+  } }, (endpoint) => pushImage(image, { ...access, endpoint, repository: name, tag: '1' }))).rejects.toMatchObject({
+    code: 'registry-failed', message: expect.stringMatching(/^http:\/\/127.0.0.1:\d+ has an upload go on at "http:\/\/", which is no address\.$/), next: expect.any(String),
+  });
+});
+
 test.each<[what: string, meddling: Meddling]>([
   ['cuts the connection', {}],
   ['says so', { meddle: ({ method }, response) => {
