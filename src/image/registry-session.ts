@@ -87,12 +87,12 @@ export class RegistrySession {
    * @throws TransientError when there is no answer; the signal's reason when it aborts
    */
   async request(method: string, url: string, options: RequestOptions = {}): Promise<Response> {
-    const answer = await this.#send(method, url, options);
+    const answer = await this.#send(method, url, options, this.#authorizations.at(-1));
     const renewed = REFUSED.has(answer.status) ? await this.#authorizationFor(answer) : undefined;
     if (renewed === undefined) return answer;
     this.#authorizations.push(renewed);
     await answer.body?.cancel();
-    return this.#send(method, url, options);
+    return this.#send(method, url, options, renewed);
   }
 
   /** The error for an answer that is not what was asked for, in the registry's own words. */
@@ -135,11 +135,10 @@ export class RegistrySession {
     }
   }
 
-  async #send(method: string, url: string, { body, size, headers, onSent }: RequestOptions): Promise<Response> {
+  async #send(method: string, url: string, { body, size, headers, onSent }: RequestOptions, authorization?: string): Promise<Response> {
     const target = new URL(url, this.endpoint);
     const all = new Headers(headers);
     // An upload may be sent on to storage elsewhere, which is not to learn the registry's password.
-    const authorization = this.#authorizations.at(-1);
     if (authorization !== undefined && target.origin === new URL(this.endpoint).origin) all.set('authorization', authorization);
     if (size !== undefined) all.set('content-length', String(size));
     const stalled = new AbortController();
@@ -167,7 +166,19 @@ export class RegistrySession {
   async #authorizationFor(answer: Response): Promise<string | undefined> {
     if (this.#access.signInAgain) return this.#access.signInAgain();
     const challenge = answer.headers.get('www-authenticate') ?? '';
-    return /^bearer /i.test(challenge) ? anonymousToken(challenge, (url) => this.#send('GET', url, {})) : undefined;
+    return /^bearer /i.test(challenge) ? anonymousToken(challenge, (url) => this.#readAsStranger(url)) : undefined;
+  }
+
+  /** Without an authorization: one that has expired would be refused there, too. Undefined where anything but success is answered. */
+  async #readAsStranger(url: string): Promise<string | undefined> {
+    const answer = await this.#send('GET', url, {});
+    try {
+      const text = await answer.text();
+      return answer.ok ? text : undefined;
+    } catch (error) {
+      this.#signal?.throwIfAborted();
+      throw new TransientError(`${new URL(url).origin} broke off: ${reason(error)}`, { cause: error });
+    }
   }
 }
 

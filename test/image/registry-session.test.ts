@@ -1,5 +1,5 @@
-/** Reading from a registry that stalls, in the middle of an answer. */
-import { type RequestListener, createServer } from 'node:http';
+/** Reading from a registry that stalls in the middle of an answer, or gives everybody a token. */
+import { type RequestListener, type ServerResponse, createServer } from 'node:http';
 import { PLATFORMS, sha256 } from '../../src/image/image.ts';
 import { pullDocument, pullManifest } from '../../src/image/registry-pull.ts';
 import { RegistrySession, type SessionOptions } from '../../src/image/registry-session.ts';
@@ -40,4 +40,39 @@ test('a body that goes on slowly may last longer than that', async () => {
     next();
   }, { clock: fakeClock(), timeout: 1_000 }, (session) => pullDocument(session, 'hull', documentOf(LETTERS)));
   expect(String(content)).toBe(LETTERS);
+});
+
+describe('a token for everybody', () => {
+  /** A registry that takes the tokens of its own port, each of them until the next one is given out, and gives none to whoever brings an old one. */
+  function tokenGiver(spoil: (response: ServerResponse) => boolean = () => false): RequestListener {
+    let given = 0;
+    return ({ url = '', headers: { host = '', authorization } }, response) => {
+      if (url.startsWith('/token')) {
+        if (authorization !== undefined) response.writeHead(401).end();
+        else if (!spoil(response)) response.end(JSON.stringify({ token: `number-${(given += 1)}` }));
+      } else if (authorization === `Bearer number-${given}`) {
+        response.end('hello');
+        // It has expired by the next request.
+        given += 1;
+      } else {
+        response.writeHead(401, { 'www-authenticate': `Bearer realm="http://${host}/token",service="hull"` }).end();
+      }
+    };
+  }
+
+  test('is asked for again when it has expired, without the old one', async () => {
+    const read = await withRegistry(tokenGiver(), {}, async (session) => [await pullDocument(session, 'hull', documentOf('hello')), await pullDocument(session, 'hull', documentOf('hello'))]);
+    expect(read.map(String)).toEqual(['hello', 'hello']);
+  });
+
+  test('that breaks off is asked for again', async () => {
+    let broken = 0;
+    const spoil = (response: ServerResponse) => {
+      if ((broken += 1) > 1) return false;
+      response.writeHead(200, { 'content-length': 30 }).write('{"token":', () => response.destroy());
+      return true;
+    };
+    const read = await withRegistry(tokenGiver(spoil), { clock: fakeClock() }, (session) => pullDocument(session, 'hull', documentOf('hello')));
+    expect([String(read), broken]).toEqual(['hello', 2]);
+  });
 });
