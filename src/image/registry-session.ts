@@ -52,10 +52,10 @@ const registryErrors = z.object({ errors: z.array(z.object({ code: z.string(), m
 /** A failure that may pass: a broken connection, a busy registry. */
 export class TransientError extends Error {
   override readonly name = 'TransientError';
-  /** ms that the registry asks to wait. */
-  readonly patience: number;
+  /** ms that the registry asks to wait; undefined where it does not ask. */
+  readonly patience: number | undefined;
 
-  constructor(message: string, { cause, patience = 0 }: { cause?: unknown; patience?: number } = {}) {
+  constructor(message: string, { cause, patience }: { cause?: unknown; patience?: number | undefined } = {}) {
     super(message, { cause });
     this.patience = patience;
   }
@@ -99,7 +99,8 @@ export class RegistrySession {
   async refusal(doing: string, answer: Response): Promise<Error> {
     const words = await this.words(answer);
     const message = `${new URL(answer.url).origin} answered ${answer.status} while ${doing}${words === '' ? '' : `: ${words}`}`;
-    if (answer.status === 429 || answer.status >= 500) return new TransientError(message, { patience: patienceOf(answer.headers.get('retry-after')) });
+    const patience = patienceOf(answer.headers.get('retry-after')) ?? (answer.status === 429 ? 0 : undefined);
+    if (answer.status === 429 || answer.status >= 500) return new TransientError(message, { patience });
     return new CanaryError({ code: 'registry-failed', message, next: REFUSED.has(answer.status) ? SIGN_IN : AGAIN });
   }
 
@@ -109,19 +110,29 @@ export class RegistrySession {
     return secrets.reduce((text, secret) => text.replaceAll(secret, '…'), await registryWords(answer));
   }
 
-  /** Does it again, with growing pauses, as long as the failure may pass. */
-  async retrying<T>(doing: string, action: () => Promise<T>): Promise<T> {
+  /**
+   * Does it again, with growing pauses, as long as the failure may pass. A registry that asks for patience has it until the timeout.
+   * @param action takes what it calls when it has got further than ever: then its failures are counted anew
+   */
+  async retrying<T>(doing: string, action: (advanced: () => void) => Promise<T>): Promise<T> {
     let deadline: number | undefined;
-    for (let attempt = 1; ; attempt += 1) {
+    let failures = 0;
+    let asked = 0;
+    const advanced = () => {
+      failures = asked = 0;
+    };
+    for (;;) {
       try {
-        return await action();
+        return await action(advanced);
       } catch (error) {
         if (!(error instanceof TransientError)) throw error;
+        if (error.patience === undefined) failures += 1;
+        else asked += 1;
         const now = this.#clock.now();
         deadline ??= now + this.#timeout;
-        const pause = Math.min(LONGEST_PAUSE, Math.max(FIRST_PAUSE * 2 ** (attempt - 1) * (0.5 + Math.random()), error.patience));
+        const pause = Math.min(LONGEST_PAUSE, Math.max(FIRST_PAUSE * 2 ** (failures + asked - 1) * (0.5 + Math.random()), error.patience ?? 0));
         const late = now + pause > deadline;
-        if (late || attempt === ATTEMPTS) {
+        if (late || failures === ATTEMPTS) {
           throw new CanaryError({
             code: 'registry-failed',
             message: `Gave up ${doing} ${late ? `within ${this.#timeout / 1000} s (--timeout)` : `after ${ATTEMPTS} attempts`}: ${error.message}`,
@@ -210,11 +221,11 @@ function watched(answer: Response, watch: () => NodeJS.Timeout): Response {
   return Object.defineProperty(new Response(body, { status, statusText, headers }), 'url', { value: url });
 }
 
-/** Seconds, or a date. */
-function patienceOf(retryAfter: string | null): number {
+/** Seconds, or a date. In ms; undefined where nothing is asked for. */
+function patienceOf(retryAfter: string | null): number | undefined {
   const seconds = Number(retryAfter ?? 0);
   const ms = Number.isNaN(seconds) ? Date.parse(retryAfter ?? '') - Date.now() : seconds * 1000;
-  return ms > 0 ? ms : 0;
+  return ms > 0 ? ms : undefined;
 }
 
 /** Of a value of the Authorization header: its credentials, and what they are the encoding of. */
