@@ -46,6 +46,9 @@ export interface Registry {
 /** BatchDeleteImage takes no more images than this. */
 const DELETE_AT_ONCE = 100;
 
+/** Base64. Whatever else would be refused as a header, with an error that shows it. */
+const TOKEN = /^[\w+/=-]+$/;
+
 /** An index in the repository points to the image. */
 const HELD = 'ImageReferencedByManifestList';
 
@@ -99,7 +102,7 @@ export function registry(caller: Caller): Registry {
       const endpoint = proxyEndpoint !== undefined && URL.canParse(proxyEndpoint) ? proxyEndpoint : undefined;
       return {
         endpoint: needed(endpoint, 'GetAuthorizationToken', 'the address of the registry'),
-        authorization: `Basic ${needed(authorizationToken, 'GetAuthorizationToken', 'a token')}`,
+        authorization: `Basic ${needed(TOKEN.exec(authorizationToken ?? '')?.[0], 'GetAuthorizationToken', 'a token')}`,
       };
     },
 

@@ -38,7 +38,7 @@ const ATTEMPTS = 6;
 const FIRST_PAUSE = 500;
 /** ms. A registry that asks for more patience is asked again sooner. */
 const LONGEST_PAUSE = 60_000;
-/** ms in which nothing more could be sent, and no answer came. A request may last much longer: layers are large, and lines are slow. */
+/** ms in which nothing more could be sent, and nothing of an answer came. A request may last much longer: layers are large, and lines are slow. */
 const STALLED = 2 * 60_000;
 
 /** ECR answers 403 to a token that has expired, as to who may not push: an answer to HEAD does not say which. */
@@ -52,10 +52,10 @@ const registryErrors = z.object({ errors: z.array(z.object({ code: z.string(), m
 /** A failure that may pass: a broken connection, a busy registry. */
 export class TransientError extends Error {
   override readonly name = 'TransientError';
-  /** ms that the registry asks to wait. */
-  readonly patience: number;
+  /** ms that the registry asks to wait; undefined where it does not ask. */
+  readonly patience: number | undefined;
 
-  constructor(message: string, { cause, patience = 0 }: { cause?: unknown; patience?: number } = {}) {
+  constructor(message: string, { cause, patience }: { cause?: unknown; patience?: number | undefined } = {}) {
     super(message, { cause });
     this.patience = patience;
   }
@@ -87,19 +87,20 @@ export class RegistrySession {
    * @throws TransientError when there is no answer; the signal's reason when it aborts
    */
   async request(method: string, url: string, options: RequestOptions = {}): Promise<Response> {
-    const answer = await this.#send(method, url, options);
+    const answer = await this.#send(method, url, options, this.#authorizations.at(-1));
     const renewed = REFUSED.has(answer.status) ? await this.#authorizationFor(answer) : undefined;
     if (renewed === undefined) return answer;
     this.#authorizations.push(renewed);
     await answer.body?.cancel();
-    return this.#send(method, url, options);
+    return this.#send(method, url, options, renewed);
   }
 
   /** The error for an answer that is not what was asked for, in the registry's own words. */
   async refusal(doing: string, answer: Response): Promise<Error> {
     const words = await this.words(answer);
     const message = `${new URL(answer.url).origin} answered ${answer.status} while ${doing}${words === '' ? '' : `: ${words}`}`;
-    if (answer.status === 429 || answer.status >= 500) return new TransientError(message, { patience: patienceOf(answer.headers.get('retry-after')) });
+    const patience = patienceOf(answer.headers.get('retry-after')) ?? (answer.status === 429 ? 0 : undefined);
+    if (answer.status === 429 || answer.status >= 500) return new TransientError(message, { patience });
     return new CanaryError({ code: 'registry-failed', message, next: REFUSED.has(answer.status) ? SIGN_IN : AGAIN });
   }
 
@@ -109,19 +110,29 @@ export class RegistrySession {
     return secrets.reduce((text, secret) => text.replaceAll(secret, '…'), await registryWords(answer));
   }
 
-  /** Does it again, with growing pauses, as long as the failure may pass. */
-  async retrying<T>(doing: string, action: () => Promise<T>): Promise<T> {
+  /**
+   * Does it again, with growing pauses, as long as the failure may pass. A registry that asks for patience has it until the timeout.
+   * @param action takes what it calls when it has got further than ever: then its failures are counted anew
+   */
+  async retrying<T>(doing: string, action: (advanced: () => void) => Promise<T>): Promise<T> {
     let deadline: number | undefined;
-    for (let attempt = 1; ; attempt += 1) {
+    let failures = 0;
+    let asked = 0;
+    const advanced = () => {
+      failures = asked = 0;
+    };
+    for (;;) {
       try {
-        return await action();
+        return await action(advanced);
       } catch (error) {
         if (!(error instanceof TransientError)) throw error;
+        if (error.patience === undefined) failures += 1;
+        else asked += 1;
         const now = this.#clock.now();
         deadline ??= now + this.#timeout;
-        const pause = Math.min(LONGEST_PAUSE, Math.max(FIRST_PAUSE * 2 ** (attempt - 1) * (0.5 + Math.random()), error.patience));
+        const pause = Math.min(LONGEST_PAUSE, Math.max(FIRST_PAUSE * 2 ** (failures + asked - 1) * (0.5 + Math.random()), error.patience ?? 0));
         const late = now + pause > deadline;
-        if (late || attempt === ATTEMPTS) {
+        if (late || failures === ATTEMPTS) {
           throw new CanaryError({
             code: 'registry-failed',
             message: `Gave up ${doing} ${late ? `within ${this.#timeout / 1000} s (--timeout)` : `after ${ATTEMPTS} attempts`}: ${error.message}`,
@@ -135,16 +146,16 @@ export class RegistrySession {
     }
   }
 
-  async #send(method: string, url: string, { body, size, headers, onSent }: RequestOptions): Promise<Response> {
+  async #send(method: string, url: string, { body, size, headers, onSent }: RequestOptions, authorization?: string): Promise<Response> {
     const target = new URL(url, this.endpoint);
     const all = new Headers(headers);
     // An upload may be sent on to storage elsewhere, which is not to learn the registry's password.
-    const authorization = this.#authorizations.at(-1);
     if (authorization !== undefined && target.origin === new URL(this.endpoint).origin) all.set('authorization', authorization);
     if (size !== undefined) all.set('content-length', String(size));
     const stalled = new AbortController();
     const longest = Math.min(STALLED, this.#timeout);
-    const timer = setTimeout(() => stalled.abort(new Error(`nothing went on for ${longest / 1000} s`)), longest);
+    const watch = () => setTimeout(() => stalled.abort(new Error(`nothing went on for ${longest / 1000} s`)), longest);
+    const timer = watch();
     const signal = this.#signal ? AbortSignal.any([this.#signal, stalled.signal]) : stalled.signal;
     const content = typeof body === 'function' ? pieces(body(), (bytes) => {
       timer.refresh();
@@ -153,7 +164,7 @@ export class RegistrySession {
     // Otherwise fetch keeps a copy of all that it sends, to be sent again after a redirection.
     const uncopied = typeof body === 'function' ? ({ redirect: 'error', window: null } as const) : {};
     try {
-      return await fetch(target, { method, headers: all, body: content, duplex: 'half', signal, ...uncopied });
+      return watched(await fetch(target, { method, headers: all, body: content, duplex: 'half', signal, ...uncopied }), watch);
     } catch (error) {
       this.#signal?.throwIfAborted();
       throw new TransientError(`${target.origin} does not answer: ${reason(error)}`, { cause: error });
@@ -166,7 +177,19 @@ export class RegistrySession {
   async #authorizationFor(answer: Response): Promise<string | undefined> {
     if (this.#access.signInAgain) return this.#access.signInAgain();
     const challenge = answer.headers.get('www-authenticate') ?? '';
-    return /^bearer /i.test(challenge) ? anonymousToken(challenge, (url) => this.#send('GET', url, {})) : undefined;
+    return /^bearer /i.test(challenge) ? anonymousToken(challenge, (url) => this.#readAsStranger(url)) : undefined;
+  }
+
+  /** Without an authorization: one that has expired would be refused there, too. Undefined where anything but success is answered. */
+  async #readAsStranger(url: string): Promise<string | undefined> {
+    const answer = await this.#send('GET', url, {});
+    try {
+      const text = await answer.text();
+      return answer.ok ? text : undefined;
+    } catch (error) {
+      this.#signal?.throwIfAborted();
+      throw new TransientError(`${new URL(url).origin} broke off: ${reason(error)}`, { cause: error });
+    }
   }
 }
 
@@ -177,11 +200,32 @@ async function* pieces(stream: Readable, onPiece: (bytes: number) => void): Asyn
   }
 }
 
-/** Seconds, or a date. */
-function patienceOf(retryAfter: string | null): number {
+/** Runs the timer of `watch` whenever more of the answer's body is waited for: fetch itself waits for 5 minutes, whatever it was told. */
+function watched(answer: Response, watch: () => NodeJS.Timeout): Response {
+  const reader = answer.body?.getReader();
+  if (!reader) return answer;
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const timer = watch();
+      try {
+        const { done, value } = await reader.read();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+    cancel: (why) => reader.cancel(why),
+  }, { highWaterMark: 0 });
+  const { status, statusText, headers, url } = answer;
+  return Object.defineProperty(new Response(body, { status, statusText, headers }), 'url', { value: url });
+}
+
+/** Seconds, or a date. In ms; undefined where nothing is asked for. */
+function patienceOf(retryAfter: string | null): number | undefined {
   const seconds = Number(retryAfter ?? 0);
   const ms = Number.isNaN(seconds) ? Date.parse(retryAfter ?? '') - Date.now() : seconds * 1000;
-  return ms > 0 ? ms : 0;
+  return ms > 0 ? ms : undefined;
 }
 
 /** Of a value of the Authorization header: its credentials, and what they are the encoding of. */

@@ -19,25 +19,34 @@ interface Upload {
 export async function uploadBlob(session: RegistrySession, repository: string, blob: ImageBlob, onPosition: (bytes: number) => void): Promise<boolean> {
   const { digest } = blob;
   let began = false;
-  let broken: string | undefined;
-  return session.retrying(`sending ${digest}`, async () => {
+  let broken: Upload | undefined;
+  let furthest = 0;
+  return session.retrying(`sending ${digest}`, async (advanced) => {
     if (await hasBlob(session, repository, digest)) return began;
-    const location = broken;
-    // Asked once, and resumed once: some registries do not tell, or take a second part and lose it.
+    const last = broken;
+    // Asked once, and gone on with as long as that leads on: some registries do not tell, or take a second part and lose it.
     broken = undefined;
-    const resumed = location === undefined ? undefined : await progressOf(session, location);
+    const progress = last && (await progressOf(session, last.location));
+    const resumed = last && progress && progress.offset > last.offset ? progress : undefined;
+    if (resumed && resumed.offset > furthest) {
+      furthest = resumed.offset;
+      advanced();
+    }
     const upload = resumed ?? (await startUpload(session, repository, blob));
     if (upload === undefined) return false;
     began = true;
     try {
       await finish(session, blob, await send(session, blob, upload, onPosition), upload.offset > 0);
     } catch (error) {
-      if (resumed === undefined && error instanceof TransientError) broken = upload.location;
+      if (error instanceof TransientError && !(error instanceof PartLost)) broken = upload;
       throw error;
     }
     return true;
   });
 }
+
+/** A registry does not want what an upload was gone on with: it is begun anew. */
+class PartLost extends TransientError {}
 
 async function hasBlob(session: RegistrySession, repository: string, digest: string): Promise<boolean> {
   const answer = await session.request('HEAD', `/v2/${repository}/blobs/${digest}`);
@@ -48,12 +57,28 @@ async function hasBlob(session: RegistrySession, repository: string, digest: str
 /** Undefined when the registry has the blob by now. */
 async function startUpload(session: RegistrySession, repository: string, { digest, origin }: ImageBlob): Promise<Upload | undefined> {
   const mount = origin?.endpoint === session.endpoint ? `?${new URLSearchParams({ mount: digest, from: origin.repository }).toString()}` : '';
-  const answer = await session.request('POST', `/v2/${repository}/blobs/uploads/${mount}`);
+  let answer: Response;
+  try {
+    answer = await session.request('POST', `/v2/${repository}/blobs/uploads/${mount}`);
+  } catch (error) {
+    if (error instanceof TransientError) await requireRepository(session, repository, digest);
+    throw error;
+  }
   if (answer.status === 201) return undefined;
   if (answer.status === 202) return { location: locationOf(answer), offset: 0 };
-  if (answer.status !== 404) throw await session.refusal('starting an upload', answer);
-  const { message } = await session.refusal('starting an upload', answer);
-  throw new CanaryError({ code: 'no-repository', message: `There is no repository ${repository}: ${message}`, next: 'ecs-canary build-infra' });
+  const refusal = await session.refusal('starting an upload', answer);
+  throw answer.status === 404 ? noRepository(repository, refusal) : refusal;
+}
+
+/** ECR may cut the connection instead of saying that there is no such repository (aws/containers-roadmap#1970). Of a manifest it says so. */
+async function requireRepository(session: RegistrySession, repository: string, digest: string): Promise<void> {
+  const answer = await session.request('GET', `/v2/${repository}/manifests/${digest}`);
+  const refusal = answer.ok ? undefined : await session.refusal('looking for the repository', answer);
+  if (refusal && answer.status === 404 && refusal.message.includes('NAME_UNKNOWN')) throw noRepository(repository, refusal);
+}
+
+function noRepository(repository: string, { message }: Error): CanaryError {
+  return new CanaryError({ code: 'no-repository', message: `There is no repository ${repository}: ${message}`, next: 'ecs-canary build-infra' });
 }
 
 /**
@@ -85,10 +110,9 @@ async function finish(session: RegistrySession, blob: ImageBlob, location: strin
   if (!answer.ok) throw await partRefused(session, blob, answer, resumed);
 }
 
-/** What was gone on with in vain is begun anew. */
 async function partRefused(session: RegistrySession, { digest }: ImageBlob, answer: Response, resumed: boolean): Promise<Error> {
   const refusal = await session.refusal(`sending ${digest}`, answer);
-  return resumed ? new TransientError(refusal.message) : refusal;
+  return resumed && !(refusal instanceof TransientError) ? new PartLost(refusal.message) : refusal;
 }
 
 /** How far a broken upload came; undefined where the registry does not tell, or has nothing. */
@@ -101,5 +125,11 @@ async function progressOf(session: RegistrySession, location: string): Promise<U
 
 /** Where an upload goes on. */
 function locationOf(answer: Response): string {
-  return new URL(answer.headers.get('location') ?? '', answer.url).href;
+  const location = answer.headers.get('location') ?? '';
+  if (URL.canParse(location, answer.url)) return new URL(location, answer.url).href;
+  throw new CanaryError({
+    code: 'registry-failed',
+    message: `${new URL(answer.url).origin} has an upload go on at "${location}", which is no address.`,
+    next: 'run the same command again; if it stays so, see what answers at AWS_ENDPOINT_URL',
+  });
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { CreateRepositoryCommand, DescribeImagesCommand, ECRClient } from '@aws-sdk/client-ecr';
-import { type BuiltImage, type ImageBlob, MEDIA_TYPES, PLATFORMS, descriptor, jsonDocument } from '../../src/image/image.ts';
+import { type BuiltImage, type ImageBlob, MEDIA_TYPES, PLATFORMS, descriptor, imageDocument, jsonDocument } from '../../src/image/image.ts';
 import { packImage } from '../../src/image/pack.ts';
 import { type BlobPushed, pushImage } from '../../src/image/registry-client.ts';
 import { type Fault, faultName } from '../../src/sandbox/faults/order.ts';
@@ -191,6 +191,31 @@ test('a large layer is never held in memory', async () => {
   expect(Math.max(...memory) - (memory[0] ?? 0)).toBeLessThan(size / 2);
 });
 
+test('a layer of which each connection brings a part gets there, however many it takes', async () => {
+  const large = imageDocument(MEDIA_TYPES.layer, Buffer.alloc(4_000_000));
+  const manifest = jsonDocument(MEDIA_TYPES.manifest, { layers: [descriptor(large)] });
+  const starts: number[] = [];
+  let received = 0;
+  const digest = await withProxy({ meddle: (incoming, response) => {
+    const { method = '', headers, socket } = incoming;
+    if (method === 'HEAD') response.writeHead(404).end();
+    else if (method === 'POST') response.writeHead(202, { location: '/upload' }).end();
+    else if (method === 'GET') response.writeHead(204, { location: '/upload', range: `0-${received - 1}` }).end();
+    else {
+      if (method === 'PATCH') starts.push(Number(headers['content-range']?.split('-')[0] ?? 0));
+      const end = received + 300_000;
+      incoming.on('data', (piece: Buffer) => {
+        if (method === 'PATCH') received = Math.min(end, received + piece.length);
+        if (received === end) socket.destroy();
+      }).on('end', () => response.writeHead(201, { location: '/upload', 'docker-content-digest': manifest.digest }).end());
+    }
+    return true;
+  } }, (endpoint) => pushImage({ manifest, blobs: [large], platform: PLATFORMS.X86_64, dispose: async () => {} }, { endpoint, repository: 'far', tag: '1' }, { clock: fakeClock() }));
+  expect([digest, received]).toEqual([manifest.digest, large.size]);
+  expect(starts).toEqual(starts.map((_, index) => index * 300_000));
+  expect(starts.length).toBeGreaterThan(6);
+});
+
 test('a part of which only the answer was lost is not sent again', async () => {
   const name = await create('push/deaf');
   const image = await build('one');
@@ -204,6 +229,7 @@ test('a part of which only the answer was lost is not sent again', async () => {
 });
 
 test.each<[operation: string, fault: Fault]>([
+  ['InitiateLayerUpload', 'cut-before'],
   ['UploadLayerPart', 'cut-before'],
   ['UploadLayerPart', 'cut-after'],
   ['UploadLayerPart', { error: 'ServiceUnavailable' }],
@@ -243,6 +269,26 @@ test('a registry that asks for patience is left alone for so long', async () => 
     return wait !== undefined;
   } }, (endpoint) => pushImage(image, { ...access, endpoint, repository: name, tag: '1' }, { clock }));
   expect(clock.now()).toBe(90_000);
+});
+
+test.each<[status: number, headers: Record<string, string>]>([[429, {}], [503, { 'retry-after': '300' }]])('a registry that answers %d %j has until the timeout', async (status, headers) => {
+  const name = await create(`push/busy-${status}`);
+  const clock = fakeClock();
+  let busy = 20;
+  const push = async (tag: string) => {
+    const image = await build(tag);
+    return withProxy({ meddle: ({ method }, response) => {
+      if (method !== 'POST' || (busy -= 1) < 0) return false;
+      response.writeHead(status, headers).end();
+      return true;
+    } }, (endpoint) => pushImage(image, { ...access, endpoint, repository: name, tag }, { clock, timeout: 3_600_000 }));
+  };
+  await push('1');
+  const needed = clock.now();
+  expect(needed).toBeGreaterThan(600_000);
+  busy = Number.POSITIVE_INFINITY;
+  await expect(push('2')).rejects.toMatchObject({ exitCode: 124, message: expect.stringContaining('within 3600 s (--timeout): http') });
+  expect(clock.now() - needed).toBeGreaterThan(3_500_000);
 });
 
 test('a token that has expired is replaced, once for each request', async () => {
@@ -295,10 +341,30 @@ test('a registry that confirms another digest is not believed', async () => {
   } }, (endpoint) => pushImage(image, { ...access, endpoint, repository: name, tag: '1' }))).rejects.toThrow(wrong);
 });
 
-test('an unknown repository is named, in the words of the registry, and what makes it', async () => {
-  await expect(pushImage(await build('one'), { ...access, repository: 'nowhere', tag: '1' })).rejects.toMatchObject({
+test('a registry that sends an upload to no address is named', async () => {
+  const name = await create('push/no-address');
+  const image = await build('one');
+  await expect(withProxy({ meddle: ({ method }, response) => {
+    if (method === 'POST') response.writeHead(202, { location: 'http://' }).end();
+    return method === 'POST';
+  } }, (endpoint) => pushImage(image, { ...access, endpoint, repository: name, tag: '1' }))).rejects.toMatchObject({
+    code: 'registry-failed', message: expect.stringMatching(/^http:\/\/127.0.0.1:\d+ has an upload go on at "http:\/\/", which is no address\.$/), next: expect.any(String),
+  });
+});
+
+test.each<[what: string, meddling: Meddling]>([
+  ['cuts the connection', {}],
+  ['says so', { meddle: ({ method }, response) => {
+    if (method === 'POST') response.writeHead(404).end('{"errors":[{"code":"NAME_UNKNOWN","message":"The repository with name \'nowhere\' does not exist"}]}');
+    return method === 'POST';
+  } }],
+])('an unknown repository is named, and what makes it, where the registry %s', async (_what, meddling) => {
+  const image = await build('one');
+  const clock = fakeClock();
+  await expect(withProxy(meddling, (endpoint) => pushImage(image, { ...access, endpoint, repository: 'nowhere', tag: '1' }, { clock }))).rejects.toMatchObject({
     code: 'no-repository', message: expect.stringContaining("NAME_UNKNOWN The repository with name 'nowhere' does not exist"), next: 'ecs-canary build-infra',
   });
+  expect(clock.now()).toBe(0);
 });
 
 test('the password goes to the registry only, and an abort ends the push', async () => {

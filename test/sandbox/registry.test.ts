@@ -208,6 +208,12 @@ describe('manifests', () => {
     expect(await (await call('GET', `/v2/${name}/tags/list?n=2&last=b`)).json()).toEqual({ name, tags: ['c'] });
   });
 
+  test('are looked for in vain in an unknown repository, and an upload to it is cut', async () => {
+    expect(await errorOf(await call('GET', '/v2/nowhere/manifests/1'))).toMatchObject({ status: 404, code: 'NAME_UNKNOWN' });
+    await expect(call('POST', '/v2/nowhere/blobs/uploads/')).rejects.toMatchObject({ cause: { code: 'UND_ERR_SOCKET' } });
+    expect(await readFile(join(dir, 'requests.ndjson'), 'utf8')).toMatch(/"operation":"InitiateLayerUpload".*"status":0,"code":"RepositoryNotFoundException"/);
+  });
+
   test('of an unknown repository, without their layers, or malformed are refused', async () => {
     const name = await create('refused');
     const put = (repository: string, body: string) => call('PUT', `/v2/${repository}/manifests/1`, { body, headers: { 'content-type': MANIFEST } }).then(errorOf);

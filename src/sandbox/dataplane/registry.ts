@@ -90,7 +90,15 @@ export function makeRegistry({ dir, regions, log, faults }: RegistryOptions): Re
         const { statusCode: status } = response;
         log({ ...call, status, code: status < 400 ? null : (response.statusMessage || String(status)) });
       });
-      return perform(response);
+      try {
+        return await perform(response);
+      } catch (error) {
+        if (operation !== 'InitiateLayerUpload' || !(error instanceof AwsError && error.code === 'RepositoryNotFoundException')) throw error;
+        // ECR answers 404 or, as many report, nothing at all (aws/containers-roadmap#1970): the harder of the two to make sense of.
+        log({ ...call, status: 0, code: error.code });
+        request.socket.destroy();
+        return;
+      }
     }
     log({ ...call, status: 0, code: null });
     try {
