@@ -20,7 +20,7 @@ import { drift, rolesOf } from './roles.ts';
 import type { Plan } from './step.ts';
 import { leftBehind, stickyClients } from './stickiness.ts';
 import { ahead, goAhead, inTurn, leaveFree, requireTurn, takeTurn } from './turn.ts';
-import { generate, withVersion } from './task-definition.ts';
+import { generate, remembering, withVersion } from './task-definition.ts';
 import type { Look } from './watch.ts';
 import { architecturesFor } from './architecture.ts';
 import type { Modified } from './rule-writes.ts';
@@ -84,7 +84,8 @@ export async function prepareRollout(release: Release, version: Version, options
   const state = await observeBefore(release, { emergency: false });
   await requireTurn(release, log);
   const plan = planRollout(state, { version, firstTasks: settings.service.desiredCount, settle: settings.settle, ...wanted });
-  const base = given ?? (await primaryDefinition(release, state));
+  const running = await primaryDefinition(release, state);
+  const base = given ? remembering(given, running) : running;
   const starts = plan.steps.some((step) => step.do === 'start');
   const architectures = starts ? await architecturesFor(release, version, given) : undefined;
   const definition = async (of: Version): Promise<TaskDefinition> =>

@@ -42,6 +42,13 @@ export function withVersion(base: TaskDefinition, service: string, { version, co
   };
 }
 
+/** A task definition that the user gave, which may be a file written for every version: whose image the version is, the one that runs tells. */
+export function remembering(given: TaskDefinition, running: TaskDefinition | undefined): TaskDefinition {
+  const { tags = [] } = given;
+  if (tags.some(({ key }) => key === CONTAINER_TAG)) return given;
+  return { ...given, tags: [...tags, ...(running?.tags ?? []).filter(({ key }) => key === CONTAINER_TAG)] };
+}
+
 /** What a task definition without an architecture runs on. */
 const DEFAULT_ARCHITECTURE = 'X86_64';
 
