@@ -10,22 +10,24 @@ const ARCHITECTURES: ReadonlyMap<string, CpuArchitecture> = new Map([['amd64', '
 
 /**
  * What the version's image was built for, as its registry has it, and of that what was asked for, where something was.
- * @param given the task definition that the user gave, if any
+ * @param base what the version's task definition is made from, if anything
+ * @param given whether the user gave it
  * @returns undefined for an image that is not there yet, and where nobody can tell: a warning says so
  * @throws CanaryError `wrong-platform` when that is not what the settings or the task definition ask for, or nothing that ECS has
  */
-export async function architecturesFor({ aws, place, settings, progress }: Release, version: Version, given: TaskDefinition | undefined): Promise<readonly CpuArchitecture[] | undefined> {
+export async function architecturesFor({ aws, place, settings, progress }: Release, version: Version, base: TaskDefinition | undefined, given: boolean): Promise<readonly CpuArchitecture[] | undefined> {
   if (version.digest === undefined) return undefined;
   const platforms = await aws.registry.platformsOf(place.repositoryName, version.digest);
   if (!platforms) {
     progress({ type: 'hazard', text: `What ${version.tag} was built for could not be read: whether its tasks get that processor is not checked.` });
     return undefined;
   }
-  const built = platforms.flatMap(({ architecture }) => ARCHITECTURES.get(architecture) ?? []);
+  const tasksOs = base?.runtimePlatform?.operatingSystemFamily?.startsWith('WINDOWS') ? 'windows' : 'linux';
+  const built = platforms.flatMap(({ os, architecture }) => (os === tasksOs ? (ARCHITECTURES.get(architecture) ?? []) : []));
   const names = platforms.map(({ os, architecture }) => `${os}/${architecture}`).join(', ');
-  if (built.length === 0) throw wrongPlatform(`${version.tag} is an image for ${names || 'no platform'}, and tasks run on ${[...ARCHITECTURES.keys()].join(' or ')}.`);
+  if (built.length === 0) throw wrongPlatform(`${version.tag} is an image for ${names || 'no platform'}, and its tasks run ${tasksOs} on ${[...ARCHITECTURES.keys()].join(' or ')}.`);
   const said = [
-    ['the cpuArchitecture of the task definition', given?.runtimePlatform?.cpuArchitecture],
+    ['the cpuArchitecture of the task definition', given ? base?.runtimePlatform?.cpuArchitecture : undefined],
     ['CPU_ARCHITECTURE', settings.service.cpuArchitecture],
   ] as const;
   for (const [where, wanted] of said) {

@@ -87,7 +87,7 @@ export async function prepareRollout(release: Release, version: Version, options
   const running = await primaryDefinition(release, state);
   const base = given ? remembering(given, running) : running;
   const starts = plan.steps.some((step) => step.do === 'start');
-  const architectures = starts ? await architecturesFor(release, version, given) : undefined;
+  const architectures = starts ? await architecturesFor(release, version, base, given !== undefined) : undefined;
   const definition = async (of: Version): Promise<TaskDefinition> =>
     withVersion(base ?? generate(settings.service, place, settings.region, of), place.service, { version: of, container, architectures });
   if (starts) {

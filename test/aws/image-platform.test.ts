@@ -5,6 +5,8 @@ const AMD64 = { os: 'linux', architecture: 'amd64' };
 test.each([
   ['an image', { config: { digest: 'sha256:1' }, layers: [] }, { config: 'sha256:1' }],
   ['an index, without what is said of its builds', { manifests: [{ platform: AMD64 }, { platform: { os: 'unknown', architecture: 'unknown' } }, {}] }, { platforms: [AMD64] }],
+  ['an index that says no platform', { manifests: [{}, {}] }, { platforms: undefined }],
+  ['an index of nothing but what is said of builds', { manifests: [{ platform: { os: 'unknown', architecture: 'unknown' } }] }, { platforms: [] }],
   ['something else', { schemaVersion: 1 }, undefined],
 ])('the manifest of %s', (_what, manifest, expected) => {
   expect(readManifest(JSON.stringify(manifest))).toEqual(expected);

@@ -89,7 +89,19 @@ test('an image for another processor than somebody asked for is refused before a
     await expect(prepareRollout({ ...release, settings }, arm, OPTIONS)).rejects.toMatchObject({ code: 'wrong-platform', exitCode: 1, message: 'arm is an image for linux/arm64, and CPU_ARCHITECTURE is X86_64.' });
     const definition: TaskDefinition = { family: 'fleet-server', containerDefinitions: [{ name: 'server', image: 'x' }], runtimePlatform: { cpuArchitecture: 'X86_64' } };
     await expect(prepareRollout(release, arm, { ...OPTIONS, definition })).rejects.toMatchObject({ message: expect.stringMatching(/linux\/arm64, and the cpuArchitecture of the task definition is X86_64\.$/) });
-    await expect(prepareRollout(release, other, OPTIONS)).rejects.toMatchObject({ message: 'other is an image for linux/s390x, and tasks run on amd64 or arm64.' });
+    await expect(prepareRollout(release, other, OPTIONS)).rejects.toMatchObject({ message: 'other is an image for linux/s390x, and its tasks run linux on amd64 or arm64.' });
     expect(await project.writes()).toEqual(writes);
     expect((await observe(release.aws, release.place)).log).toEqual([]);
+  }));
+
+test('what is for Windows counts for tasks of Windows alone', () =>
+  withProject(async (project) => {
+    const release = await openRelease(project, () => undefined);
+    const windows = { os: 'windows', architecture: 'amd64' };
+    const only = await pushFor(release, 'only', windows);
+    const both = await pushFor(release, 'both', windows, PLATFORMS.ARM64);
+    await expect(prepareRollout(release, only, OPTIONS)).rejects.toMatchObject({ code: 'wrong-platform', message: 'only is an image for windows/amd64, and its tasks run linux on amd64 or arm64.' });
+    expect(await definitionFor(release, both)).toMatchObject({ cpuArchitecture: 'ARM64' });
+    const runtimePlatform = { operatingSystemFamily: 'WINDOWS_SERVER_2022_CORE' };
+    expect(await definitionFor(release, only, { runtimePlatform })).toEqual(runtimePlatform);
   }));
