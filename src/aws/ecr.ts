@@ -77,7 +77,7 @@ export function registry(caller: Caller): Registry {
       if ('platforms' in manifest) return manifest.platforms;
       const { config: layerDigest } = manifest;
       const { downloadUrl } = await client.send(new sdk.GetDownloadUrlForLayerCommand({ repositoryName: repository, layerDigest }));
-      const platform = await readPlatform(needed(downloadUrl, 'GetDownloadUrlForLayer', 'an address'));
+      const platform = await readPlatform(needed(downloadUrl, 'GetDownloadUrlForLayer', 'an address'), caller.patience.signal);
       return platform && [platform];
     },
 

@@ -31,16 +31,21 @@ export function readManifest(text: string | undefined): { platforms: ImagePlatfo
   return platforms && { platforms: platforms.length === 0 ? undefined : platforms.filter(({ os }) => os !== 'unknown') };
 }
 
-/** @param url where the config is, for anybody. @returns undefined where it cannot be read. */
-export async function readPlatform(url: string): Promise<ImagePlatform | undefined> {
-  return PLATFORM.safeParse(parse((await download(url)) ?? (await download(url)))).data;
+/**
+ * @param url where the config is, for anybody.
+ * @returns undefined where it cannot be read.
+ * @throws the signal's reason when it aborts.
+ */
+export async function readPlatform(url: string, signal: AbortSignal): Promise<ImagePlatform | undefined> {
+  return PLATFORM.safeParse(parse((await download(url, signal)) ?? (await download(url, signal)))).data;
 }
 
-async function download(url: string): Promise<string | undefined> {
+async function download(url: string, signal: AbortSignal): Promise<string | undefined> {
   try {
-    const answer = await fetch(url, { signal: AbortSignal.timeout(DOWNLOAD_TIME) });
+    const answer = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(DOWNLOAD_TIME)]) });
     return answer.ok ? await answer.text() : undefined;
   } catch {
+    signal.throwIfAborted();
     return undefined;
   }
 }

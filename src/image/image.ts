@@ -51,6 +51,9 @@ export const PLATFORMS = {
   ARM64: { os: 'linux', architecture: 'arm64' },
 } as const satisfies Record<string, Platform>;
 
+/** As people write it: `linux/amd64`. */
+export const platformName = ({ os, architecture }: Platform): string => `${os}/${architecture}`;
+
 export function imageDocument(mediaType: string, content: Buffer): ImageDocument {
   return { mediaType, digest: sha256(content), size: content.length, content, open: (from = 0) => Readable.from([content.subarray(from)]) };
 }

@@ -12,30 +12,31 @@ const ARCHITECTURES: ReadonlyMap<string, CpuArchitecture> = new Map([['amd64', '
  * What the version's image was built for, as its registry has it, and of that what was asked for, where something was.
  * @param base what the version's task definition is made from, if anything
  * @param given whether the user gave it
- * @returns undefined for an image that is not there yet, and where nobody can tell: a warning says so
+ * @returns undefined for an image that is not there yet. Where its registry cannot tell, it is what this run has built the image for,
+ *   else what was asked for, if anything: a warning says then that nothing was checked
  * @throws CanaryError `wrong-platform` when that is not what the settings or the task definition ask for, or nothing that ECS has
  */
 export async function architecturesFor({ aws, place, settings, progress }: Release, version: Version, base: TaskDefinition | undefined, given: boolean): Promise<readonly CpuArchitecture[] | undefined> {
   if (version.digest === undefined) return undefined;
-  const platforms = await aws.registry.platformsOf(place.repositoryName, version.digest);
+  const said = [
+    ['the cpuArchitecture of the task definition', given ? base?.runtimePlatform?.cpuArchitecture : undefined],
+    ['CPU_ARCHITECTURE', settings.service.cpuArchitecture],
+  ] as const;
+  const asked = said.map(([, architecture]) => architecture).find((architecture) => architecture !== undefined);
+  const platforms = (await aws.registry.platformsOf(place.repositoryName, version.digest)) ?? (version.platform && [version.platform]);
   if (!platforms) {
     progress({ type: 'hazard', text: `What ${version.tag} was built for could not be read: whether its tasks get that processor is not checked.` });
-    return undefined;
+    return asked && [asked];
   }
   const tasksOs = base?.runtimePlatform?.operatingSystemFamily?.startsWith('WINDOWS') ? 'windows' : 'linux';
   const built = platforms.flatMap(({ os, architecture }) => (os === tasksOs ? (ARCHITECTURES.get(architecture) ?? []) : []));
   const names = platforms.map(({ os, architecture }) => `${os}/${architecture}`).join(', ');
   if (built.length === 0) throw wrongPlatform(`${version.tag} is an image for ${names || 'no platform'}, and its tasks run ${tasksOs} on ${[...ARCHITECTURES.keys()].join(' or ')}.`);
-  const said = [
-    ['the cpuArchitecture of the task definition', given ? base?.runtimePlatform?.cpuArchitecture : undefined],
-    ['CPU_ARCHITECTURE', settings.service.cpuArchitecture],
-  ] as const;
   for (const [where, wanted] of said) {
     if (wanted === undefined || built.some((architecture) => architecture === wanted)) continue;
     throw wrongPlatform(`${version.tag} is an image for ${names}, and ${where} is ${wanted}.`);
   }
-  const wanted = said.map(([, architecture]) => architecture).find((architecture) => architecture !== undefined);
-  return built.filter((architecture) => wanted === undefined || architecture === wanted);
+  return built.filter((architecture) => asked === undefined || architecture === asked);
 }
 
 function wrongPlatform(message: string): CanaryError {

@@ -75,8 +75,20 @@ test('a config that does not come is told, and holds nobody up', () =>
     const release = await openRelease(project, (event) => event.type === 'hazard' && told.push(event.text));
     const arm = await pushFor(release, 'arm', PLATFORMS.ARM64);
     const registry = { ...release.aws.registry, platformsOf: async () => undefined };
-    expect(await definitionFor({ ...release, aws: { ...release.aws, registry } }, arm)).toMatchObject({ cpuArchitecture: 'X86_64' });
-    expect(told).toEqual(['What arm was built for could not be read: whether its tasks get that processor is not checked.']);
+    const cut = { ...release, aws: { ...release.aws, registry } };
+    const WARNING = 'What arm was built for could not be read: whether its tasks get that processor is not checked.';
+    expect(await definitionFor(cut, arm)).toMatchObject({ cpuArchitecture: 'X86_64' });
+    expect(told.splice(0)).toEqual([WARNING]);
+    // What the user said is better than nothing, in a file before the settings.
+    const settings = openWith(project, { CPU_ARCHITECTURE: 'ARM64' });
+    expect(await definitionFor({ ...cut, settings }, arm, {})).toEqual({ cpuArchitecture: 'ARM64' });
+    expect(await definitionFor({ ...cut, settings }, arm, { runtimePlatform: { cpuArchitecture: 'X86_64' } })).toEqual({ cpuArchitecture: 'X86_64' });
+    expect(told.splice(0)).toEqual([WARNING, WARNING]);
+    // What the same run has built it for leaves no question.
+    const built = { ...arm, platform: PLATFORMS.ARM64 };
+    expect(await definitionFor(cut, built)).toMatchObject({ cpuArchitecture: 'ARM64' });
+    await expect(prepareRollout({ ...cut, settings: openWith(project, { CPU_ARCHITECTURE: 'X86_64' }) }, built, OPTIONS)).rejects.toMatchObject({ code: 'wrong-platform' });
+    expect(told).toEqual([]);
   }));
 
 test('an image for another processor than somebody asked for is refused before anything is started', () =>

@@ -2,6 +2,7 @@
 import { usageError } from '../../errors.ts';
 import { type Command, type Values, option } from '../command.ts';
 import type { Context } from '../context.ts';
+import { type Platform, platformName } from '../../image/image.ts';
 import { type ImageSource, imageOptions, imageSource } from '../image-source.ts';
 import { openRelease } from '../session.ts';
 import type { Release } from '../../release/operations.ts';
@@ -25,8 +26,8 @@ export const push: Command = {
     const { tag, digest, image, platform } = await pushVersion(context, release, source, name);
     context.print(`Pushed ${tag}`);
     context.print(`Digest: ${digest}`);
-    context.print(`Platform: ${platform}`);
-    return { tag, digest, image, platform };
+    context.print(`Platform: ${platformName(platform)}`);
+    return { tag, digest, image, platform: platformName(platform) };
   },
 };
 
@@ -37,8 +38,7 @@ export function pushStep(release: Release, source: ImageSource, tag: string): st
 
 export interface Pushed extends Version {
   readonly digest: string;
-  /** What it was built for, such as `linux/amd64`. */
-  readonly platform: string;
+  readonly platform: Platform;
 }
 
 /** Builds or reads the image, and pushes it; the digest is the registry's own word. */
@@ -57,8 +57,7 @@ export async function pushVersion(context: Context, release: Release, source: Im
       timeout,
       onProgress: (sent, total) => context.progress({ type: 'upload', sent, total }),
     });
-    const { os, architecture } = built.platform;
-    return { ...versionOf(release.place.repositoryUri, tag, digest), digest, platform: `${os}/${architecture}` };
+    return { ...versionOf(release.place.repositoryUri, tag, digest), digest, platform: built.platform };
   } finally {
     await built.dispose();
   }
