@@ -25,6 +25,8 @@ export const imageOptions = (): Option[] => [
 export interface ImageSource {
   /** For `--dry-run`, such as `build the image of . with docker`. */
   readonly step: string;
+  /** What it will be for; undefined for an archive, which was not read yet. */
+  readonly platform?: Platform;
   /**
    * Builds or reads it.
    * @param registry the one that it goes to, which may have its base.
@@ -49,6 +51,7 @@ export async function imageSource(context: Context, values: Values, dir: string)
   if (builder.name === 'pack') refuse(values, ENGINES_ONLY, 'the builder pack does not know it', 'leave it out, or choose an engine with --builder');
   return {
     step: `build the image of ${dir} with ${builder.name}`,
+    platform,
     async open(registry) {
       context.progress({ type: 'waiting', text: `Building the image of ${dir} with ${builder.name}` });
       const { signal, timeout } = context;

@@ -23,7 +23,7 @@ export interface Version {
   /** `sha256:…`; undefined for a task definition that names its image by tag. */
   readonly digest: string | undefined;
   readonly image: string;
-  /** What this run has built it for. */
+  /** What this run builds it for; undefined where it builds nothing. */
   readonly platform?: ImagePlatform;
 }
 

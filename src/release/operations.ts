@@ -22,7 +22,7 @@ import { leftBehind, stickyClients } from './stickiness.ts';
 import { ahead, goAhead, inTurn, leaveFree, requireTurn, takeTurn } from './turn.ts';
 import { generate, remembering, withVersion } from './task-definition.ts';
 import type { Look } from './watch.ts';
-import { architecturesFor } from './architecture.ts';
+import { anotherProcessor, architecturesFor } from './architecture.ts';
 import type { Modified } from './rule-writes.ts';
 
 /** What every operation works with. */
@@ -92,7 +92,7 @@ export async function prepareRollout(release: Release, version: Version, options
     withVersion(base ?? generate(settings.service, place, settings.region, of), place.service, { version: of, container, architectures });
   if (starts) {
     // What cannot be registered should fail before anything is recorded.
-    await definition(version);
+    tell(release, [anotherProcessor(version, running, await definition(version))]);
   } else if (given) {
     release.progress({ type: 'warning', text: `${version.tag} runs already: the task definition given is not used.` });
   }

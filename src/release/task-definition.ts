@@ -49,14 +49,18 @@ export function remembering(given: TaskDefinition, running: TaskDefinition | und
   return { ...given, tags: [...tags, ...(running?.tags ?? []).filter(({ key }) => key === CONTAINER_TAG)] };
 }
 
-/** What a task definition without an architecture runs on. */
 const DEFAULT_ARCHITECTURE = 'X86_64';
 
+/** What tasks run on, as AWS has it for a task definition that does not say. */
+export function architectureOf({ runtimePlatform }: TaskDefinition): string {
+  return runtimePlatform?.cpuArchitecture ?? DEFAULT_ARCHITECTURE;
+}
+
 /** The processor of the image, where it is not the one that the tasks get anyway. */
-function platformFor({ runtimePlatform }: TaskDefinition, [first, ...others]: readonly CpuArchitecture[] = []): Pick<TaskDefinition, 'runtimePlatform'> {
-  const now = runtimePlatform?.cpuArchitecture ?? DEFAULT_ARCHITECTURE;
+function platformFor(base: TaskDefinition, [first, ...others]: readonly CpuArchitecture[] = []): Pick<TaskDefinition, 'runtimePlatform'> {
+  const now = architectureOf(base);
   if (first === undefined || [first, ...others].some((architecture) => architecture === now)) return {};
-  return { runtimePlatform: { ...runtimePlatform, cpuArchitecture: first } };
+  return { runtimePlatform: { ...base.runtimePlatform, cpuArchitecture: first } };
 }
 
 function noContainer(containers: readonly Container[], wanted: string): CanaryError {

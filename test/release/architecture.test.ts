@@ -50,7 +50,8 @@ const openWith = (project: Project, variables: Record<string, string>): Release[
 
 test('tasks get the processor that the image was built for', () =>
   withProject(async (project) => {
-    const release = await openRelease(project, () => undefined);
+    const told: string[] = [];
+    const release = await openRelease(project, (event) => event.type === 'hazard' && told.push(event.text));
     const [x86, arm, both] = [
       await pushFor(release, 'x86', PLATFORMS.X86_64), await pushFor(release, 'arm', PLATFORMS.ARM64), await pushFor(release, 'both', PLATFORMS.X86_64, PLATFORMS.ARM64),
     ];
@@ -64,8 +65,10 @@ test('tasks get the processor that the image was built for', () =>
     expect(await definitionFor(release, both, { runtimePlatform: { cpuArchitecture: 'ARM64' } })).toEqual({ cpuArchitecture: 'ARM64' });
     // Taken from what runs.
     await update(release, x86, OPTIONS);
-    expect(await definitionFor(release, arm)).toEqual({ cpuArchitecture: 'ARM64', operatingSystemFamily: 'LINUX' });
     expect(await definitionFor(release, both)).toMatchObject({ cpuArchitecture: 'X86_64' });
+    expect(told).toEqual([]);
+    expect(await definitionFor(release, arm)).toEqual({ cpuArchitecture: 'ARM64', operatingSystemFamily: 'LINUX' });
+    expect(told).toEqual(['The tasks of arm run on ARM64, those of the primary on X86_64.']);
     expect(await definitionFor({ ...release, settings: openWith(project, { CPU_ARCHITECTURE: 'ARM64' }) }, both)).toMatchObject({ cpuArchitecture: 'ARM64' });
   }));
 
@@ -101,6 +104,10 @@ test('an image for another processor than somebody asked for is refused before a
     await expect(prepareRollout({ ...release, settings }, arm, OPTIONS)).rejects.toMatchObject({ code: 'wrong-platform', exitCode: 1, message: 'arm is an image for linux/arm64, and CPU_ARCHITECTURE is X86_64.' });
     const definition: TaskDefinition = { family: 'fleet-server', containerDefinitions: [{ name: 'server', image: 'x' }], runtimePlatform: { cpuArchitecture: 'X86_64' } };
     await expect(prepareRollout(release, arm, { ...OPTIONS, definition })).rejects.toMatchObject({ message: expect.stringMatching(/linux\/arm64, and the cpuArchitecture of the task definition is X86_64\.$/) });
+    // Before it is even built.
+    const planned: Version = { tag: 'next', digest: undefined, image: `${release.place.repositoryUri}:next`, platform: PLATFORMS.X86_64 };
+    const arms: TaskDefinition = { ...definition, runtimePlatform: { cpuArchitecture: 'ARM64' } };
+    await expect(prepareRollout(release, planned, { ...OPTIONS, definition: arms })).rejects.toMatchObject({ message: expect.stringMatching(/^next is an image for linux\/amd64, and .* ARM64\.$/) });
     await expect(prepareRollout(release, other, OPTIONS)).rejects.toMatchObject({ message: 'other is an image for linux/s390x, and its tasks run linux on amd64 or arm64.' });
     expect(await project.writes()).toEqual(writes);
     expect((await observe(release.aws, release.place)).log).toEqual([]);

@@ -94,7 +94,7 @@ async function show(context: Context, release: Release, source: ImageSource, tag
   ]);
   const { repositoryName, repositoryUri } = release.place;
   const image = await release.aws.registry.imageByTag(repositoryName, tag);
-  const version: Version = { tag, digest: image?.digest, image: `${repositoryUri}${image ? `@${image.digest}` : `:${tag}`}` };
+  const version: Version = { tag, digest: image?.digest, image: `${repositoryUri}${image ? `@${image.digest}` : `:${tag}`}`, platform: source.platform };
   const { plan } = await prepareRollout(release, version, options);
   const state = await observe(release.aws, release.place);
   const roles = rolesOf(state);
