@@ -12,11 +12,11 @@ export const push: Command = {
   name: 'push',
   summary: 'build the image and push it to the repository of the service',
   argument: { name: '[dir]', description: 'folder with the Dockerfile (default: .)' },
-  options: [option('--tag <tag>', 'name of the version (default: by git describe)'), ...imageOptions()],
+  options: [option('--tag <tag>', 'name of the version (default: by git describe; needed with --image-archive)'), ...imageOptions()],
   examples: ['ecs-canary push --tag 1.0', 'ecs-canary push ./server --tag 1.0 --builder podman --build-arg LEVEL=2'],
   writes: true,
   async run(context, values, dir = '.') {
-    const name = await versionName(values['tag'], dir);
+    const name = await versionName(values, dir);
     const source = await imageSource(context, values, dir);
     const release = await openRelease(context, { writes: true });
     if (context.dryRun) {
@@ -69,10 +69,11 @@ export interface VersionName {
   readonly dirty: boolean;
 }
 
-/** @throws CanaryError `usage` for a tag that a registry would refuse, and where there is none and git knows none. */
-export async function versionName(tag: Values[string], dir: string): Promise<VersionName> {
+/** @throws CanaryError `usage` for a tag that a registry would refuse, and where there is none for an archive, or git knows none. */
+export async function versionName({ tag, imageArchive }: Values, dir: string): Promise<VersionName> {
   // Empty, as from a script's missing variable, must not become another name.
   if (typeof tag === 'string') return { name: requiredTag(tag), dirty: false };
+  if (imageArchive !== undefined) throw usageError('--tag is missing: the name of the version, such as 1.0. An archive was made elsewhere, and git knows nothing of it.');
   const { describeFolder } = await import('../../image/git-version.ts');
   const { name, dirty } = await describeFolder(dir);
   return { name: requiredTag(name), dirty };
