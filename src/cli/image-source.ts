@@ -2,10 +2,10 @@
 import type { Option } from 'commander';
 import { usageError } from '../errors.ts';
 import type { BuildOptions } from '../image/builder.ts';
-import { type BuiltImage, PLATFORMS, type Platform, platformName } from '../image/image.ts';
+import type { BuiltImage } from '../image/image.ts';
 import type { RegistryAccess } from '../image/registry-session.ts';
 import { BUILDERS, BUILDERS_LOOK, type BuilderName } from '../settings/builders.ts';
-import type { CpuArchitecture } from '../settings/settings.ts';
+import { type CpuArchitecture, PLATFORMS, type Platform, platformName } from '../settings/platforms.ts';
 import { type Values, option, repeatableOption, repeatsOf, textOf } from './command.ts';
 import type { Context } from './context.ts';
 

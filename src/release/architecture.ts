@@ -1,13 +1,10 @@
 /** Which processors a version was built for, and whether its tasks would get one of them. */
 import type { TaskDefinition } from '../aws/ecs.ts';
 import { CanaryError, UNCHANGED } from '../errors.ts';
-import type { CpuArchitecture } from '../settings/settings.ts';
+import { CPU_ARCHITECTURES, type CpuArchitecture, PLATFORMS, platformName } from '../settings/platforms.ts';
 import type { Version } from './model.ts';
 import type { Release } from './operations.ts';
 import { architectureOf } from './task-definition.ts';
-
-/** By what image configs call it. */
-const ARCHITECTURES: ReadonlyMap<string, CpuArchitecture> = new Map([['amd64', 'X86_64'], ['arm64', 'ARM64']]);
 
 /**
  * What the version's image was built for, as its registry has it, and of that what was asked for, where something was.
@@ -31,9 +28,9 @@ export async function architecturesFor({ aws, place, settings, progress }: Relea
     return asked && [asked];
   }
   const tasksOs = base?.runtimePlatform?.operatingSystemFamily?.startsWith('WINDOWS') ? 'windows' : 'linux';
-  const built = platforms.flatMap(({ os, architecture }) => (os === tasksOs ? (ARCHITECTURES.get(architecture) ?? []) : []));
-  const names = platforms.map(({ os, architecture }) => `${os}/${architecture}`).join(', ');
-  if (built.length === 0) throw wrongPlatform(`${version.tag} is an image for ${names || 'no platform'}, and its tasks run ${tasksOs} on ${[...ARCHITECTURES.keys()].join(' or ')}.`);
+  const built = platforms.filter(({ os }) => os === tasksOs).flatMap(({ architecture }) => CPU_ARCHITECTURES.filter((name) => PLATFORMS[name].architecture === architecture));
+  const names = platforms.map(platformName).join(', ');
+  if (built.length === 0) throw wrongPlatform(`${version.tag} is an image for ${names || 'no platform'}, and its tasks run ${tasksOs} on ${Object.values(PLATFORMS).map(({ architecture }) => architecture).join(' or ')}.`);
   for (const [where, wanted] of said) {
     if (wanted === undefined || built.some((architecture) => architecture === wanted)) continue;
     throw wrongPlatform(`${version.tag} is an image for ${names}, and ${where} is ${wanted}.`);

@@ -1,7 +1,8 @@
 /** Task definitions: the one generated for a first version, and the next one made from what runs or from a file. */
 import type { Endpoint, TaskDefinition } from '../aws/ecs.ts';
 import { CanaryError, UNCHANGED } from '../errors.ts';
-import type { CpuArchitecture, ServiceSettings } from '../settings/settings.ts';
+import type { CpuArchitecture } from '../settings/platforms.ts';
+import type { ServiceSettings } from '../settings/settings.ts';
 import type { Place, Version } from './model.ts';
 
 type Container = NonNullable<TaskDefinition['containerDefinitions']>[number];

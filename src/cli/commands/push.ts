@@ -2,11 +2,11 @@
 import { usageError } from '../../errors.ts';
 import { type Command, type Values, option } from '../command.ts';
 import type { Context } from '../context.ts';
-import { type Platform, platformName } from '../../image/image.ts';
 import { type ImageSource, imageOptions, imageSource } from '../image-source.ts';
 import { openRelease } from '../session.ts';
 import type { Release } from '../../release/operations.ts';
 import type { Version } from '../../release/model.ts';
+import { type Platform, platformName } from '../../settings/platforms.ts';
 
 export const push: Command = {
   name: 'push',
