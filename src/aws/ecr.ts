@@ -28,8 +28,8 @@ export interface Registry {
   /** The image that a tag names; undefined when there is none, or no such repository. */
   imageByTag(repository: string, tag: string): Promise<Image | undefined>;
   /**
-   * What an image runs on: more than one for an image of several platforms. Undefined where its config does not come from where ECR
-   * says that it is: that is S3, which another network may not reach.
+   * What an image runs on: more than one for an image of several platforms. Undefined where its index does not say, and where its
+   * config does not come from where ECR says that it is: that is S3, which another network may not reach.
    * @param digest of an image that is there
    * @throws CanaryError `bad-answer` when what AWS has of it cannot be read
    */
@@ -80,7 +80,7 @@ export function registry(caller: Caller): Registry {
       if ('platforms' in manifest) return manifest.platforms;
       const { config: layerDigest } = manifest;
       const { downloadUrl } = await client.send(new sdk.GetDownloadUrlForLayerCommand({ repositoryName: repository, layerDigest }));
-      const platform = await readPlatform(needed(downloadUrl, 'GetDownloadUrlForLayer', 'an address'));
+      const platform = await readPlatform(needed(downloadUrl, 'GetDownloadUrlForLayer', 'an address'), caller.patience.signal);
       return platform && [platform];
     },
 

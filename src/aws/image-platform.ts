@@ -17,26 +17,35 @@ const INDEX = z.object({ manifests: z.array(z.object({ platform: PLATFORM.option
 /** ms for an image config, which is a few kilobytes. */
 const DOWNLOAD_TIME = 10_000;
 
-/** What a manifest says itself, or the digest of the config that does; undefined for what is no manifest. */
-export function readManifest(text: string | undefined): { platforms: ImagePlatform[] } | { config: string } | undefined {
+/**
+ * What a manifest says itself, or the digest of the config that does; undefined for what is no manifest. An index need not say any
+ * platform (https://github.com/opencontainers/image-spec/blob/main/image-index.md): those of one that says none are undefined.
+ */
+export function readManifest(text: string | undefined): { platforms: ImagePlatform[] | undefined } | { config: string } | undefined {
   const json = parse(text);
   const image = IMAGE.safeParse(json).data;
   if (image) return { config: image.config.digest };
   const index = INDEX.safeParse(json).data;
+  const platforms = index?.manifests.flatMap(({ platform }) => platform ?? []);
   // What builders say about how they built it is listed as if it were for a platform of its own.
-  return index && { platforms: index.manifests.flatMap(({ platform }) => (platform && platform.os !== 'unknown' ? platform : [])) };
+  return platforms && { platforms: platforms.length === 0 ? undefined : platforms.filter(({ os }) => os !== 'unknown') };
 }
 
-/** @param url where the config is, for anybody. @returns undefined where it cannot be read. */
-export async function readPlatform(url: string): Promise<ImagePlatform | undefined> {
-  return PLATFORM.safeParse(parse((await download(url)) ?? (await download(url)))).data;
+/**
+ * @param url where the config is, for anybody.
+ * @returns undefined where it cannot be read.
+ * @throws the signal's reason when it aborts.
+ */
+export async function readPlatform(url: string, signal: AbortSignal): Promise<ImagePlatform | undefined> {
+  return PLATFORM.safeParse(parse((await download(url, signal)) ?? (await download(url, signal)))).data;
 }
 
-async function download(url: string): Promise<string | undefined> {
+async function download(url: string, signal: AbortSignal): Promise<string | undefined> {
   try {
-    const answer = await fetch(url, { signal: AbortSignal.timeout(DOWNLOAD_TIME) });
+    const answer = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(DOWNLOAD_TIME)]) });
     return answer.ok ? await answer.text() : undefined;
   } catch {
+    signal.throwIfAborted();
     return undefined;
   }
 }

@@ -2,10 +2,10 @@
 import type { Option } from 'commander';
 import { usageError } from '../errors.ts';
 import type { BuildOptions } from '../image/builder.ts';
-import { type BuiltImage, PLATFORMS, type Platform } from '../image/image.ts';
+import type { BuiltImage } from '../image/image.ts';
 import type { RegistryAccess } from '../image/registry-session.ts';
 import { BUILDERS, BUILDERS_LOOK, type BuilderName } from '../settings/builders.ts';
-import type { CpuArchitecture } from '../settings/settings.ts';
+import { type CpuArchitecture, PLATFORMS, type Platform, platformName } from '../settings/platforms.ts';
 import { type Values, option, repeatableOption, repeatsOf, textOf } from './command.ts';
 import type { Context } from './context.ts';
 
@@ -25,6 +25,8 @@ export const imageOptions = (): Option[] => [
 export interface ImageSource {
   /** For `--dry-run`, such as `build the image of . with docker`. */
   readonly step: string;
+  /** What it will be for; undefined for an archive, which was not read yet. */
+  readonly platform?: Platform;
   /**
    * Builds or reads it.
    * @param registry the one that it goes to, which may have its base.
@@ -49,6 +51,7 @@ export async function imageSource(context: Context, values: Values, dir: string)
   if (builder.name === 'pack') refuse(values, ENGINES_ONLY, 'the builder pack does not know it', 'leave it out, or choose an engine with --builder');
   return {
     step: `build the image of ${dir} with ${builder.name}`,
+    platform,
     async open(registry) {
       context.progress({ type: 'waiting', text: `Building the image of ${dir} with ${builder.name}` });
       const { signal, timeout } = context;
@@ -107,23 +110,19 @@ function wanted(values: Values, platform: Platform): BuildOptions {
 /** @throws CanaryError `usage`. */
 function platformOf(text: string | undefined, cpuArchitecture: CpuArchitecture | undefined): Platform {
   if (text === undefined) return PLATFORMS[cpuArchitecture ?? 'X86_64'];
-  const platform = Object.values(PLATFORMS).find((known) => nameOf(known) === text);
-  if (!platform) throw usageError(`--platform is "${text}": it should be ${Object.values(PLATFORMS).map(nameOf).join(' or ')}.`);
+  const platform = Object.values(PLATFORMS).find((known) => platformName(known) === text);
+  if (!platform) throw usageError(`--platform is "${text}": it should be ${Object.values(PLATFORMS).map(platformName).join(' or ')}.`);
   requirePlatform('--platform', platform, cpuArchitecture);
   return platform;
 }
 
 /** @throws CanaryError `usage` for a platform that ECS has none of, or another one than the settings say. */
 function requirePlatform(what: string, platform: Platform, cpuArchitecture: CpuArchitecture | undefined): void {
-  const supported = Object.values(PLATFORMS).map(nameOf);
-  if (!supported.includes(nameOf(platform))) throw usageError(`${what} is ${nameOf(platform)}: tasks run on ${supported.join(' or ')}.`);
-  if (cpuArchitecture === undefined || nameOf(platform) === nameOf(PLATFORMS[cpuArchitecture])) return;
+  const supported = Object.values(PLATFORMS).map(platformName);
+  if (!supported.includes(platformName(platform))) throw usageError(`${what} is ${platformName(platform)}: tasks run on ${supported.join(' or ')}.`);
+  if (cpuArchitecture === undefined || platformName(platform) === platformName(PLATFORMS[cpuArchitecture])) return;
   throw usageError(
-    `${what} is ${nameOf(platform)}, and CPU_ARCHITECTURE is ${cpuArchitecture}, which is ${nameOf(PLATFORMS[cpuArchitecture])}.`,
+    `${what} is ${platformName(platform)}, and CPU_ARCHITECTURE is ${cpuArchitecture}, which is ${platformName(PLATFORMS[cpuArchitecture])}.`,
     'correct one of them; without CPU_ARCHITECTURE that of the image counts',
   );
-}
-
-function nameOf({ os, architecture }: Platform): string {
-  return `${os}/${architecture}`;
 }

@@ -16,7 +16,8 @@ export interface GitVersion {
 export async function describeFolder(dir: string): Promise<GitVersion> {
   try {
     const described = await run('git', ['-C', dir, 'describe', '--always']);
-    const status = await run('git', ['-C', dir, 'status', '--porcelain', '--', '.']);
+    // Of a large tree it may be long.
+    const status = await run('git', ['-C', dir, 'status', '--porcelain', '--', '.'], { maxBuffer: Infinity });
     return { name: described.stdout.trim().replaceAll(/[^\w.-]/g, '-'), dirty: status.stdout !== '' };
   } catch (error) {
     // Node's message is the command, and below it what git said.

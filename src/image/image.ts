@@ -1,6 +1,9 @@
 /** A built image, ready to be pushed. */
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
+import type { Platform } from '../settings/platforms.ts';
+
+export { PLATFORMS, type Platform, platformName } from '../settings/platforms.ts';
 
 export interface ImageBlob {
   readonly mediaType: string;
@@ -17,14 +20,6 @@ export interface ImageBlob {
 /** A blob that is small enough to be held in memory. */
 export interface ImageDocument extends ImageBlob {
   readonly content: Buffer;
-}
-
-/** As image configs have it. */
-export interface Platform {
-  /** `linux` */
-  readonly os: string;
-  /** `amd64`, `arm64`, … */
-  readonly architecture: string;
 }
 
 export interface BuiltImage {
@@ -44,17 +39,6 @@ export const MEDIA_TYPES = {
   dockerManifest: 'application/vnd.docker.distribution.manifest.v2+json',
   dockerIndex: 'application/vnd.docker.distribution.manifest.list.v2+json',
 } as const;
-
-/** The platforms of ECS, by what a task definition calls them. */
-export const PLATFORMS = {
-  X86_64: { os: 'linux', architecture: 'amd64' },
-  ARM64: { os: 'linux', architecture: 'arm64' },
-} as const satisfies Record<string, Platform>;
-
-/** `linux/amd64`, as the options of engines have it. */
-export function platformName({ os, architecture }: Platform): string {
-  return `${os}/${architecture}`;
-}
 
 export function imageDocument(mediaType: string, content: Buffer): ImageDocument {
   return { mediaType, digest: sha256(content), size: content.length, content, open: (from = 0) => Readable.from([content.subarray(from)]) };

@@ -54,7 +54,7 @@ async function pushManifest(session: RegistrySession, manifest: ImageDocument, {
     const holder = answer.headers.get('docker-content-digest') ?? (await digestOf(session, path));
     // Also where it is taken: another run may have pushed the same since we looked.
     if (holder === manifest.digest) return;
-    if (!answer.ok) throw tagTaken(`${repository}:${tag}`, holder, manifest.digest);
+    if (!answer.ok) throw tagTaken(`${repository}:${tag}`, tag, holder, manifest.digest);
     throw new CanaryError({
       code: 'registry-failed',
       message: `The registry confirmed ${holder ?? 'no digest'}, but what was sent is ${manifest.digest}.`,
@@ -68,11 +68,11 @@ async function isTaken(session: RegistrySession, refused: Response): Promise<boo
   return refused.status < 500 && /TAG_ALREADY_EXISTS|immutable|cannot be overwritten/i.test(await session.words(refused.clone()));
 }
 
-function tagTaken(name: string, holder = 'another image', built: string): CanaryError {
+function tagTaken(name: string, tag: string, holder = 'another image', built: string): CanaryError {
   return new CanaryError({
     code: 'tag-taken',
     message: `${name} is ${holder} already and cannot be changed; what was built is ${built}.`,
-    next: 'give the new version a tag of its own, and run the same command with that --tag',
+    next: `ecs-canary rollout --tag ${tag}   (goes on with the image that is there)\n      or the same command with another --tag, such as ${tag}-2   (for what was built)`,
   });
 }
 

@@ -1,4 +1,5 @@
 /** The words of the core: what AWS says now, and which version plays which role in it. */
+import type { ImagePlatform } from '../aws/ecr.ts';
 import type { EcsService, Network } from '../aws/ecs.ts';
 import type { ListenerRule, Target, TargetGroup } from '../aws/elbv2.ts';
 import type { LogEntry } from './log-entry.ts';
@@ -22,6 +23,8 @@ export interface Version {
   /** `sha256:…`; undefined for a task definition that names its image by tag. */
   readonly digest: string | undefined;
   readonly image: string;
+  /** What this run builds it for; undefined where it builds nothing. */
+  readonly platform?: ImagePlatform;
 }
 
 /** What a project's service stands on: made by build-infra, changed by nobody during a release. */

@@ -20,9 +20,9 @@ import { drift, rolesOf } from './roles.ts';
 import type { Plan } from './step.ts';
 import { leftBehind, stickyClients } from './stickiness.ts';
 import { ahead, goAhead, inTurn, leaveFree, requireTurn, takeTurn } from './turn.ts';
-import { generate, withVersion } from './task-definition.ts';
+import { generate, remembering, withVersion } from './task-definition.ts';
 import type { Look } from './watch.ts';
-import { architecturesFor } from './architecture.ts';
+import { anotherProcessor, architecturesFor } from './architecture.ts';
 import type { Modified } from './rule-writes.ts';
 
 /** What every operation works with. */
@@ -84,14 +84,15 @@ export async function prepareRollout(release: Release, version: Version, options
   const state = await observeBefore(release, { emergency: false });
   await requireTurn(release, log);
   const plan = planRollout(state, { version, firstTasks: settings.service.desiredCount, settle: settings.settle, ...wanted });
-  const base = given ?? (await primaryDefinition(release, state));
+  const running = await primaryDefinition(release, state);
+  const base = given ? remembering(given, running) : running;
   const starts = plan.steps.some((step) => step.do === 'start');
-  const architectures = starts ? await architecturesFor(release, version, given) : undefined;
+  const architectures = starts ? await architecturesFor(release, version, base, given !== undefined) : undefined;
   const definition = async (of: Version): Promise<TaskDefinition> =>
     withVersion(base ?? generate(settings.service, place, settings.region, of), place.service, { version: of, container, architectures });
   if (starts) {
     // What cannot be registered should fail before anything is recorded.
-    await definition(version);
+    tell(release, [anotherProcessor(version, running, await definition(version))]);
   } else if (given) {
     release.progress({ type: 'warning', text: `${version.tag} runs already: the task definition given is not used.` });
   }

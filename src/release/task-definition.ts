@@ -1,7 +1,8 @@
 /** Task definitions: the one generated for a first version, and the next one made from what runs or from a file. */
 import type { Endpoint, TaskDefinition } from '../aws/ecs.ts';
 import { CanaryError, UNCHANGED } from '../errors.ts';
-import type { CpuArchitecture, ServiceSettings } from '../settings/settings.ts';
+import type { CpuArchitecture } from '../settings/platforms.ts';
+import type { ServiceSettings } from '../settings/settings.ts';
 import type { Place, Version } from './model.ts';
 
 type Container = NonNullable<TaskDefinition['containerDefinitions']>[number];
@@ -42,14 +43,25 @@ export function withVersion(base: TaskDefinition, service: string, { version, co
   };
 }
 
-/** What a task definition without an architecture runs on. */
+/** A task definition that the user gave, which may be a file written for every version: whose image the version is, the one that runs tells. */
+export function remembering(given: TaskDefinition, running: TaskDefinition | undefined): TaskDefinition {
+  const { tags = [] } = given;
+  if (tags.some(({ key }) => key === CONTAINER_TAG)) return given;
+  return { ...given, tags: [...tags, ...(running?.tags ?? []).filter(({ key }) => key === CONTAINER_TAG)] };
+}
+
 const DEFAULT_ARCHITECTURE = 'X86_64';
 
+/** What tasks run on, as AWS has it for a task definition that does not say. */
+export function architectureOf({ runtimePlatform }: TaskDefinition): string {
+  return runtimePlatform?.cpuArchitecture ?? DEFAULT_ARCHITECTURE;
+}
+
 /** The processor of the image, where it is not the one that the tasks get anyway. */
-function platformFor({ runtimePlatform }: TaskDefinition, [first, ...others]: readonly CpuArchitecture[] = []): Pick<TaskDefinition, 'runtimePlatform'> {
-  const now = runtimePlatform?.cpuArchitecture ?? DEFAULT_ARCHITECTURE;
+function platformFor(base: TaskDefinition, [first, ...others]: readonly CpuArchitecture[] = []): Pick<TaskDefinition, 'runtimePlatform'> {
+  const now = architectureOf(base);
   if (first === undefined || [first, ...others].some((architecture) => architecture === now)) return {};
-  return { runtimePlatform: { ...runtimePlatform, cpuArchitecture: first } };
+  return { runtimePlatform: { ...base.runtimePlatform, cpuArchitecture: first } };
 }
 
 function noContainer(containers: readonly Container[], wanted: string): CanaryError {

@@ -66,9 +66,12 @@ export async function startVersion({ colour, version, tasks }: Start, run: Servi
   }
 }
 
-/** What its own service has, else what the other version's has, else the container of the version. */
+/**
+ * What the version that has production is reached by, else what this colour's last version was, which may be long gone, else the
+ * container of the version.
+ */
 function endpointFor(definition: TaskDefinition, { colours, place }: State, colour: Colour, { containerPort }: ServiceRun): Endpoint {
-  const known = [colours[colour].service?.endpoint, colours[otherColour(colour)].service?.endpoint];
+  const known = [colours[otherColour(colour)].service?.endpoint, colours[colour].service?.endpoint];
   const tagged = definition.tags?.find(({ key }) => key === CONTAINER_TAG)?.value;
   return endpointOf(definition, mainContainer(definition, place.service, tagged), known, containerPort) ?? { container: place.service, port: containerPort };
 }

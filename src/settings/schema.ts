@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { MAX_5XX_LOOKS, MAX_LATENCY_LOOKS, parseMax5xx, parseMaxLatency } from './bounds.ts';
 import { BUILDERS, BUILDERS_LOOK } from './builders.ts';
 import { parseDuration } from './duration.ts';
+import { CPU_ARCHITECTURES } from './platforms.ts';
 import { completing, parseSecrets, partialSecret, SECRETS_LOOK } from './secrets.ts';
 
 /** Every problem is worded "NAME should be …": the reader gets name and value in front of this text. */
@@ -108,7 +109,7 @@ export const serviceSchema = z.object({
   DESIRED_COUNT: integer(1, 5_000).default(2),
   CPU: z.enum(['256', '512', '1024', '2048', '4096', '8192', '16384'], 'a Fargate size: 256, 512, 1024, 2048, 4096, 8192 or 16384').default('256'),
   MEMORY: integer(512, 122_880).default(512),
-  CPU_ARCHITECTURE: z.enum(['X86_64', 'ARM64'], 'X86_64 or ARM64').optional(),
+  CPU_ARCHITECTURE: z.enum(CPU_ARCHITECTURES, CPU_ARCHITECTURES.join(' or ')).optional(),
   HEALTH_CHECK_PATH: text(/^\/[!-~]{0,1023}$/, 'a path such as /ping').default('/'),
   HEALTH_CHECK_INTERVAL: integer(5, 300).default(5),
   HEALTH_CHECK_TIMEOUT: integer(2, 120).default(2),

@@ -5,6 +5,7 @@ import type { BuilderName } from './builders.ts';
 import { type Connection, type Variables, connectionOf, throwProblems } from './connection.ts';
 import { type Existing, problemsOf } from './existing.ts';
 import { lengthProblems } from './parameters.ts';
+import type { CpuArchitecture } from './platforms.ts';
 import { portProblems } from './ports.ts';
 import { projectSchema, serviceSchema } from './schema.ts';
 import { resourcesOf, type Secrets } from './secrets.ts';
@@ -81,9 +82,6 @@ export interface ServiceSettings {
   /** What `pack` lays the files on; undefined for nothing. */
   readonly baseImage: string | undefined;
 }
-
-/** As task definitions have it. */
-export type CpuArchitecture = 'X86_64' | 'ARM64';
 
 /**
  * All settings of the project and of its services.

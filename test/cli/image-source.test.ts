@@ -1,5 +1,6 @@
 /** What is built, by the options of `push` and `update`: what contradicts ends 2, mostly before AWS is asked. */
 import { readdir } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { PLATFORMS } from '../../src/image/image.ts';
 import { withFolder } from '../folder.ts';
 import { makeArchive } from '../image/stub-engines.ts';
@@ -53,3 +54,11 @@ test('an archive is pushed as it is, for the platform that it was built for, and
     expect({ code, ...JSON.parse(stdout) }).toMatchObject({ code: 0, tag: '1.0', digest: expect.stringMatching(/^sha256:/), platform: 'linux/arm64' });
     expect((await readdir(dir)).filter((name) => name.startsWith('ecs-canary-'))).toEqual([]);
   })), 60_000);
+
+test('an archive is not named after a commit that it may not be of', async () => {
+  const root = fileURLToPath(new URL('../..', import.meta.url));
+  for (const command of ['push', 'update']) {
+    const { code, stdout, stderr } = await cli([command, root, '--image-archive', 'x.tar'], { env: { ...SETTINGS } });
+    expect({ code, stdout, stderr }).toEqual({ code: 2, stdout: '', stderr: expect.stringMatching(/^Error: --tag is missing: .*An archive was made elsewhere/) });
+  }
+});

@@ -21,3 +21,18 @@ test("a commit's tag names the version, as far as an image can be called so, and
     await writeFile(join(app, 'new.js'), '');
     expect(await describeFolder(app)).toEqual({ name: 'release-1.0', dirty: true });
   }));
+
+test('a tree in which everything is new is dirty, however much that is', () =>
+  withFolder({ 'server.js': 'one' }, async (dir) => {
+    git(dir, 'init', '-q');
+    git(dir, 'add', '.');
+    git(dir, 'commit', '-qm', 'one');
+    // More than a megabyte of names, which need no files to be staged.
+    execFileSync('git', ['-C', dir, 'update-index', '--index-info'], { input: manyFiles(dir), stdio: 'pipe' });
+    expect(await describeFolder(dir)).toMatchObject({ dirty: true });
+  }));
+
+function manyFiles(dir: string): string {
+  const blob = execFileSync('git', ['-C', dir, 'hash-object', 'server.js'], { encoding: 'utf8' }).trim();
+  return Array.from({ length: 6_000 }, (_, index) => `100644 ${blob}\t${'a'.repeat(200)}-${index}\n`).join('');
+}

@@ -83,7 +83,7 @@ test('a tag that cannot be changed names both images', async () => {
     code: 'tag-taken',
     exitCode: 1,
     message: `${name}:1 is ${one.manifest.digest} already and cannot be changed; what was built is ${two.manifest.digest}.`,
-    next: expect.stringContaining('--tag'),
+    next: expect.stringMatching(/^ecs-canary rollout --tag 1 .*\n.*the same command with another --tag, such as 1-2 /),
   });
 });
 

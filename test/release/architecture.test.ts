@@ -50,7 +50,8 @@ const openWith = (project: Project, variables: Record<string, string>): Release[
 
 test('tasks get the processor that the image was built for', () =>
   withProject(async (project) => {
-    const release = await openRelease(project, () => undefined);
+    const told: string[] = [];
+    const release = await openRelease(project, (event) => event.type === 'hazard' && told.push(event.text));
     const [x86, arm, both] = [
       await pushFor(release, 'x86', PLATFORMS.X86_64), await pushFor(release, 'arm', PLATFORMS.ARM64), await pushFor(release, 'both', PLATFORMS.X86_64, PLATFORMS.ARM64),
     ];
@@ -64,8 +65,10 @@ test('tasks get the processor that the image was built for', () =>
     expect(await definitionFor(release, both, { runtimePlatform: { cpuArchitecture: 'ARM64' } })).toEqual({ cpuArchitecture: 'ARM64' });
     // Taken from what runs.
     await update(release, x86, OPTIONS);
-    expect(await definitionFor(release, arm)).toEqual({ cpuArchitecture: 'ARM64', operatingSystemFamily: 'LINUX' });
     expect(await definitionFor(release, both)).toMatchObject({ cpuArchitecture: 'X86_64' });
+    expect(told).toEqual([]);
+    expect(await definitionFor(release, arm)).toEqual({ cpuArchitecture: 'ARM64', operatingSystemFamily: 'LINUX' });
+    expect(told).toEqual(['The tasks of arm run on ARM64, those of the primary on X86_64.']);
     expect(await definitionFor({ ...release, settings: openWith(project, { CPU_ARCHITECTURE: 'ARM64' }) }, both)).toMatchObject({ cpuArchitecture: 'ARM64' });
   }));
 
@@ -75,8 +78,20 @@ test('a config that does not come is told, and holds nobody up', () =>
     const release = await openRelease(project, (event) => event.type === 'hazard' && told.push(event.text));
     const arm = await pushFor(release, 'arm', PLATFORMS.ARM64);
     const registry = { ...release.aws.registry, platformsOf: async () => undefined };
-    expect(await definitionFor({ ...release, aws: { ...release.aws, registry } }, arm)).toMatchObject({ cpuArchitecture: 'X86_64' });
-    expect(told).toEqual(['What arm was built for could not be read: whether its tasks get that processor is not checked.']);
+    const cut = { ...release, aws: { ...release.aws, registry } };
+    const WARNING = 'What arm was built for could not be read: whether its tasks get that processor is not checked.';
+    expect(await definitionFor(cut, arm)).toMatchObject({ cpuArchitecture: 'X86_64' });
+    expect(told.splice(0)).toEqual([WARNING]);
+    // What the user said is better than nothing, in a file before the settings.
+    const settings = openWith(project, { CPU_ARCHITECTURE: 'ARM64' });
+    expect(await definitionFor({ ...cut, settings }, arm, {})).toEqual({ cpuArchitecture: 'ARM64' });
+    expect(await definitionFor({ ...cut, settings }, arm, { runtimePlatform: { cpuArchitecture: 'X86_64' } })).toEqual({ cpuArchitecture: 'X86_64' });
+    expect(told.splice(0)).toEqual([WARNING, WARNING]);
+    // What the same run has built it for leaves no question.
+    const built = { ...arm, platform: PLATFORMS.ARM64 };
+    expect(await definitionFor(cut, built)).toMatchObject({ cpuArchitecture: 'ARM64' });
+    await expect(prepareRollout({ ...cut, settings: openWith(project, { CPU_ARCHITECTURE: 'X86_64' }) }, built, OPTIONS)).rejects.toMatchObject({ code: 'wrong-platform' });
+    expect(told).toEqual([]);
   }));
 
 test('an image for another processor than somebody asked for is refused before anything is started', () =>
@@ -89,7 +104,23 @@ test('an image for another processor than somebody asked for is refused before a
     await expect(prepareRollout({ ...release, settings }, arm, OPTIONS)).rejects.toMatchObject({ code: 'wrong-platform', exitCode: 1, message: 'arm is an image for linux/arm64, and CPU_ARCHITECTURE is X86_64.' });
     const definition: TaskDefinition = { family: 'fleet-server', containerDefinitions: [{ name: 'server', image: 'x' }], runtimePlatform: { cpuArchitecture: 'X86_64' } };
     await expect(prepareRollout(release, arm, { ...OPTIONS, definition })).rejects.toMatchObject({ message: expect.stringMatching(/linux\/arm64, and the cpuArchitecture of the task definition is X86_64\.$/) });
-    await expect(prepareRollout(release, other, OPTIONS)).rejects.toMatchObject({ message: 'other is an image for linux/s390x, and tasks run on amd64 or arm64.' });
+    // Before it is even built.
+    const planned: Version = { tag: 'next', digest: undefined, image: `${release.place.repositoryUri}:next`, platform: PLATFORMS.X86_64 };
+    const arms: TaskDefinition = { ...definition, runtimePlatform: { cpuArchitecture: 'ARM64' } };
+    await expect(prepareRollout(release, planned, { ...OPTIONS, definition: arms })).rejects.toMatchObject({ message: expect.stringMatching(/^next is an image for linux\/amd64, and .* ARM64\.$/) });
+    await expect(prepareRollout(release, other, OPTIONS)).rejects.toMatchObject({ message: 'other is an image for linux/s390x, and its tasks run linux on amd64 or arm64.' });
     expect(await project.writes()).toEqual(writes);
     expect((await observe(release.aws, release.place)).log).toEqual([]);
+  }));
+
+test('what is for Windows counts for tasks of Windows alone', () =>
+  withProject(async (project) => {
+    const release = await openRelease(project, () => undefined);
+    const windows = { os: 'windows', architecture: 'amd64' };
+    const only = await pushFor(release, 'only', windows);
+    const both = await pushFor(release, 'both', windows, PLATFORMS.ARM64);
+    await expect(prepareRollout(release, only, OPTIONS)).rejects.toMatchObject({ code: 'wrong-platform', message: 'only is an image for windows/amd64, and its tasks run linux on amd64 or arm64.' });
+    expect(await definitionFor(release, both)).toMatchObject({ cpuArchitecture: 'ARM64' });
+    const runtimePlatform = { operatingSystemFamily: 'WINDOWS_SERVER_2022_CORE' };
+    expect(await definitionFor(release, only, { runtimePlatform })).toEqual(runtimePlatform);
   }));

@@ -50,6 +50,11 @@ test('the image of the named container is replaced, the next version remembers i
     expect(imagesOf(again.definition)).toEqual([['server', first.image], ['sidecar', third.image]]);
     expect(again.version).toMatchObject({ tag: '1.2', digest: third.digest });
 
+    // The same file again, which knows nothing of what was said the first time.
+    const file = await push(release, '1.2-file');
+    await rollout(release, file, { definition: two });
+    expect(imagesOf((await running(release, 'blue')).definition)).toEqual([['server', first.image], ['sidecar', file.image]]);
+
     const fourth = await push(release, '1.3');
     await rollout(release, fourth, { container: 'server' });
     const back = await running(release, 'blue');
@@ -69,4 +74,19 @@ test('the load balancer reaches the container of the version where the one that 
     await expect(rollout(release, second, { definition: renamed })).rejects.toMatchObject({ message: expect.stringContaining('no container named server (it has: pier)') });
     await rollout(release, second, { definition: renamed, container: 'pier' });
     expect(await running(release, 'green')).toMatchObject({ version: { digest: second.digest }, endpoint: { container: 'pier', port: 8_080 } });
+  }));
+
+test('the load balancer reaches what it reaches of the primary, not what the empty colour had before', () =>
+  withProject(async (project) => {
+    const release = await openRelease(project, () => undefined);
+    await update(release, await push(release, '1.0'), OPTIONS);
+    const { definition } = await running(release, 'blue');
+    const [server = {}] = definition.containerDefinitions ?? [];
+    const onPorts = (...ports: number[]) => ({ ...definition, containerDefinitions: [{ ...server, portMappings: ports.map((containerPort) => ({ containerPort })) }] });
+    await update(release, await push(release, '2.0'), { ...OPTIONS, definition: onPorts(9_090) });
+    expect(await running(release, 'green')).toMatchObject({ endpoint: { container: 'server', port: 9_090 } });
+
+    const third = await push(release, '3.0');
+    await rollout(release, third, { definition: onPorts(9_090, 8_080) });
+    expect(await running(release, 'blue')).toMatchObject({ version: { digest: third.digest }, endpoint: { container: 'server', port: 9_090 } });
   }));

@@ -6,16 +6,17 @@ import { type ImageSource, imageOptions, imageSource } from '../image-source.ts'
 import { openRelease } from '../session.ts';
 import type { Release } from '../../release/operations.ts';
 import type { Version } from '../../release/model.ts';
+import { type Platform, platformName } from '../../settings/platforms.ts';
 
 export const push: Command = {
   name: 'push',
   summary: 'build the image and push it to the repository of the service',
   argument: { name: '[dir]', description: 'folder with the Dockerfile (default: .)' },
-  options: [option('--tag <tag>', 'name of the version (default: by git describe)'), ...imageOptions()],
+  options: [option('--tag <tag>', 'name of the version (default: by git describe; needed with --image-archive)'), ...imageOptions()],
   examples: ['ecs-canary push --tag 1.0', 'ecs-canary push ./server --tag 1.0 --builder podman --build-arg LEVEL=2'],
   writes: true,
   async run(context, values, dir = '.') {
-    const name = await versionName(values['tag'], dir);
+    const name = await versionName(values, dir);
     const source = await imageSource(context, values, dir);
     const release = await openRelease(context, { writes: true });
     if (context.dryRun) {
@@ -25,8 +26,8 @@ export const push: Command = {
     const { tag, digest, image, platform } = await pushVersion(context, release, source, name);
     context.print(`Pushed ${tag}`);
     context.print(`Digest: ${digest}`);
-    context.print(`Platform: ${platform}`);
-    return { tag, digest, image, platform };
+    context.print(`Platform: ${platformName(platform)}`);
+    return { tag, digest, image, platform: platformName(platform) };
   },
 };
 
@@ -37,8 +38,7 @@ export function pushStep(release: Release, source: ImageSource, tag: string): st
 
 export interface Pushed extends Version {
   readonly digest: string;
-  /** What it was built for, such as `linux/amd64`. */
-  readonly platform: string;
+  readonly platform: Platform;
 }
 
 /** Builds or reads the image, and pushes it; the digest is the registry's own word. */
@@ -57,8 +57,7 @@ export async function pushVersion(context: Context, release: Release, source: Im
       timeout,
       onProgress: (sent, total) => context.progress({ type: 'upload', sent, total }),
     });
-    const { os, architecture } = built.platform;
-    return { ...versionOf(release.place.repositoryUri, tag, digest), digest, platform: `${os}/${architecture}` };
+    return { ...versionOf(release.place.repositoryUri, tag, digest), digest, platform: built.platform };
   } finally {
     await built.dispose();
   }
@@ -70,10 +69,11 @@ export interface VersionName {
   readonly dirty: boolean;
 }
 
-/** @throws CanaryError `usage` for a tag that a registry would refuse, and where there is none and git knows none. */
-export async function versionName(tag: Values[string], dir: string): Promise<VersionName> {
+/** @throws CanaryError `usage` for a tag that a registry would refuse, and where there is none for an archive, or git knows none. */
+export async function versionName({ tag, imageArchive }: Values, dir: string): Promise<VersionName> {
   // Empty, as from a script's missing variable, must not become another name.
   if (typeof tag === 'string') return { name: requiredTag(tag), dirty: false };
+  if (imageArchive !== undefined) throw usageError('--tag is missing: the name of the version, such as 1.0. An archive was made elsewhere, and git knows nothing of it.');
   const { describeFolder } = await import('../../image/git-version.ts');
   const { name, dirty } = await describeFolder(dir);
   return { name: requiredTag(name), dirty };

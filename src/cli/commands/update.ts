@@ -17,7 +17,7 @@ export const update: Command = {
   summary: 'push, rollout, route step by step with a hold after each, promote',
   argument: { name: '[dir]', description: 'folder with the Dockerfile (default: .)' },
   options: [
-    option('--tag <tag>', 'name of the version (default: by git describe)'),
+    option('--tag <tag>', 'name of the version (default: by git describe; needed with --image-archive)'),
     ...imageOptions(),
     settingOption('--steps <percents>', 'rising percentages up to 100 (default: 50,100)', 'STEPS'),
     settingOption('--hold <duration>', 'how long to stay at each step (default: 15s)', 'HOLD'),
@@ -30,7 +30,7 @@ export const update: Command = {
   examples: ['ecs-canary update --tag 1.0', 'ecs-canary update ./server --tag 1.0 --steps 5,25,50,100 --hold 2m --destroy-old'],
   writes: true,
   async run(context, values, dir = '.') {
-    const name = await versionName(values['tag'], dir);
+    const name = await versionName(values, dir);
     const onInterrupt = goesBack(values) ? 'rollback' : 'stop';
     const { readTaskDefinition } = await import('../task-definition-file.ts');
     const definition = readTaskDefinition(textOf(values, 'taskDefinition'));
@@ -94,7 +94,7 @@ async function show(context: Context, release: Release, source: ImageSource, tag
   ]);
   const { repositoryName, repositoryUri } = release.place;
   const image = await release.aws.registry.imageByTag(repositoryName, tag);
-  const version: Version = { tag, digest: image?.digest, image: `${repositoryUri}${image ? `@${image.digest}` : `:${tag}`}` };
+  const version: Version = { tag, digest: image?.digest, image: `${repositoryUri}${image ? `@${image.digest}` : `:${tag}`}`, platform: source.platform };
   const { plan } = await prepareRollout(release, version, options);
   const state = await observe(release.aws, release.place);
   const roles = rolesOf(state);
