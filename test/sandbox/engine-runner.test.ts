@@ -1,9 +1,10 @@
 /** What is said to an engine, and what is made of its answers: with a script in its place, for what no engine does on demand. */
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { whyNoEngine } from '../../src/sandbox/dataplane/engine.ts';
 import { makeEngineRunner } from '../../src/sandbox/dataplane/engine-runner.ts';
-import { type ContainerOrder, OUT_OF_MEMORY } from '../../src/sandbox/dataplane/runner.ts';
+import { type ContainerOrder, OUT_OF_MEMORY, type OwnRunner, type RunnerName, type TaskRunner } from '../../src/sandbox/dataplane/runner.ts';
+import { makeTaskRunner } from '../../src/sandbox/dataplane/task-runner.ts';
 import type { StoredImage } from '../../src/sandbox/parts.ts';
 import { newFolder, start } from './running.ts';
 
@@ -41,7 +42,10 @@ esac`;
 /** Runs a container to its end. @returns what was told of the end, and its output. */
 async function run(more: Partial<ContainerOrder> = {}): Promise<{ end: readonly unknown[]; lines: string[] }> {
   const region = await (await start()).region('eu-central-1');
-  const runner = makeEngineRunner({ ...region, images: { ...region.images, find: async () => IMAGE } }, 'docker');
+  return runWith(makeEngineRunner({ ...region, images: { ...region.images, find: async () => IMAGE } }, 'docker', 'feed'), more);
+}
+
+async function runWith(runner: OwnRunner, more: Partial<ContainerOrder> = {}): Promise<{ end: readonly unknown[]; lines: string[] }> {
   const image = await runner.pull('demo/server:1');
   const lines: string[] = [];
   const end = await new Promise<unknown[]>((exited, failed) => {
@@ -93,6 +97,34 @@ test('the definition\'s command, user and folder count, and nothing is said of w
     definition: { name: 'server', image: 'demo/server:1', entryPoint: ['node', '-r'], command: ['a b'], user: '1000', workingDirectory: '/srv', readonlyRootFilesystem: true, memory: 128 },
   });
   expect(calls()).toMatch(/ --cpus=0\.25 --memory=134217728 --memory-swap=134217728 --user=1000 --workdir=\/srv --read-only --entrypoint=node localhost\/\S+:1 -r a b\n/);
+});
+
+/** An engine that knows again what it has made, and never forgets it: containers c0ffee1, c0ffee2 and so on. */
+const REMEMBERS = `case "$*" in
+  create*) echo "$*" >>BIN/made; echo c0ffee$(grep -c . BIN/made) ;;
+  ps*) all="$*"; grep -n -- "\${all##*=}" BIN/made | sed 's/:.*//; s/^/c0ffee/' ;;
+  *) ${ENGINE.replace('STATE', '0 false')} ;;
+esac`;
+
+/** What a sandbox of that folder has for its tasks. */
+async function tasksIn(dir: string, runner: RunnerName): Promise<TaskRunner> {
+  const region = await (await start()).region('eu-central-1');
+  return makeTaskRunner({ ...region, config: { ...region.config, dir, runner }, images: { ...region.images, find: async () => IMAGE } });
+}
+
+test('a start ends what this folder\'s sandbox left, and nothing of another machine\'s with a folder of the same path', async () => {
+  const { calls } = pretend(REMEMBERS);
+  const dir = newFolder();
+  const killed = await tasksIn(dir, 'docker');
+  await killed.recover();
+  await runWith(killed);
+  rmSync(join(dir, 'processes'), { recursive: true });
+  const stranger = await tasksIn(dir, 'docker');
+  await stranger.recover();
+  await runWith(stranger);
+  expect(calls()).not.toContain('kill');
+  await (await tasksIn(dir, 'docker')).recover();
+  expect(calls()).toContain('kill c0ffee2\n');
 });
 
 test.each([

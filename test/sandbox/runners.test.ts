@@ -118,9 +118,15 @@ describe.each(runners)('tasks in %s', (runner) => {
 
   test('what a sandbox that was killed left is ended by the next one, and nobody else\'s', async () => {
     const region = await lab.sandbox.region(REGION);
-    const neighbour = makeTaskRunner({ ...region, config: { ...region.config, dir: newFolder() } });
-    const [left, stays] = [await run(makeTaskRunner(region)), await run(neighbour)];
-    await makeTaskRunner(region).recover();
+    const [dir, other] = [newFolder(), newFolder()];
+    const tasksIn = async (folder: string) => {
+      const tasks = makeTaskRunner({ ...region, config: { ...region.config, dir: folder } });
+      await tasks.recover();
+      return tasks;
+    };
+    const neighbour = await tasksIn(other);
+    const [left, stays] = [await run(await tasksIn(dir)), await run(neighbour)];
+    await tasksIn(dir);
     expect(await left.exitCode).toBe(137);
     expect(await Promise.race([stays.exitCode, new Promise((later) => setImmediate(later, 'runs'))])).toBe('runs');
     await stays.container.stop(1_000);
@@ -189,7 +195,6 @@ describe.each(runners)('tasks in %s', (runner) => {
     const { exitCode } = await run(before);
     await makeTaskRunner({ ...region, config: { ...config, runner: 'process' } }).recover();
     expect(await exitCode).toBe(137);
-    await before.close();
   }, LONG);
 
   test('CPU and memory are limits: who takes more is ended, and ECS says that it was memory where the engine does', async () => {
