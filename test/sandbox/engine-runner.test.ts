@@ -1,6 +1,8 @@
 /** What is said to an engine, and what is made of its answers: with a script in its place, for what no engine does on demand. */
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { jest } from '@jest/globals';
+import { reset } from '../../src/sandbox/control.ts';
 import { whyNoEngine } from '../../src/sandbox/dataplane/engine.ts';
 import { makeEngineRunner } from '../../src/sandbox/dataplane/engine-runner.ts';
 import { type ContainerOrder, OUT_OF_MEMORY, type OwnRunner, type RunnerName, type TaskRunner } from '../../src/sandbox/dataplane/runner.ts';
@@ -8,6 +10,7 @@ import { makeTaskRunner } from '../../src/sandbox/dataplane/task-runner.ts';
 import type { StoredImage } from '../../src/sandbox/parts.ts';
 import { newFolder, start } from './running.ts';
 
+const REGION = 'eu-central-1';
 const IMAGE: StoredImage = {
   repository: 'demo/server',
   digest: 'sha256:1',
@@ -19,6 +22,7 @@ const IMAGE: StoredImage = {
 const path = process.env['PATH'];
 afterEach(() => {
   process.env['PATH'] = path;
+  jest.restoreAllMocks();
 });
 
 /** Puts a shell script in the place of `docker`, which has its call in `$*`; each call is written down. */
@@ -41,7 +45,7 @@ esac`;
 
 /** Runs a container to its end. @returns what was told of the end, and its output. */
 async function run(more: Partial<ContainerOrder> = {}): Promise<{ end: readonly unknown[]; lines: string[] }> {
-  const region = await (await start()).region('eu-central-1');
+  const region = await (await start()).region(REGION);
   return runWith(makeEngineRunner({ ...region, images: { ...region.images, find: async () => IMAGE } }, 'docker', 'feed'), more);
 }
 
@@ -50,7 +54,7 @@ async function runWith(runner: OwnRunner, more: Partial<ContainerOrder> = {}): P
   const lines: string[] = [];
   const end = await new Promise<unknown[]>((exited, failed) => {
     runner.start({
-      region: 'eu-central-1',
+      region: REGION,
       address: '10.0.0.1',
       definition: { name: 'server', image: 'demo/server:1' },
       cpuArchitecture: 'X86_64',
@@ -108,7 +112,7 @@ esac`;
 
 /** What a sandbox of that folder has for its tasks. */
 async function tasksIn(dir: string, runner: RunnerName): Promise<TaskRunner> {
-  const region = await (await start()).region('eu-central-1');
+  const region = await (await start()).region(REGION);
   return makeTaskRunner({ ...region, config: { ...region.config, dir, runner }, images: { ...region.images, find: async () => IMAGE } });
 }
 
@@ -127,6 +131,68 @@ test('a start ends what this folder\'s sandbox left, and nothing of another mach
   expect(calls()).toContain('kill c0ffee2\n');
 });
 
+/** What it has started holds its output open, too. */
+const HANGS = 'sleep 600; exit';
+
+/** Lets limits of a minute pass in a fifth of a second, until the mocks are restored: for engines that never answer only. */
+function hurry(): void {
+  const later = setTimeout;
+  jest.spyOn(globalThis, 'setTimeout').mockImplementation(Object.assign((run: () => void, ms?: number) => later(run, (ms ?? 0) / 300), later));
+}
+
+describe.each([
+  ['fails', 'echo "Error: cannot connect to the daemon" >&2; exit 1', 'cannot connect to the daemon.'],
+  ['hangs', HANGS, 'docker does not answer within 60 s.'],
+])('an engine that %s when what is left is to be ended', (_, script, reason) => {
+  const message = `What this sandbox left in docker when it was killed can't be ended: ${reason} Make docker work`;
+
+  /** The folder of a sandbox that was killed. */
+  async function leave(): Promise<string> {
+    pretend(REMEMBERS);
+    const dir = newFolder();
+    // What tells the folder of a sandbox, and its regions.
+    for (const file of ['requests.ndjson', `${REGION}.json`]) writeFileSync(join(dir, file), '');
+    const killed = await tasksIn(dir, 'docker');
+    await killed.recover();
+    await runWith(killed);
+    return dir;
+  }
+
+  test('is told by reset, which leaves the folder as it is until the engine is back', async () => {
+    const dir = await leave();
+    pretend(script);
+    if (script === HANGS) hurry();
+    await expect(reset(dir)).rejects.toThrow(message);
+    jest.restoreAllMocks();
+    pretend(REMEMBERS);
+    await reset(dir);
+    expect(existsSync(dir)).toBe(false);
+  });
+
+  test('is told by a start with another runner, and what is left is ended by a later one', async () => {
+    const dir = await leave();
+    pretend(script);
+    if (script === HANGS) hurry();
+    const next = await tasksIn(dir, 'process');
+    await expect(next.recover()).rejects.toThrow(message);
+    await next.close();
+    jest.restoreAllMocks();
+    const { calls } = pretend('case "$*" in ps*) echo c0ffee ;; esac');
+    await (await tasksIn(dir, 'process')).recover();
+    expect(calls()).toContain('kill c0ffee\n');
+  });
+});
+
+test('an engine that is not installed any more holds up no reset', async () => {
+  pretend(REMEMBERS);
+  const dir = newFolder();
+  for (const file of ['requests.ndjson', `${REGION}.json`]) writeFileSync(join(dir, file), '');
+  await (await tasksIn(dir, 'docker')).recover();
+  process.env['PATH'] = newFolder();
+  await reset(dir);
+  expect(existsSync(dir)).toBe(false);
+});
+
 test.each([
   ['is not there', undefined, 'docker is not installed.'],
   ['does not answer', 'echo "Error: cannot connect to the daemon" >&2; exit 1', 'docker does not answer: cannot connect to the daemon'],
@@ -134,4 +200,10 @@ test.each([
   if (script === undefined) process.env['PATH'] = newFolder();
   else pretend(script);
   expect(await whyNoEngine('docker')).toBe(reason);
+});
+
+test('an engine that hangs', async () => {
+  pretend(HANGS);
+  hurry();
+  expect(await whyNoEngine('docker')).toBe('docker does not answer within 15 s.');
 });

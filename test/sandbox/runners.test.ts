@@ -174,6 +174,7 @@ describe.each(runners)('tasks in %s', (runner) => {
   test('the lower limit counts, ports are on loopback only, and nothing of it is left in the engine', async () => {
     const region = await lab.sandbox.region(REGION);
     const tasks = makeTaskRunner({ ...region, config: { ...region.config, dir: newFolder() } });
+    await tasks.recover();
     const images = ask('images', '--format', '{{.Repository}}');
     const { container, exitCode } = await run(tasks, { cpu: 64, memory: 200, portMappings: [{ containerPort: 8080 }] });
     const [{ HostConfig, NetworkSettings }] = JSON.parse(ask('inspect', ...ids()));

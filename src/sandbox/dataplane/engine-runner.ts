@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Region, StoredImage } from '../parts.ts';
 import { startError } from './container-launch.ts';
 import { type Wiring, createArguments } from './engine-arguments.ts';
-import { type Engine, type EngineName, openEngine } from './engine.ts';
+import { type Engine, type EngineName, MOMENT, openEngine } from './engine.ts';
 import { canExecute, refuseToExecute } from './foreign-processor.ts';
 import { freePort } from './free-port.ts';
 import { type ContainerOrder, OUT_OF_MEMORY, type OwnRunner, type PulledImage, type RunningContainer } from './runner.ts';
@@ -41,14 +41,14 @@ export function makeEngineRunner(region: Region, name: EngineName, owner: string
 
   async function load(image: StoredImage, location: string): Promise<void> {
     const isThere = await engine.run(['image', 'inspect', '--format', '{{.Id}}', location]).then(() => true, () => false);
-    if (!isThere) await engine.run(['load'], { input: await region.images.archive(image, location) });
+    if (!isThere) await engine.run(['load'], { input: await region.images.archive(image, location), limit: Infinity });
   }
 
   /** Only a container that was made tells which network the engine's configuration has given it. */
   async function create(order: ContainerOrder, image: PulledImage): Promise<{ id: string; wiring: Wiring }> {
     const wiring = await wire(order, published);
     const { args, env } = createArguments(name, order, image, label, wiring);
-    const id = (await engine.run(args, { env }).catch(rethrowAsStartError)).trim();
+    const id = (await engine.run(args, { env, limit: Infinity }).catch(rethrowAsStartError)).trim();
     if (!published) return { id, wiring };
     const network = await engine.run(['inspect', '--format', '{{.HostConfig.NetworkMode}}', id]);
     if (network.trim() !== 'host') return { id, wiring };
@@ -118,7 +118,7 @@ async function startContainer(engine: Engine, id: string, order: ContainerOrder,
   early.forEach(order.output);
   deliver = order.output;
   const ended = closed.then(async () => {
-    const end = await engine.run(['wait', id])
+    const end = await engine.run(['wait', id], { limit: Infinity })
       .then(() => engine.run(['inspect', '--format', '{{.State.ExitCode}} {{.State.OOMKilled}}', id]))
       .catch(() => REMOVED);
     await engine.run(['rm', '--force', id]).catch(() => undefined);
@@ -129,7 +129,7 @@ async function startContainer(engine: Engine, id: string, order: ContainerOrder,
     ports,
     async stop(graceMs) {
       // A container that has ended already is gone, and can't be stopped.
-      await engine.run(['stop', '-t', String(Math.ceil(graceMs / 1_000)), id]).catch(() => undefined);
+      await engine.run(['stop', '-t', String(Math.ceil(graceMs / 1_000)), id], { limit: graceMs + MOMENT }).catch(() => undefined);
       await ended;
     },
     kill: () => void engine.run(['kill', id]).catch(() => undefined),

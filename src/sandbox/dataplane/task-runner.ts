@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { hexId } from '../ids.ts';
 import type { Region } from '../parts.ts';
 import { endContainers, makeEngineRunner, removeImages } from './engine-runner.ts';
-import { openEngine } from './engine.ts';
+import { isNotInstalled, openEngine } from './engine.ts';
 import { openLedger } from './process-ledger.ts';
 import { makeProcessRunner } from './process-runner.ts';
 import { RUNNERS, type RunnerName, type TaskRunner } from './runner.ts';
@@ -32,19 +32,37 @@ export function makeTaskRunner(region: Region): TaskRunner {
       writeFileSync(traceIn(dir, region.name), `${runner} ${owner}`);
     },
     async close() {
+      const trace = traceIn(dir, region.name);
+      // What an earlier run left and could not be ended is not forgotten; nothing was started then.
+      if (readTrace(trace)?.owner !== owner) return;
       await own.close();
-      rmSync(traceIn(dir, region.name), { force: true });
+      rmSync(trace, { force: true });
     },
   };
 }
 
-/** Ends what a sandbox of that folder left running when it was killed. An engine that is gone meanwhile holds up nobody. */
+/**
+ * Ends what a sandbox of that folder left running when it was killed. An engine that is not installed any more holds up nobody.
+ * @throws Error, worded for a user, when the engine does not do it: something may still be left then.
+ */
 export async function endLeftovers(dir: string, regionName: string): Promise<void> {
-  const { runner, owner } = readTrace(traceIn(dir, regionName)) ?? {};
+  const trace = traceIn(dir, regionName);
+  const { runner, owner } = readTrace(trace) ?? {};
   if (runner === 'process') openLedger(ledgerIn(dir, regionName)).endLeftovers();
   if (runner === undefined || runner === 'process' || owner === undefined) return;
   const engine = openEngine(runner);
-  await endContainers(engine, owner).then(() => removeImages(engine, owner)).catch(() => undefined);
+  try {
+    await endContainers(engine, owner);
+    await removeImages(engine, owner);
+  } catch (error) {
+    if (isNotInstalled(error)) return;
+    const said = error instanceof Error ? error.message : String(error);
+    throw new Error(
+      `What this sandbox left in ${runner} when it was killed can't be ended: ${said.replace(/\.?$/, '.')} `
+      + `Make ${runner} work and run the same command again, or remove ${trace} to leave it there.`,
+      { cause: error },
+    );
+  }
 }
 
 function traceIn(dir: string, regionName: string): string {
