@@ -82,7 +82,7 @@ test('one that somebody removed counts as killed', async () => {
 
 test('no secret stands in the arguments, and no variable of a container changes what the engine does', async () => {
   const { calls, environment } = pretend(ENGINE.replace('STATE', '0 false'));
-  const environmentOf = [{ name: 'DOCKER_HOST', value: 'tcp://192.0.2.1' }, { name: 'GREETING', value: 'two\nlines' }];
+  const environmentOf = [{ name: 'DOCKER_HOST', value: 'tcp://192.0.2.1' }, { name: 'LD_LIBRARY_PATH', value: '/srv/192.0.2.1' }, { name: 'GREETING', value: 'two\nlines' }];
   await run({ secrets: { SSH_KEY: 'hush', DOCKER_PASSWORD: 'hush' }, definition: { name: 'server', image: 'demo/server:1', environment: environmentOf } });
   expect(calls()).not.toContain('hush');
   expect(calls()).toMatch(/ --env=SSH_KEY .*--env=DOCKER_PASSWORD/);
@@ -90,6 +90,12 @@ test('no secret stands in the arguments, and no variable of a container changes 
   expect(environment()).toContain('\nGREETING=two\nlines\n');
   expect(environment()).not.toContain('192.0.2.1');
   expect(calls()).toContain('--env=DOCKER_HOST=tcp://192.0.2.1');
+});
+
+test.each(['HTTPS_PROXY', 'https_proxy', 'DOCKER_AUTH_CONFIG', 'LD_PRELOAD'])('a secret %s, which the engine would take for its own, is refused and shown to nobody', async (name) => {
+  const { calls } = pretend(ENGINE);
+  await expect(run({ secrets: { [name]: 'hush' } })).rejects.toThrow(`docker reads a variable ${name} itself`);
+  expect(calls()).not.toMatch(/hush|create/);
 });
 
 test('the definition\'s command, user and folder count, and nothing is said of what it leaves to the image', async () => {
