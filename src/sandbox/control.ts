@@ -104,7 +104,8 @@ export async function status(dir: string): Promise<SandboxStatus | undefined> {
 
 /**
  * Removes everything a sandbox wrote into that folder, and ends what it left running when it was killed.
- * @throws Error when one runs there, and for a folder that is not a sandbox's.
+ * @throws Error when one runs there, for a folder that is not a sandbox's, and when a container engine does not end what is left in
+ *   it: the folder stays then.
  */
 export async function reset(dir: string): Promise<void> {
   const folder = resolve(dir);

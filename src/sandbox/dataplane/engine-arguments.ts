@@ -20,7 +20,7 @@ export interface Wiring {
 
 /** What the engine's command line reads itself: a container's variables of these names are no business of its. */
 const ENGINES_OWN = new RegExp(`^(${[
-  'PATH', 'HOME', 'USER', 'LOGNAME', 'TMPDIR', 'LANG', 'LC_.*', 'XDG_.*', 'DBUS_.*', 'LISTEN_.*', 'NOTIFY_SOCKET', '(HTTP|HTTPS|NO|ALL|FTP)_PROXY',
+  'PATH', '(LD|DYLD)_.*', 'HOME', 'USER', 'LOGNAME', 'TMPDIR', 'LANG', 'LC_.*', 'XDG_.*', 'DBUS_.*', 'LISTEN_.*', 'NOTIFY_SOCKET', '(HTTP|HTTPS|NO|ALL|FTP)_PROXY',
   'SSH_AUTH_SOCK', 'SSL_CERT_(FILE|DIR)', 'GO(DEBUG|GC|MAXPROCS|MEMLIMIT|TRACEBACK)', 'REGISTRY_AUTH_FILE', 'STORAGE_(DRIVER|OPTS)',
   'CONTAINERS_.*', 'CONTAINER_(HOST|SSHKEY|CONNECTION|PASSPHRASE)', 'PODMAN_.*',
   'DOCKER_(API_VERSION|AUTH_CONFIG|BUILDKIT|CERT_PATH|CLI_.*|CONFIG|CONTENT_TRUST.*|CONTEXT|CUSTOM_HEADERS|DEFAULT_PLATFORM|HIDE_.*|HOST|TLS.*)',
@@ -30,11 +30,15 @@ const MIB = 1024 * 1024;
 /**
  * The image's own command, user and variables stay where the definition says nothing.
  * @param label marks the container as this sandbox's.
+ * @throws Error for a secret whose name the engine's command line reads itself: files of variables are no way out, as versions of
+ *   Podman differ in what they make of quotes and `#` in them.
  */
 export function createArguments(engine: EngineName, order: ContainerOrder, image: PulledImage, label: string, wiring: Wiring): EngineArguments {
   const { definition } = order;
   const variables = Object.entries({ ...variablesOf(order), ...wiring.env });
   const handedOn = variables.filter(([name]) => !ENGINES_OWN.test(name));
+  const shown = Object.keys(order.secrets).find((name) => ENGINES_OWN.test(name));
+  if (shown !== undefined) throw new Error(`${engine} reads a variable ${shown} itself, so that this secret would stand in its arguments: use another name, or --runner process`);
   const [program, ...programArgs] = definition.entryPoint ?? [];
   return {
     env: Object.fromEntries(handedOn),

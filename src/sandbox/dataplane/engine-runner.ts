@@ -1,16 +1,14 @@
 /** Runs containers in Docker or Podman: images loaded from the sandbox's registry, ports published on 127.0.0.1. */
 import type { ChildProcess } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Region, StoredImage } from '../parts.ts';
 import { startError } from './container-launch.ts';
 import { type Wiring, createArguments } from './engine-arguments.ts';
-import { type Engine, type EngineName, openEngine } from './engine.ts';
+import { type Engine, type EngineName, MOMENT, openEngine } from './engine.ts';
 import { canExecute, refuseToExecute } from './foreign-processor.ts';
 import { freePort } from './free-port.ts';
-import { type ContainerOrder, OUT_OF_MEMORY, type PulledImage, type RunningContainer, type TaskRunner } from './runner.ts';
+import { type ContainerOrder, OUT_OF_MEMORY, type OwnRunner, type PulledImage, type RunningContainer } from './runner.ts';
 
 /** Real ms between two questions whether a container has started. */
 const LOOK = 50;
@@ -19,17 +17,18 @@ const NEVER = '0001-';
 /** What counts as the end of a container that somebody else removed: as if it was killed. */
 const REMOVED = '137 false';
 
-/** What the containers and images of a sandbox's folder and region carry, and are found again by. */
-function marksOf(dir: string, regionName: string): { readonly repository: string; readonly label: string } {
-  const owner = createHash('sha256').update(join(dir, regionName)).digest('hex').slice(0, 16);
+/** What an owner's containers and images carry, and are found again by. */
+function marksOf(owner: string): { readonly repository: string; readonly label: string } {
   return { repository: `localhost/ecs-canary-sandbox-${owner}`, label: `ecs-canary.sandbox=${owner}` };
 }
 
-/** Loads images into the engine, and makes containers of them. */
-export function makeEngineRunner(region: Region, name: EngineName): TaskRunner {
+/**
+ * Loads images into the engine, and makes containers of them.
+ * @param owner marks them: nobody else who uses the engine has it.
+ */
+export function makeEngineRunner(region: Region, name: EngineName, owner: string): OwnRunner {
   const engine = openEngine(name);
-  const { dir } = region.config;
-  const { repository, label } = marksOf(dir, region.name);
+  const { repository, label } = marksOf(owner);
   const loading = new Map<string, Promise<void>>();
   let published = true;
 
@@ -42,14 +41,14 @@ export function makeEngineRunner(region: Region, name: EngineName): TaskRunner {
 
   async function load(image: StoredImage, location: string): Promise<void> {
     const isThere = await engine.run(['image', 'inspect', '--format', '{{.Id}}', location]).then(() => true, () => false);
-    if (!isThere) await engine.run(['load'], { input: await region.images.archive(image, location) });
+    if (!isThere) await engine.run(['load'], { input: await region.images.archive(image, location), limit: Infinity });
   }
 
   /** Only a container that was made tells which network the engine's configuration has given it. */
   async function create(order: ContainerOrder, image: PulledImage): Promise<{ id: string; wiring: Wiring }> {
     const wiring = await wire(order, published);
     const { args, env } = createArguments(name, order, image, label, wiring);
-    const id = (await engine.run(args, { env }).catch(rethrowAsStartError)).trim();
+    const id = (await engine.run(args, { env, limit: Infinity }).catch(rethrowAsStartError)).trim();
     if (!published) return { id, wiring };
     const network = await engine.run(['inspect', '--format', '{{.HostConfig.NetworkMode}}', id]);
     if (network.trim() !== 'host') return { id, wiring };
@@ -70,14 +69,13 @@ export function makeEngineRunner(region: Region, name: EngineName): TaskRunner {
       const { id, wiring } = await create(order, image);
       return startContainer(engine, id, order, wiring.ports);
     },
-    recover: () => endContainers(engine, dir, region.name),
-    close: () => removeImages(engine, dir, region.name),
+    close: () => removeImages(engine, owner),
   };
 }
 
-/** Ends and removes all containers of a sandbox's folder and region. */
-export async function endContainers(engine: Engine, dir: string, regionName: string): Promise<void> {
-  const left = words(await engine.run(['ps', '--all', '--quiet', '--filter', `label=${marksOf(dir, regionName).label}`]));
+/** Ends and removes all containers of that owner. */
+export async function endContainers(engine: Engine, owner: string): Promise<void> {
+  const left = words(await engine.run(['ps', '--all', '--quiet', '--filter', `label=${marksOf(owner).label}`]));
   if (left.length === 0) return;
   // Some of them may have ended: then this complains, and the others are killed all the same.
   await engine.run(['kill', ...left]).catch(() => undefined);
@@ -85,8 +83,8 @@ export async function endContainers(engine: Engine, dir: string, regionName: str
 }
 
 /** Removes all its images; no container may be left. */
-export async function removeImages(engine: Engine, dir: string, regionName: string): Promise<void> {
-  const { repository } = marksOf(dir, regionName);
+export async function removeImages(engine: Engine, owner: string): Promise<void> {
+  const { repository } = marksOf(owner);
   const images = words(await engine.run(['images', '--format', '{{.Repository}}:{{.Tag}}', '--filter', `reference=${repository}`]));
   // Podman also lists the other names of these images, by which other sandboxes know them.
   const own = images.filter((image) => image.startsWith(`${repository}:`));
@@ -120,7 +118,7 @@ async function startContainer(engine: Engine, id: string, order: ContainerOrder,
   early.forEach(order.output);
   deliver = order.output;
   const ended = closed.then(async () => {
-    const end = await engine.run(['wait', id])
+    const end = await engine.run(['wait', id], { limit: Infinity })
       .then(() => engine.run(['inspect', '--format', '{{.State.ExitCode}} {{.State.OOMKilled}}', id]))
       .catch(() => REMOVED);
     await engine.run(['rm', '--force', id]).catch(() => undefined);
@@ -131,7 +129,7 @@ async function startContainer(engine: Engine, id: string, order: ContainerOrder,
     ports,
     async stop(graceMs) {
       // A container that has ended already is gone, and can't be stopped.
-      await engine.run(['stop', '-t', String(Math.ceil(graceMs / 1_000)), id]).catch(() => undefined);
+      await engine.run(['stop', '-t', String(Math.ceil(graceMs / 1_000)), id], { limit: graceMs + MOMENT }).catch(() => undefined);
       await ended;
     },
     kill: () => void engine.run(['kill', id]).catch(() => undefined),

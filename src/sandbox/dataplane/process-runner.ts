@@ -8,13 +8,13 @@ import { type Launch, containerLaunch, startError } from './container-launch.ts'
 import { freePort } from './free-port.ts';
 import { canExecute, refuseToExecute } from './foreign-processor.ts';
 import { type ProcessLedger, endGroup, openLedger } from './process-ledger.ts';
-import type { ContainerOrder, TaskRunner } from './runner.ts';
+import type { ContainerOrder, OwnRunner } from './runner.ts';
 
 /** How long output of what the container's process started may still come in after it ended, in real ms. */
 const OUTPUT_GRACE = 500;
 
 /** Each container is a process group; its first port mapping is a loopback port the process gets as `PORT`. */
-export function makeProcessRunner(region: Region): TaskRunner {
+export function makeProcessRunner(region: Region): OwnRunner {
   const ledger = openLedger(resolve(join(region.config.dir, 'processes', region.name)));
   return {
     async pull(reference) {
@@ -34,9 +34,6 @@ export function makeProcessRunner(region: Region): TaskRunner {
         stop: (graceMs) => stop(child, graceMs, ended),
         kill: () => endGroup(child.pid ?? 0, 'SIGKILL'),
       };
-    },
-    async recover() {
-      ledger.endLeftovers();
     },
     async close() {},
   };

@@ -53,3 +53,6 @@ export interface TaskRunner {
   /** Nothing runs any more: gives back what is not the sandbox folder's, such as images in an engine. */
   close(): Promise<void>;
 }
+
+/** One that knows nothing of earlier runs. */
+export type OwnRunner = Omit<TaskRunner, 'recover'>;
