@@ -110,20 +110,14 @@ export class RegistrySession {
     return secrets.reduce((text, secret) => text.replaceAll(secret, '…'), await registryWords(answer));
   }
 
-  /**
-   * Does it again, with growing pauses, as long as the failure may pass. A registry that asks for patience has it until the timeout.
-   * @param action takes what it calls when it has got further than ever: then its failures are counted anew
-   */
-  async retrying<T>(doing: string, action: (advanced: () => void) => Promise<T>): Promise<T> {
+  /** Does it again, with growing pauses, as long as the failure may pass. A registry that asks for patience has it until the timeout. */
+  async retrying<T>(doing: string, action: () => Promise<T>): Promise<T> {
     let deadline: number | undefined;
     let failures = 0;
     let asked = 0;
-    const advanced = () => {
-      failures = asked = 0;
-    };
     for (;;) {
       try {
-        return await action(advanced);
+        return await action();
       } catch (error) {
         if (!(error instanceof TransientError)) throw error;
         if (error.patience === undefined) failures += 1;

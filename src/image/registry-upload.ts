@@ -19,34 +19,25 @@ interface Upload {
 export async function uploadBlob(session: RegistrySession, repository: string, blob: ImageBlob, onPosition: (bytes: number) => void): Promise<boolean> {
   const { digest } = blob;
   let began = false;
-  let broken: Upload | undefined;
-  let furthest = 0;
-  return session.retrying(`sending ${digest}`, async (advanced) => {
+  let broken: string | undefined;
+  return session.retrying(`sending ${digest}`, async () => {
     if (await hasBlob(session, repository, digest)) return began;
-    const last = broken;
-    // Asked once, and gone on with as long as that leads on: some registries do not tell, or take a second part and lose it.
+    const location = broken;
+    // Asked once, and resumed once: some registries do not tell, or take a second part and lose it.
     broken = undefined;
-    const progress = last && (await progressOf(session, last.location));
-    const resumed = last && progress && progress.offset > last.offset ? progress : undefined;
-    if (resumed && resumed.offset > furthest) {
-      furthest = resumed.offset;
-      advanced();
-    }
+    const resumed = location === undefined ? undefined : await progressOf(session, location);
     const upload = resumed ?? (await startUpload(session, repository, blob));
     if (upload === undefined) return false;
     began = true;
     try {
       await finish(session, blob, await send(session, blob, upload, onPosition), upload.offset > 0);
     } catch (error) {
-      if (error instanceof TransientError && !(error instanceof PartLost)) broken = upload;
+      if (resumed === undefined && error instanceof TransientError) broken = upload.location;
       throw error;
     }
     return true;
   });
 }
-
-/** A registry does not want what an upload was gone on with: it is begun anew. */
-class PartLost extends TransientError {}
 
 async function hasBlob(session: RegistrySession, repository: string, digest: string): Promise<boolean> {
   const answer = await session.request('HEAD', `/v2/${repository}/blobs/${digest}`);
@@ -110,9 +101,10 @@ async function finish(session: RegistrySession, blob: ImageBlob, location: strin
   if (!answer.ok) throw await partRefused(session, blob, answer, resumed);
 }
 
+/** What was gone on with in vain is begun anew. */
 async function partRefused(session: RegistrySession, { digest }: ImageBlob, answer: Response, resumed: boolean): Promise<Error> {
   const refusal = await session.refusal(`sending ${digest}`, answer);
-  return resumed && !(refusal instanceof TransientError) ? new PartLost(refusal.message) : refusal;
+  return resumed ? new TransientError(refusal.message) : refusal;
 }
 
 /** How far a broken upload came; undefined where the registry does not tell, or has nothing. */
