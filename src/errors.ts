@@ -64,6 +64,11 @@ export function isInterruption(error: unknown): error is CanaryError {
   return error instanceof CanaryError && error.exitCode === ExitCode.interrupted;
 }
 
+/** `ENOENT` and the like, of an error of the operating system; undefined for what has no code. */
+export function systemCode(thrown: unknown): unknown {
+  return typeof thrown === 'object' && thrown !== null && 'code' in thrown ? thrown.code : undefined;
+}
+
 /** What a thrown value says: anything can be thrown. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);

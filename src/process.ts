@@ -2,6 +2,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { systemCode } from './errors.ts';
 import type { Process } from './release/log-entry.ts';
 
 /** Where nothing else tells: no other process has this. */
@@ -29,7 +30,7 @@ export function isRunning({ pid, started }: Process): boolean {
     process.kill(pid, 0);
   } catch (error) {
     // Another user's process may not be signalled, but it is there.
-    return !(typeof error === 'object' && error !== null && 'code' in error && error.code === 'ESRCH');
+    return systemCode(error) !== 'ESRCH';
   }
   try {
     const stat = statOf(pid, '/proc');

@@ -1,6 +1,7 @@
 /** Image repositories: versions by tag and digest, and the way in for a push. */
 import type { ImageDetail } from '@aws-sdk/client-ecr';
 import { allPages, type Caller, clientOptions, explaining, isAws, once } from './connect.ts';
+import type { Platform } from '../settings/platforms.ts';
 import { needed } from './needed.ts';
 
 export interface Image {
@@ -9,12 +10,6 @@ export interface Image {
   readonly tags: readonly string[];
   /** ms since 1970. */
   readonly pushedAt: number;
-}
-
-/** As image configs have it: `linux` and `amd64`, say. */
-export interface ImagePlatform {
-  readonly os: string;
-  readonly architecture: string;
 }
 
 export interface RegistrySignIn {
@@ -33,7 +28,7 @@ export interface Registry {
    * @param digest of an image that is there
    * @throws CanaryError `bad-answer` when what AWS has of it cannot be read
    */
-  platformsOf(repository: string, digest: string): Promise<ImagePlatform[] | undefined>;
+  platformsOf(repository: string, digest: string): Promise<Platform[] | undefined>;
   /** All images that have a tag, newest first. */
   taggedImages(repository: string): Promise<Image[]>;
   signIn(): Promise<RegistrySignIn>;

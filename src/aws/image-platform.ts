@@ -1,6 +1,6 @@
 /** What an image runs on, out of its manifest and its config. */
 import * as z from 'zod';
-import type { ImagePlatform } from './ecr.ts';
+import type { Platform } from '../settings/platforms.ts';
 
 /** Without these ECR may answer with another form of the manifest. */
 export const MANIFEST_TYPES = [
@@ -21,7 +21,7 @@ const DOWNLOAD_TIME = 10_000;
  * What a manifest says itself, or the digest of the config that does; undefined for what is no manifest. An index need not say any
  * platform (https://github.com/opencontainers/image-spec/blob/main/image-index.md): those of one that says none are undefined.
  */
-export function readManifest(text: string | undefined): { platforms: ImagePlatform[] | undefined } | { config: string } | undefined {
+export function readManifest(text: string | undefined): { platforms: Platform[] | undefined } | { config: string } | undefined {
   const json = parse(text);
   const image = IMAGE.safeParse(json).data;
   if (image) return { config: image.config.digest };
@@ -36,7 +36,7 @@ export function readManifest(text: string | undefined): { platforms: ImagePlatfo
  * @returns undefined where it cannot be read.
  * @throws the signal's reason when it aborts.
  */
-export async function readPlatform(url: string, signal: AbortSignal): Promise<ImagePlatform | undefined> {
+export async function readPlatform(url: string, signal: AbortSignal): Promise<Platform | undefined> {
   return PLATFORM.safeParse(parse((await download(url, signal)) ?? (await download(url, signal)))).data;
 }
 

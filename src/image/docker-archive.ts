@@ -9,7 +9,7 @@ import * as z from 'zod';
 import { messageOf, usageError } from '../errors.ts';
 import { fileBlob } from './blob-file.ts';
 import { configShape, parseDocument } from './documents.ts';
-import { type BuiltImage, MEDIA_TYPES, descriptor, imageDocument, jsonDocument } from './image.ts';
+import { type BuiltImage, MEDIA_TYPES, assemble, imageDocument } from './image.ts';
 import { type Layer, compressLayer } from './layer.ts';
 import { type OpenArchive, damaged } from './open-archive.ts';
 import { isNoRoom } from './work-folder.ts';
@@ -49,14 +49,7 @@ export async function readDockerArchive(archive: OpenArchive, list: string): Pro
   const wrong = layers.findIndex(({ diffId }, index) => diffId !== settings.rootfs.diff_ids[index]);
   if (wrong >= 0 || layers.length !== settings.rootfs.diff_ids.length) throw damaged(archive, `its layers are not those that ${image.Config} names`);
 
-  const blobs = layers.map(({ blob }) => blob);
-  return {
-    manifest: jsonDocument(MEDIA_TYPES.manifest, {
-      schemaVersion: 2, mediaType: MEDIA_TYPES.manifest, config: descriptor(config), layers: blobs.map(descriptor),
-    }),
-    blobs: [...new Map([...blobs, config].map((blob) => [blob.digest, blob])).values()],
-    platform: { os: settings.os, architecture: settings.architecture },
-  };
+  return { ...assemble(config, layers.map(({ blob }) => blob)), platform: { os: settings.os, architecture: settings.architecture } };
 }
 
 /** Other tools than docker may have compressed it already. */

@@ -1,6 +1,6 @@
 /** The JSON documents of images, as others write them. */
 import * as z from 'zod';
-import { MEDIA_TYPES } from './image.ts';
+import { MEDIA_TYPES, byDigest } from './image.ts';
 
 export const DIGEST = /^sha256:[0-9a-f]{64}$/;
 
@@ -52,7 +52,7 @@ export const isManifest = (mediaType: string): boolean => mediaType === MEDIA_TY
 /** The images of an index, each once, without what BuildKit tells about how they were made. */
 export function imagesOf({ manifests }: z.infer<typeof indexShape>): IndexEntry[] {
   const images = manifests.filter(({ annotations }) => annotations?.['vnd.docker.reference.type'] !== 'attestation-manifest');
-  return [...new Map(images.map((image) => [image.digest, image])).values()];
+  return byDigest(images);
 }
 
 /** Go writes null for what is not set. */

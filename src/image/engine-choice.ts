@@ -1,5 +1,5 @@
 /** Which engine of this machine answers. */
-import { type CanaryError, messageOf, usageError } from '../errors.ts';
+import { type CanaryError, systemCode, messageOf, usageError } from '../errors.ts';
 import { type Surroundings, runEngine } from './engine-process.ts';
 import { ENGINES, ENGINE_NAMES, type EngineName } from './engines.ts';
 
@@ -32,10 +32,6 @@ async function whyNot(name: EngineName, { env, signal }: Surroundings): Promise<
   } catch (error) {
     signal?.throwIfAborted();
     if (late.aborted) return `it does not answer within ${PATIENCE / 1_000} seconds`;
-    return isMissing(error) ? 'it is not installed' : `it cannot be run (${messageOf(error)})`;
+    return systemCode(error) === 'ENOENT' ? 'it is not installed' : `it cannot be run (${messageOf(error)})`;
   }
-}
-
-function isMissing(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT';
 }

@@ -19,7 +19,7 @@ export interface Output {
 export interface Engine {
   /** Ends with 0 where it could build: for a client, where its engine answers. */
   readonly probe: readonly string[];
-  /** Ends with 0 where `build` is to be called with `extension`. */
+  /** Ends with 0 where `build` is to be called as `extended`. */
   readonly extended?: readonly string[];
   build(dir: string, options: Dockerfile, output: Output, extended: boolean): readonly string[];
   /** Writes the archive. @param id of the image, from an engine that wrote one. */

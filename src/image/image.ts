@@ -54,6 +54,18 @@ export function descriptor({ mediaType, digest, size }: ImageBlob): { mediaType:
   return { mediaType, digest, size };
 }
 
+/** Each once: two layers, or two entries of an index, may be the same. */
+export function byDigest<T extends { readonly digest: string }>(all: readonly T[]): T[] {
+  return [...new Map(all.map((one) => [one.digest, one])).values()];
+}
+
+/** The manifest of an image that has none yet, and its blobs. */
+export function assemble(config: ImageDocument, layers: readonly ImageBlob[]): Pick<BuiltImage, 'manifest' | 'blobs'> {
+  const { manifest: mediaType } = MEDIA_TYPES;
+  const manifest = jsonDocument(mediaType, { schemaVersion: 2, mediaType, config: descriptor(config), layers: layers.map(descriptor) });
+  return { manifest, blobs: byDigest([...layers, config]) };
+}
+
 export function sha256(content: Buffer): string {
   return `sha256:${createHash('sha256').update(content).digest('hex')}`;
 }

@@ -7,7 +7,7 @@ import { fileBlob } from './blob-file.ts';
 import {
   type Descriptor, type IndexEntry, type Manifest, configShape, imagesOf, indexShape, isIndex, isManifest, manifestShape, parseDocument,
 } from './documents.ts';
-import { type BuiltImage, type ImageBlob, type ImageDocument, descriptor, imageDocument, jsonDocument, platformName } from './image.ts';
+import { type BuiltImage, type ImageBlob, type ImageDocument, byDigest, descriptor, imageDocument, jsonDocument, platformName } from './image.ts';
 import { compressLayer } from './layer.ts';
 import { type OpenArchive, damaged } from './open-archive.ts';
 
@@ -29,7 +29,7 @@ export async function readOciLayout(archive: OpenArchive, index: string): Promis
   for (const layer of manifest.layers) layers.push(await layerOf(archive, layer));
   return {
     manifest: withLayers(document, manifest, layers),
-    blobs: [...new Map([...layers, config.blob].map((blob) => [blob.digest, blob])).values()],
+    blobs: byDigest([...layers, config.blob]),
     platform: { os: platform.os, architecture: platform.architecture },
   };
 }

@@ -11,7 +11,7 @@ import { ImageTree } from './copy.ts';
 import { dockerfileOf } from './dockerfile-path.ts';
 import { type Dockerfile, parseDockerfile } from './dockerfile.ts';
 import { ImageFolders } from './image-folders.ts';
-import { type BuiltImage, MEDIA_TYPES, descriptor, jsonDocument } from './image.ts';
+import { type BuiltImage, MEDIA_TYPES, assemble, jsonDocument } from './image.ts';
 import { type Layer, compressLayer, tarOf } from './layer.ts';
 import { makeWorkFolder } from './work-folder.ts';
 
@@ -58,14 +58,7 @@ export async function packImage(dir: string, { base: baseName, file, output, ...
       // One entry for each layer, or none at all.
       history: base.history && [...base.history, ...own.map(() => ({ created: CREATED, created_by: 'ecs-canary push' }))],
     });
-    const manifest = jsonDocument(MEDIA_TYPES.manifest, {
-      schemaVersion: 2,
-      mediaType: MEDIA_TYPES.manifest,
-      config: descriptor(config),
-      layers: layers.map(({ blob }) => descriptor(blob)),
-    });
-    const blobs = [...layers.map(({ blob }) => blob), config];
-    return { manifest, blobs: [...new Map(blobs.map((blob) => [blob.digest, blob])).values()], platform, dispose: () => work.remove() };
+    return { ...assemble(config, layers.map(({ blob }) => blob)), platform, dispose: () => work.remove() };
   });
 }
 

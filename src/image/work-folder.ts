@@ -2,7 +2,7 @@
 import { lstat, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CanaryError, messageOf } from '../errors.ts';
+import { CanaryError, systemCode, messageOf } from '../errors.ts';
 import { isRunning, thisProcess } from '../process.ts';
 
 export interface WorkFolder {
@@ -56,7 +56,7 @@ const NO_ROOM = new Set<unknown>(['ENOSPC', 'EDQUOT', 'EFBIG']);
 
 /** Whether what failed is not to blame, but the disk that it was written to. */
 export function isNoRoom(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && 'code' in error && NO_ROOM.has(error.code);
+  return NO_ROOM.has(systemCode(error));
 }
 
 function noRoom(parent: string, cause: unknown): CanaryError {

@@ -1,5 +1,5 @@
 /** The words of the core: what AWS says now, and which version plays which role in it. */
-import type { ImagePlatform } from '../aws/ecr.ts';
+import type { Platform } from '../settings/platforms.ts';
 import type { EcsService, Network } from '../aws/ecs.ts';
 import type { ListenerRule, Target, TargetGroup } from '../aws/elbv2.ts';
 import type { LogEntry } from './log-entry.ts';
@@ -24,7 +24,7 @@ export interface Version {
   readonly digest: string | undefined;
   readonly image: string;
   /** What this run builds it for; undefined where it builds nothing. */
-  readonly platform?: ImagePlatform;
+  readonly platform?: Platform;
 }
 
 /** What a project's service stands on: made by build-infra, changed by nobody during a release. */

@@ -26,8 +26,7 @@ once() { # TAG TEXT ORDER
   fresh
   front_order "$3"
   push v1 --tag "$1" --timeout 30s
-  seen=$(front_hits)
-  check "$2: it happened" 'at least once' "$seen" test "$seen" -ge 1
+  expect_hit "$2"
   retried_or_explained "$1" 'connection|network|broke|cut|reset|closed|hang ?up|ECONNRESET|EPIPE|lost|socket' "$2"
   completes_next "$1" "$2"
 }

@@ -4,12 +4,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/push-lib.sh"
 
-ready_to_push
-set_line BUILDER
-set_line BASE_IMAGE
-make_path
-make_stub_image 3.1
-make_lantern v1 3.1
+ready_for_stubs
 sed '/^ENV/a ARG SHIP=none' "$PROJECT/v1/Dockerfile" >"$PROJECT/v1/Dockerfile.steam"
 start_front
 watch_processes

@@ -109,6 +109,16 @@ ready_to_push() { # [SANDBOX OPTION…]: a sandbox and the base; nothing here lo
   take_endpoint
 }
 
+# To build with engines: no builder is set, stubs stand where a user's engines would, and there is something to build.
+ready_for_stubs() {
+  ready_to_push
+  set_line BUILDER
+  set_line BASE_IMAGE
+  make_path
+  make_stub_image 3.1
+  make_lantern v1 3.1
+}
+
 push() { # ARGUMENT…: sets DIGEST to the one that is printed
   cli push "$@"
   DIGEST=$(grep -oE 'sha256:[0-9a-f]{64}' "$OUT" | tail -n 1)
@@ -331,6 +341,11 @@ front() { web --data "$1" "http://127.0.0.1:$FRONT_PORT/_front" >"$WORK/front.or
 front_order() { front "{\"order\":$1}"; }
 front_clear() { front '{"clear":true}'; }
 front_hits() { front '{}' && json "$WORK/front.orders" 'o.reduce((n, x) => n + x.hits, 0)'; }
+expect_hit() { # TEXT
+  local seen
+  seen=$(front_hits)
+  check "$1: it happened" 'at least once' "$seen" test "$seen" -ge 1
+}
 front_mark() { printf -v "$1" %s "$(wc -l <"$FRONT_LOG")"; }
 front_since() { # MARK EXPRESSION over the list of calls `r`
   node -e '

@@ -92,8 +92,7 @@ text="issue 6: docker-registry, cut in the middle of a blob"
 echo tide >>"$PROJECT/v1/ballast"
 front_order '{"match":"^(PATCH|PUT|POST) /v2/.*/blobs/uploads","cut":1000000}'
 push v1 --tag 3.3 --timeout 30s
-seen=$(front_hits)
-check "$text: it happened" 'at least once' "$seen" test "$seen" -ge 1
+expect_hit "$text"
 if [[ $RC -eq 0 ]]; then has_it 3.3 "$text"; else failed_cleanly 'connection|network|broke|cut|reset|closed|hang ?up|ECONNRESET|EPIPE|lost|socket' "$text"; fi
 front_clear
 push v1 --tag 3.3
