@@ -2,6 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import { CloudWatch, type Dimension, type GetMetricDataOutput } from '@aws-sdk/client-cloudwatch';
 import { ask, blueAndGreen, eventually, FIXED, groupOf, type Lab, openLab, tally, until } from './load-balancing.ts';
+import { caller, endAll, quaysOf } from './grpc-lab.ts';
 import { clientOf, signatureFor } from './running.ts';
 
 /** A minute passes in 100 ms. */
@@ -20,6 +21,7 @@ async function open(pageSize?: number): Promise<void> {
 
 afterEach(async () => {
   cloudWatch.destroy();
+  endAll();
   await lab.end();
 });
 
@@ -77,6 +79,15 @@ describe('what is reported', () => {
     expect(Datapoints).toEqual([expect.objectContaining({ Unit: 'Seconds', SampleCount: 200 })]);
     expect(Datapoints[0]?.Average).toBeGreaterThan(0);
     expect(Datapoints[0]?.Maximum).toBeGreaterThan(Datapoints[0]?.Average ?? 1);
+  });
+
+  test('calls of gRPC as requests, by their status of HTTP', async () => {
+    const { group, listener } = await quaysOf(lab, 'quay');
+    const client = caller(lab);
+    for (let i = 0; i < 20; i++) await client.hail(i % 2 === 0 ? 'boat' : 'nobody');
+    const count = async (metric: string) => total(metric, dimensions(await loadBalancerOf(listener), group));
+    await eventually(async () => ({ answers: await count('HTTPCode_Target_2XX_Count') }), { answers: 20 });
+    expect(await count('RequestCount')).toBe(20);
   });
 
   test('percentiles of the response times, in seconds as they were measured, whichever way they are asked for', async () => {

@@ -170,6 +170,29 @@ test('refuses a target group of another load balancer', async () => {
   });
 });
 
+test('refuses a target group of gRPC behind HTTP, and behind another action', async () => {
+  const group = await lab.targetGroup({ ProtocolVersion: 'GRPC' });
+  const loadBalancer = await lab.loadBalancer();
+  const behindHttp = {
+    name: 'InvalidLoadBalancerActionException',
+    message: "Listener protocol 'HTTP' is not supported with a target group with the protocol-version 'GRPC'",
+  };
+  await expect(lab.listener(loadBalancer, [forward([group, 1])])).rejects.toMatchObject(behindHttp);
+  const ListenerArn = await lab.quietListener(loadBalancer);
+  await lab.elb.createRule({ ListenerArn, Priority: 1, Conditions: [path('/harbour.Quay/*')], Actions: [forward([group, 1])] });
+  await expect(lab.elb.modifyListener({ ListenerArn, Protocol: 'HTTP', Port: lab.port })).rejects.toMatchObject(behindHttp);
+  const signIn: Action = {
+    Type: 'authenticate-oidc',
+    Order: 1,
+    AuthenticateOidcConfig: {
+      Issuer: 'https://example.com', AuthorizationEndpoint: 'https://example.com/a', TokenEndpoint: 'https://example.com/t',
+      UserInfoEndpoint: 'https://example.com/u', ClientId: 'id', ClientSecret: 'secret',
+    },
+  };
+  const Actions = [signIn, { ...forward([group, 1]), Order: 2 }];
+  await expect(lab.elb.modifyListener({ ListenerArn, DefaultActions: Actions })).rejects.toMatchObject({ name: behindHttp.name });
+});
+
 test('refuses the 101st rule of a load balancer', async () => {
   const ListenerArn = await lab.quietListener(await lab.loadBalancer());
   const make = (Priority: number) => lab.elb.createRule({ ListenerArn, Priority, Conditions: [path('/')], Actions: [FIXED] });

@@ -90,6 +90,8 @@ describe('target groups', () => {
     ['a timeout as long as the interval', { HealthCheckIntervalSeconds: 5, HealthCheckTimeoutSeconds: 5 }, 'smaller than the interval'],
     ['a threshold of 1', { HealthyThresholdCount: 1 }, 'in the 2-10 range'],
     ['a matcher over 499', { Matcher: { HttpCode: '200-599' } }, "within '200-499'"],
+    ['a matcher of gRPC for HTTP', { Matcher: { GrpcCode: '0' } }, 'HTTP codes'],
+    ['a matcher of HTTP for gRPC', { ProtocolVersion: 'GRPC', Matcher: { HttpCode: '200' } }, 'GRPC codes'],
     ['a relative path', { HealthCheckPath: 'ping' }, "begin with a '/'"],
     ['no VPC', { VpcId: undefined }, 'VPC ID'],
   ])('refuses %s', async (_what, wrong, message) => {

@@ -1,5 +1,5 @@
 /** A sandbox with an Elastic Load Balancing client, and small HTTP servers to be its targets. */
-import { randomInt } from 'node:crypto';
+import { randomInt, randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import http, { type RequestListener, type Server } from 'node:http';
 import type net from 'node:net';
@@ -12,6 +12,8 @@ import {
   type TargetHealth,
 } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/index.ts';
+import type { StoredCertificate } from '../../src/sandbox/world/acm-state.ts';
+import { CERTIFICATE } from './certificates.ts';
 
 const REGION = 'eu-central-1';
 const TARGET_PORT = 8080;
@@ -26,19 +28,28 @@ export interface Lab {
   targetGroup(settings?: Partial<CreateTargetGroupInput>): Promise<string>;
   /** A listener on the lab's port. */
   listener(loadBalancerArn: string, defaultActions: Action[]): Promise<string>;
+  /** An HTTPS listener on the lab's port, with the lab's certificate. */
+  secureListener(loadBalancerArn: string, defaultActions: Action[]): Promise<string>;
+  /** Puts a certificate into the account. */
+  certificate(certificate: StoredCertificate): Promise<string>;
   /** A listener that listens nowhere, so that any number of them can be made. */
   quietListener(loadBalancerArn: string, defaultActions?: Action[], port?: number): Promise<string>;
   /** Starts a server, gives it a VPC address and registers it. */
   target(targetGroupArn: string, answer: RequestListener, zone?: string): Promise<Target>;
-  health(targetGroupArn: string, target?: Target): Promise<TargetHealth | undefined>;
+  /** Gives what listens on that port of 127.0.0.1 a VPC address and registers it. */
+  place(targetGroupArn: string, hostPort: number, zone?: string): Promise<Place>;
+  health(targetGroupArn: string, target?: Place): Promise<TargetHealth | undefined>;
   /** Stops and starts the sandbox on the same folder. */
   restart(meanwhile?: () => Promise<unknown>): Promise<void>;
   end(): Promise<void>;
 }
 
-export interface Target {
+export interface Place {
   readonly Id: string;
   readonly Port: number;
+}
+
+export interface Target extends Place {
   readonly server: Server;
 }
 
@@ -61,6 +72,18 @@ export async function openLab(options: Omit<SandboxOptions, 'dir'> = {}): Promis
   const stop = () => {
     running.elb.destroy();
     return running.sandbox.stop();
+  };
+  const certificate = async (stored: StoredCertificate) => {
+    const arn = `arn:aws:acm:${REGION}:000000000000:certificate/${randomUUID()}`;
+    (await running.sandbox.region(REGION)).state.acm.certificates[arn] = stored;
+    return arn;
+  };
+  const place = async (TargetGroupArn: string, hostPort: number, AvailabilityZone?: string) => {
+    const at = { Id: `10.0.0.${endpoints.size + 4}`, Port: TARGET_PORT };
+    endpoints.set(at.Id, hostPort);
+    (await running.sandbox.region(REGION)).state.ecs.endpoints[at.Id] = { [TARGET_PORT]: hostPort };
+    await running.elb.registerTargets({ TargetGroupArn, Targets: [{ ...at, AvailabilityZone }] });
+    return at;
   };
 
   return {
@@ -107,12 +130,16 @@ export async function openLab(options: Omit<SandboxOptions, 'dir'> = {}): Promis
     async target(TargetGroupArn, answer, AvailabilityZone) {
       const server = http.createServer({ keepAliveTimeout: 65_000 }, answer);
       servers.push(server);
-      const target = { Id: `10.0.0.${servers.length + 3}`, Port: TARGET_PORT, server };
-      endpoints.set(target.Id, await listen(server));
-      const { state } = await running.sandbox.region(REGION);
-      state.ecs.endpoints[target.Id] = { [TARGET_PORT]: endpoints.get(target.Id) ?? 0 };
-      await running.elb.registerTargets({ TargetGroupArn, Targets: [{ Id: target.Id, Port: target.Port, AvailabilityZone }] });
-      return target;
+      return { ...(await place(TargetGroupArn, await listen(server), AvailabilityZone)), server };
+    },
+
+    place,
+    certificate,
+
+    async secureListener(LoadBalancerArn, DefaultActions) {
+      const Certificates = [{ CertificateArn: await certificate(CERTIFICATE) }];
+      const created = await running.elb.createListener({ LoadBalancerArn, Protocol: 'HTTPS', Port: port, Certificates, DefaultActions });
+      return created.Listeners?.[0]?.ListenerArn ?? '';
     },
 
     async health(TargetGroupArn, target) {

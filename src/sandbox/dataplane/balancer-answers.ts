@@ -1,6 +1,7 @@
 /** What a load balancer answers by itself: error pages, fixed responses, redirects. */
-import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
+import { STATUS_CODES } from 'node:http';
 import type { FixedResponseActionConfig, RedirectActionConfig } from '@aws-sdk/client-elastic-load-balancing-v2';
+import { type ArrivedRequest, type Exchange, headerValues } from './exchange.ts';
 
 const SERVER = 'awselb/2.0';
 /** Where AWS's wording differs from Node's. */
@@ -12,40 +13,36 @@ export function reasonPhrase(status: number): string {
 }
 
 /** Answers with an error page as an Application Load Balancer writes it. */
-export function answerError(response: ServerResponse, status: number): void {
+export function answerError(exchange: Exchange, status: number): void {
   const title = `${status} ${reasonPhrase(status)}`;
   const heading = `<center><h1>${title}</h1></center>`;
   const body = ['<html>', `<head><title>${title}</title></head>`, '<body>', heading, '</body>', '</html>', ''].join('\r\n');
-  const headers = { Server: SERVER, 'Content-Type': 'text/html', 'Content-Length': body.length };
-  response.writeHead(status, reasonPhrase(status), headers).end(body);
+  answer(exchange, status, ['Content-Type', 'text/html'], body);
 }
 
 /** Performs a fixed-response action. */
-export function answerFixed(response: ServerResponse, config: FixedResponseActionConfig): void {
-  const status = Number(config.StatusCode);
-  const body = config.MessageBody ?? '';
-  response
-    .writeHead(status, reasonPhrase(status), {
-      Server: SERVER,
-      'Content-Type': config.ContentType ?? 'text/plain',
-      'Content-Length': Buffer.byteLength(body),
-    })
-    .end(body);
+export function answerFixed(exchange: Exchange, config: FixedResponseActionConfig): void {
+  answer(exchange, Number(config.StatusCode), ['Content-Type', config.ContentType ?? 'text/plain'], config.MessageBody ?? '');
 }
 
 /** Performs a redirect action. */
-export function answerRedirect(request: IncomingMessage, response: ServerResponse, config: RedirectActionConfig): void {
+export function answerRedirect(exchange: Exchange, config: RedirectActionConfig): void {
   const status = Number((config.StatusCode ?? 'HTTP_302').slice('HTTP_'.length));
-  const headers = { Server: SERVER, Location: redirectLocation(request, config), 'Content-Length': 0 };
-  response.writeHead(status, reasonPhrase(status), headers).end();
+  answer(exchange, status, ['Location', redirectLocation(exchange.request, config)], '');
 }
 
-function redirectLocation(request: IncomingMessage, config: RedirectActionConfig): string {
-  const [path = '/', query = ''] = (request.url ?? '/').split(/\?(.*)/s);
+function answer(exchange: Exchange, status: number, headers: readonly string[], body: string): void {
+  exchange.body.resume();
+  const own = ['Server', SERVER, 'Date', new Date().toUTCString(), ...headers, 'Content-Length', String(Buffer.byteLength(body))];
+  exchange.begin({ status, reason: reasonPhrase(status), headers: own })?.end(body);
+}
+
+function redirectLocation(request: ArrivedRequest, config: RedirectActionConfig): string {
+  const [path = '/', query = ''] = request.url.split(/\?(.*)/s);
   const keywords: Readonly<Record<string, string>> = {
-    protocol: 'HTTP',
-    host: (request.headers.host ?? '').replace(/:\d+$/, ''),
-    port: String(request.socket.localPort),
+    protocol: request.scheme,
+    host: (headerValues(request, 'host')[0] ?? '').replace(/:\d+$/, ''),
+    port: String(request.port),
     path: path.slice(1),
     query,
   };

@@ -1,10 +1,13 @@
 /** How a request and its answer look on the other side of a load balancer. */
-import type { IncomingMessage } from 'node:http';
+import type { OutgoingHttpHeaders } from 'node:http2';
 import { hexId } from '../ids.ts';
+import { type ArrivedRequest, headerValues } from './exchange.ts';
+import { http2Headers } from './http2-headers.ts';
 
 /** These speak of one connection only and are not passed on. */
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',
+  'http2-settings',
   'keep-alive',
   'proxy-connection',
   'te',
@@ -21,31 +24,43 @@ const REPLACED: ReadonlySet<string> = new Set([
   'x-forwarded-proto',
 ]);
 
+/** HTTP/2 has it among what begins with a colon. */
+const IN_AUTHORITY: ReadonlySet<string> = new Set(['host']);
+
 /** The request's headers for the target, as a flat list of names and values. */
-export function headersForTarget(request: IncomingMessage): string[] {
-  const headers = endToEndHeaders(request, REPLACED);
-  const client = request.socket.remoteAddress ?? '';
-  const forwardedFor = request.headers['x-forwarded-for'];
-  headers.push('X-Forwarded-For', forwardedFor === undefined ? client : `${String(forwardedFor)}, ${client}`);
-  headers.push('X-Forwarded-Proto', 'http', 'X-Forwarded-Port', String(request.socket.localPort));
-  headers.push('X-Amzn-Trace-Id', traceId(request.headers['x-amzn-trace-id']));
+export function headersForTarget(request: ArrivedRequest): string[] {
+  const headers = endToEndHeaders(request.headers, REPLACED);
+  headers.push('X-Forwarded-For', [...headerValues(request, 'x-forwarded-for'), request.clientAddress].join(', '));
+  headers.push('X-Forwarded-Proto', request.scheme, 'X-Forwarded-Port', String(request.port));
+  headers.push('X-Amzn-Trace-Id', traceId(headerValues(request, 'x-amzn-trace-id')));
   return headers;
 }
 
-/** The headers that are meant for the other end, as a flat list of names and values. */
-export function endToEndHeaders(message: IncomingMessage, without: ReadonlySet<string> = new Set()): string[] {
-  const named = new Set((message.headers.connection ?? '').toLowerCase().split(/\s*,\s*/));
-  const { rawHeaders } = message;
-  const headers: string[] = [];
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    const [name = '', value = ''] = rawHeaders.slice(i, i + 2);
+/** The request's headers for a target that speaks gRPC, without TLS. */
+export function headersForCall(request: ArrivedRequest): OutgoingHttpHeaders {
+  const [authority] = headerValues(request, 'host');
+  return {
+    ':method': request.method,
+    ':scheme': 'http',
+    ':path': request.url,
+    ...(authority !== undefined && { ':authority': authority }),
+    te: 'trailers',
+    ...http2Headers(endToEndHeaders(headersForTarget(request), IN_AUTHORITY)),
+  };
+}
+
+/** The headers that are meant for the other end, as a flat list of names and values like `rawHeaders`. */
+export function endToEndHeaders(rawHeaders: readonly string[], without: ReadonlySet<string> = new Set()): string[] {
+  const pairs = rawHeaders.flatMap((name, i) => (i % 2 === 0 ? [[name, rawHeaders[i + 1] ?? ''] as const] : []));
+  const connection = pairs.flatMap(([name, value]) => (name.toLowerCase() === 'connection' ? value.toLowerCase().split(/\s*,\s*/) : []));
+  const named = new Set(connection);
+  return pairs.flatMap(([name, value]) => {
     const key = name.toLowerCase();
-    if (!HOP_BY_HOP.has(key) && !without.has(key) && !named.has(key)) headers.push(name, value);
-  }
-  return headers;
+    return HOP_BY_HOP.has(key) || without.has(key) || named.has(key) ? [] : [name, value];
+  });
 }
 
-function traceId(incoming: string | string[] | undefined): string {
+function traceId(incoming: readonly string[]): string {
   const id = `1-${Math.floor(Date.now() / 1_000).toString(16)}-${hexId(24)}`;
-  return incoming === undefined ? `Root=${id}` : `Self=${id};${String(incoming)}`;
+  return incoming.length === 0 ? `Root=${id}` : `Self=${id};${incoming.join(', ')}`;
 }

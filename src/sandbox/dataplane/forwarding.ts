@@ -1,11 +1,12 @@
-/** Passes one request on to a target and its answer back, both as streams. */
-import { type Agent, type ClientRequest, type IncomingMessage, type ServerResponse, request as httpRequest } from 'node:http';
+/** Passes one request on to a target that speaks HTTP/1.1 and its answer back, both as streams. */
+import { type Agent, type ClientRequest, type IncomingMessage, request as httpRequest } from 'node:http';
 import type { Socket } from 'node:net';
+import type { TargetObserver } from '../world/metrics-of-requests.ts';
 import { answerError, reasonPhrase } from './balancer-answers.ts';
+import { type Exchange, headerValues, type UpgradeRequest } from './exchange.ts';
 import { endToEndHeaders, headersForTarget } from './forwarded-request.ts';
 
 export interface Destination {
-  readonly targetGroupArn: string;
   readonly host: string;
   readonly port: number;
   readonly agent: Agent;
@@ -17,22 +18,16 @@ export interface Destination {
   readonly cookies: readonly string[];
 }
 
-/** What a client that asks for another protocol (WebSocket) brings with it. */
-export interface UpgradeRequest {
-  readonly socket: Socket;
-  /** What it sent already. */
-  readonly head: Buffer;
-}
-
 /**
- * Returns the request to the target.
+ * Sends the request to the target and its answer to the client.
  * Answers 502 when the target refuses or resets the connection, 504 when it does not answer in time. Once the target's answer
- * has begun there is nothing to say any more: the client's connection is cut.
+ * has begun there is nothing to say any more: the client's connection, or its stream, is cut.
  */
-export function forwardRequest(request: IncomingMessage, response: ServerResponse, to: Destination, upgrade?: UpgradeRequest): ClientRequest {
+export function forwardRequest(exchange: Exchange, to: Destination, observer: TargetObserver): void {
+  const { request, body, upgrade } = exchange;
   const headers = headersForTarget(request);
-  if (request.headers['transfer-encoding'] !== undefined) headers.push('Transfer-Encoding', 'chunked');
-  if (upgrade) headers.push('Connection', 'Upgrade', 'Upgrade', request.headers.upgrade ?? '');
+  if (request.hasBody && headerValues(request, 'content-length').length === 0) headers.push('Transfer-Encoding', 'chunked');
+  if (upgrade) headers.push('Connection', 'Upgrade', 'Upgrade', headerValues(request, 'upgrade').join(', '));
   const outgoing = httpRequest({
     host: to.host,
     port: to.port,
@@ -42,62 +37,53 @@ export function forwardRequest(request: IncomingMessage, response: ServerRespons
     headers,
     timeout: to.idleTimeoutMs,
   });
-  passBack(request, response, outgoing, to);
-  if (upgrade) outgoing.on('upgrade', (answer, socket, head) => tunnel(response, upgrade, { answer, socket, head }, to));
-  if (hasBody(request)) request.pipe(outgoing);
+  passBack(exchange, outgoing, to, observer);
+  if (upgrade) outgoing.on('upgrade', (answer, socket, head) => tunnel(upgrade, { answer, socket, head }, to));
+  if (request.hasBody) body.pipe(outgoing);
   else outgoing.end();
-  return outgoing;
 }
 
-function passBack(request: IncomingMessage, response: ServerResponse, outgoing: ClientRequest, { cookies }: Destination): void {
+function passBack(exchange: Exchange, outgoing: ClientRequest, { cookies }: Destination, observer: TargetObserver): void {
   let timedOut = false;
   outgoing.on('timeout', () => {
     timedOut = true;
     outgoing.destroy();
   });
-  outgoing.on('error', () => {
-    request.unpipe(outgoing);
-    request.resume();
-    if (response.headersSent) response.destroy();
-    else answerError(response, timedOut ? 504 : 502);
+  outgoing.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.syscall === 'connect') observer.unreachable();
+    exchange.body.unpipe(outgoing);
+    exchange.body.resume();
+    if (exchange.status === undefined) answerError(exchange, timedOut ? 504 : 502);
+    else exchange.cut();
   });
   outgoing.on('response', (answer) => {
-    if (!beginAnswer(response, answer, cookies)) {
+    const status = answer.statusCode ?? 502;
+    observer.answered(status);
+    const headers = [...endToEndHeaders(answer.rawHeaders), ...cookies.flatMap((cookie) => ['Set-Cookie', cookie])];
+    const output = exchange.begin({ status, reason: answer.statusMessage, headers });
+    if (!output) {
       outgoing.destroy(new Error('malformed answer'));
       return;
     }
-    answer.pipe(response);
+    answer.pipe(output);
     answer.on('close', () => {
-      if (!answer.complete) response.destroy();
+      if (!answer.complete) exchange.cut();
     });
   });
-  response.on('close', () => {
-    if (!response.writableFinished) outgoing.destroy();
+  exchange.onOver((isWhole) => {
+    if (!isWhole) outgoing.destroy();
   });
-}
-
-/** Whether the target's status line and headers could be passed on: Node reads some that it refuses to write. */
-function beginAnswer(response: ServerResponse, answer: IncomingMessage, cookies: readonly string[]): boolean {
-  response.sendDate = false;
-  const headers = [...endToEndHeaders(answer), ...cookies.flatMap((cookie) => ['Set-Cookie', cookie])];
-  try {
-    response.writeHead(answer.statusCode ?? 502, answer.statusMessage, headers);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Joins client and target once the target has agreed to speak another protocol. */
 function tunnel(
-  response: ServerResponse,
   client: UpgradeRequest,
   target: { answer: IncomingMessage; socket: Socket; head: Buffer },
   to: Destination,
 ): void {
   const { rawHeaders } = target.answer;
   const lines = rawHeaders.flatMap((name, i) => (i % 2 === 0 ? `${name}: ${rawHeaders[i + 1]}` : []));
-  response.detachSocket(client.socket);
+  client.release();
   client.socket.write([`HTTP/1.1 101 ${reasonPhrase(101)}`, ...lines, '', ''].join('\r\n'));
   client.socket.write(target.head);
   target.socket.write(client.head);
@@ -109,8 +95,4 @@ function tunnel(
   };
   to.gone.addEventListener('abort', cut);
   for (const socket of [client.socket, target.socket]) socket.setTimeout(to.idleTimeoutMs, cut).on('error', cut).on('close', cut);
-}
-
-function hasBody({ headers }: IncomingMessage): boolean {
-  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }

@@ -2,9 +2,9 @@
  * Group stickiness: a cookie holds a client at the target group that it got first. Clients are told to keep the cookie for 7 days
  * whatever the rule says; the load balancer decides whether it still counts. Every answer sets it anew.
  */
-import type { IncomingMessage } from 'node:http';
 import type { ForwardActionConfig } from '@aws-sdk/client-elastic-load-balancing-v2';
 import type { Clock } from '../clock.ts';
+import { type ArrivedRequest, headerValues } from './exchange.ts';
 
 const NAME = 'AWSALBTG';
 /** The same for requests from other sites; browsers take it over HTTPS only. */
@@ -12,7 +12,7 @@ const CORS_NAME = 'AWSALBTGCORS';
 const KEPT_MS = 7 * 24 * 3_600_000;
 
 /** The target group that the request's cookie names, as long as the cookie counts and the rule still has the group. */
-export function stickyTargetGroup(forward: ForwardActionConfig, request: IncomingMessage, clock: Clock): string | undefined {
+export function stickyTargetGroup(forward: ForwardActionConfig, request: ArrivedRequest, clock: Clock): string | undefined {
   const { Enabled = false, DurationSeconds = 0 } = forward.TargetGroupStickinessConfig ?? {};
   if (!Enabled) return undefined;
   const oldest = clock.now().getTime() - clock.real(DurationSeconds * 1_000);
@@ -38,8 +38,8 @@ interface StickinessCookie {
   readonly targetGroupArn: string;
 }
 
-function cookiesOf({ headers }: IncomingMessage): string[] {
-  const pairs = (headers.cookie ?? '').split(';').map((pair) => pair.trim().split(/=(.*)/s));
+function cookiesOf(request: ArrivedRequest): string[] {
+  const pairs = headerValues(request, 'cookie').join(';').split(';').map((pair) => pair.trim().split(/=(.*)/s));
   return pairs.flatMap(([name, value]) => (value !== undefined && (name === NAME || name === CORS_NAME) ? value : []));
 }
 

@@ -13,7 +13,7 @@ export interface HealthCheck {
   readonly hostHeader: string;
   /** Real milliseconds until an answer must be there. */
   readonly timeoutMs: number;
-  /** HTTP codes that pass: `200`, `200,202`, `200-299`. */
+  /** Codes that pass, HTTP's or gRPC's: `200`, `200,202`, `200-299`. */
   readonly matcher: string;
   /** Ends the check early; its result means nothing then. */
   readonly signal: AbortSignal;
@@ -23,9 +23,9 @@ export interface HealthCheck {
 export type CheckFailure = Pick<TargetHealth, 'reason' | 'description'> | undefined;
 
 export const CONNECTION_FAILED: CheckFailure = { reason: 'Target.FailedHealthChecks', description: 'Health checks failed' };
-const TIMED_OUT: CheckFailure = { reason: 'Target.Timeout', description: 'Request timed out' };
+export const TIMED_OUT: CheckFailure = { reason: 'Target.Timeout', description: 'Request timed out' };
 
-/** Makes one check. Never rejects. */
+/** Makes one check by HTTP/1.1. Never rejects. */
 export function checkHealth(check: HealthCheck): Promise<CheckFailure> {
   return new Promise((resolve) => {
     const request = sendCheck(check);
@@ -42,7 +42,7 @@ export function checkHealth(check: HealthCheck): Promise<CheckFailure> {
   });
 }
 
-/** Whether `status` is among the codes of an HTTP matcher. */
+/** Whether `status` is among the codes of a matcher. */
 export function matchesCode(matcher: string, status: number): boolean {
   return matcher.split(',').some((part) => {
     const [from, to = from] = part.split('-').map(Number);
@@ -50,7 +50,8 @@ export function matchesCode(matcher: string, status: number): boolean {
   });
 }
 
-function failureOf(matcher: string, status: number): CheckFailure {
+/** What it means that a target answered with that code. */
+export function failureOf(matcher: string, status: number): CheckFailure {
   return matchesCode(matcher, status)
     ? undefined
     : { reason: 'Target.ResponseCodeMismatch', description: `Health checks failed with these codes: [${status}]` };

@@ -1,6 +1,7 @@
 /** Checks one target again and again, and tells when it becomes healthy or unhealthy. */
 import type { Region, TargetAddress, TargetHealth } from '../parts.ts';
 import type { StoredTargetGroup } from '../world/elbv2-state.ts';
+import { checkGrpcHealth } from './grpc-health-check.ts';
 import { type CheckFailure, CONNECTION_FAILED, checkHealth } from './health-check.ts';
 
 type Settings = StoredTargetGroup['description'];
@@ -78,13 +79,15 @@ function check(region: Region, settings: Settings, target: TargetAddress, signal
   const port = settings.HealthCheckPort === 'traffic-port' ? target.port : Number(settings.HealthCheckPort);
   const address = region.network.resolve({ ip: target.ip, port });
   if (!address) return Promise.resolve(CONNECTION_FAILED);
-  return checkHealth({
+  const isGrpc = settings.ProtocolVersion === 'GRPC';
+  const checkOnce = isGrpc ? checkGrpcHealth : checkHealth;
+  return checkOnce({
     ...address,
     protocol: settings.HealthCheckProtocol,
     path: settings.HealthCheckPath,
     hostHeader: port === 80 ? target.ip : `${target.ip}:${port}`,
     timeoutMs: Math.max(region.clock.real(settings.HealthCheckTimeoutSeconds * 1_000), SHORTEST_TIMEOUT_MS),
-    matcher: settings.Matcher.HttpCode ?? '200',
+    matcher: (isGrpc ? settings.Matcher.GrpcCode : settings.Matcher.HttpCode) ?? '200',
     signal,
   });
 }

@@ -1,13 +1,13 @@
 /** Which rule of a listener a request meets: the first one, by priority, whose conditions all hold. */
-import type { IncomingMessage } from 'node:http';
 import { BlockList, isIPv6 } from 'node:net';
 import type { QueryStringKeyValuePair, RuleCondition } from '@aws-sdk/client-elastic-load-balancing-v2';
 import type { StoredRule } from '../world/elbv2-state.ts';
+import { type ArrivedRequest, headerValues } from './exchange.ts';
 
-type Predicate = (request: IncomingMessage) => boolean;
+type Predicate = (request: ArrivedRequest) => boolean;
 
 /** The rule that handles the request; a listener's last rule, the default one, takes whatever is left. */
-export function matchRule(rules: readonly StoredRule[], request: IncomingMessage): StoredRule | undefined {
+export function matchRule(rules: readonly StoredRule[], request: ArrivedRequest): StoredRule | undefined {
   return rules.find((rule) => rule.Conditions.every((condition) => predicateOf(condition)(request)));
 }
 
@@ -26,7 +26,7 @@ function compile(condition: RuleCondition): Predicate {
   switch (condition.Field ?? '') {
     case 'host-header': {
       const matches = anyOf(condition.HostHeaderConfig ?? {}, 'i');
-      return (request) => matches((request.headers.host ?? '').replace(/:\d+$/, ''));
+      return (request) => matches((headerValues(request, 'host')[0] ?? '').replace(/:\d+$/, ''));
     }
     case 'path-pattern': {
       const matches = anyOf(condition.PathPatternConfig ?? {}, '');
@@ -35,11 +35,11 @@ function compile(condition: RuleCondition): Predicate {
     case 'http-header': {
       const matches = anyOf(condition.HttpHeaderConfig ?? {}, 'i');
       const name = (condition.HttpHeaderConfig?.HttpHeaderName ?? '').toLowerCase();
-      return (request) => (request.headersDistinct[name] ?? []).some(matches);
+      return (request) => headerValues(request, name).some(matches);
     }
     case 'http-request-method': {
       const methods = condition.HttpRequestMethodConfig?.Values ?? [];
-      return (request) => methods.includes(request.method ?? '');
+      return (request) => methods.includes(request.method);
     }
     case 'query-string':
       return queryPredicate(condition.QueryStringConfig?.Values ?? []);
@@ -68,8 +68,8 @@ function wildcard(value: string, flags: 'i' | ''): RegExp {
   return new RegExp(`^${source}$`, `s${flags}`);
 }
 
-function pathOf(request: IncomingMessage): string {
-  return (request.url ?? '/').replace(/\?.*$/s, '');
+function pathOf(request: ArrivedRequest): string {
+  return request.url.replace(/\?.*$/s, '');
 }
 
 function queryPredicate(pairs: readonly QueryStringKeyValuePair[]): Predicate {
@@ -92,5 +92,5 @@ function sourcePredicate(ranges: readonly string[]): Predicate {
     const [address = '', prefix = ''] = range.split('/');
     list.addSubnet(address, Number(prefix), isIPv6(address) ? 'ipv6' : 'ipv4');
   }
-  return (request) => list.check(request.socket.remoteAddress ?? '', 'ipv4');
+  return (request) => list.check(request.clientAddress, 'ipv4');
 }

@@ -1,14 +1,22 @@
 /** What an Application Load Balancer measures of each request, and under which dimensions it reports that. */
-import type { ClientRequest, ServerResponse } from 'node:http';
 import type { Dimensions, Metrics } from './metrics.ts';
 
 export interface RequestObserver {
-  /** A target of this group was chosen, and `outgoing` is the request to it. */
-  forwarded(targetGroupArn: string, outgoing: ClientRequest): void;
+  /** A target of this group was chosen, and the request is sent to it now. */
+  sentTo(targetGroupArn: string): TargetObserver;
+  /** The client has its answer, or is gone. @param status that of an answer that was begun. */
+  over(status: number | undefined): void;
 }
 
-/** Measures one request, whose answer `response` will be. */
-export function observeRequest(metrics: Metrics, loadBalancerArn: string, response: ServerResponse): RequestObserver {
+export interface TargetObserver {
+  /** The target's answer began. */
+  answered(status: number): void;
+  /** There was no connection to the target. */
+  unreachable(): void;
+}
+
+/** Measures one request. */
+export function observeRequest(metrics: Metrics, loadBalancerArn: string): RequestObserver {
   const LoadBalancer = resourceOf(loadBalancerArn).replace('loadbalancer/', '');
   let targetStatus: number | undefined;
   const record = (name: string, value: number, unit: 'Count' | 'Seconds', by: readonly Dimensions[]) => {
@@ -16,24 +24,23 @@ export function observeRequest(metrics: Metrics, loadBalancerArn: string, respon
   };
   const count = (name: string, by: readonly Dimensions[]) => record(name, 1, 'Count', by);
 
-  response.on('close', () => {
-    const { headersSent, statusCode } = response;
-    if (headersSent && statusCode >= 500 && statusCode !== targetStatus) count('HTTPCode_ELB_5XX_Count', [{ LoadBalancer }]);
-  });
-
   return {
-    forwarded(targetGroupArn, outgoing) {
+    sentTo(targetGroupArn) {
       const by: readonly Dimensions[] = [{ LoadBalancer }, { LoadBalancer, TargetGroup: resourceOf(targetGroupArn) }];
       const sentAt = performance.now();
       count('RequestCount', by);
-      outgoing.on('response', ({ statusCode = 0 }) => {
-        targetStatus = statusCode;
-        record('TargetResponseTime', (performance.now() - sentAt) / 1_000, 'Seconds', by);
-        if (statusCode >= 200) count(`HTTPCode_Target_${Math.floor(statusCode / 100)}XX_Count`, by);
-      });
-      outgoing.on('error', (error: NodeJS.ErrnoException) => {
-        if (error.syscall === 'connect') count('TargetConnectionErrorCount', by);
-      });
+      return {
+        answered(status) {
+          targetStatus = status;
+          record('TargetResponseTime', (performance.now() - sentAt) / 1_000, 'Seconds', by);
+          if (status >= 200) count(`HTTPCode_Target_${Math.floor(status / 100)}XX_Count`, by);
+        },
+        unreachable: () => count('TargetConnectionErrorCount', by),
+      };
+    },
+
+    over(status) {
+      if (status !== undefined && status >= 500 && status !== targetStatus) count('HTTPCode_ELB_5XX_Count', [{ LoadBalancer }]);
     },
   };
 }

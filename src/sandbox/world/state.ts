@@ -1,4 +1,5 @@
 /** Everything durable of one region. Each service's part is described in its own file. */
+import { type AcmState, emptyAcm } from './acm-state.ts';
 import { type CloudFormationState, emptyCloudFormation } from './cloudformation-state.ts';
 import { type EcrState, emptyEcr } from './ecr-state.ts';
 import { type EcsState, emptyEcs } from './ecs-state.ts';
@@ -8,6 +9,7 @@ import { type LogsState, emptyLogs } from './logs-state.ts';
 import { type SsmState, emptySsm } from './ssm-state.ts';
 
 export interface WorldState {
+  acm: AcmState;
   cloudformation: CloudFormationState;
   ecr: EcrState;
   ecs: EcsState;
@@ -19,6 +21,7 @@ export interface WorldState {
 
 export function emptyWorld(): WorldState {
   return {
+    acm: emptyAcm(),
     cloudformation: emptyCloudFormation(),
     ecr: emptyEcr(),
     ecs: emptyEcs(),

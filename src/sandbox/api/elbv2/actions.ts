@@ -26,9 +26,27 @@ const MOST_STICKY_SECONDS = 604_800;
 /** The actions as AWS answers them, in their order. Throws AwsError for what AWS refuses. */
 export function normaliseActions(region: Region, actions: readonly Action[], context: ActionContext): Action[] {
   checkSequence(actions, context);
-  const normalised = actions.map((action) => normaliseAction(region, action, context));
+  const normalised = actions.map((action) => normaliseAction(region, action));
+  checkGrpc(region, normalised, context.protocol);
   checkTargetGroupUse(region, forwardedTargetGroups(normalised), context);
   return normalised.toSorted((a, b) => (a.Order ?? 0) - (b.Order ?? 0));
+}
+
+/**
+ * Target groups that take gRPC stand behind HTTPS only, and no other action stands before the one that forwards to them.
+ * Throws AwsError InvalidLoadBalancerAction, as AWS is on record with for a listener of HTTP.
+ */
+export function checkGrpc(region: Region, actions: readonly Action[], protocol: string): void {
+  const groups = forwardedTargetGroups(actions).map((arn) => region.state.elbv2.targetGroups[arn]?.description);
+  if (!groups.some((group) => group?.ProtocolVersion === 'GRPC')) return;
+  if (protocol !== 'HTTPS') {
+    const message = `Listener protocol '${protocol}' is not supported with a target group with the protocol-version 'GRPC'`;
+    throw new AwsError('InvalidLoadBalancerAction', message);
+  }
+  if (actions.length > 1) {
+    const message = "Only forward actions are supported with a target group with the protocol-version 'GRPC'";
+    throw new AwsError('InvalidLoadBalancerAction', message);
+  }
 }
 
 function checkSequence(actions: readonly Action[], { protocol }: ActionContext): void {
@@ -55,15 +73,15 @@ function checkSequence(actions: readonly Action[], { protocol }: ActionContext):
   }
 }
 
-function normaliseAction(region: Region, action: Action, context: ActionContext): Action {
-  if (action.Type === 'forward') return normaliseForward(region, action, context);
+function normaliseAction(region: Region, action: Action): Action {
+  if (action.Type === 'forward') return normaliseForward(region, action);
   if (action.Type === 'redirect') return { ...action, RedirectConfig: normaliseRedirect(action.RedirectConfig) };
   if (AUTHENTICATION.includes(action.Type ?? '')) return normaliseAuthentication(action);
   if (action.Type === 'fixed-response') checkFixedResponse(action.FixedResponseConfig);
   return action;
 }
 
-function normaliseForward(region: Region, action: Action, { protocol }: ActionContext): Action {
+function normaliseForward(region: Region, action: Action): Action {
   const { TargetGroupArn, ForwardConfig, ...rest } = action;
   const groups = ForwardConfig?.TargetGroups ?? [{ TargetGroupArn }];
   if (TargetGroupArn !== undefined && (groups.length !== 1 || groups[0]?.TargetGroupArn !== TargetGroupArn)) {
@@ -72,7 +90,7 @@ function normaliseForward(region: Region, action: Action, { protocol }: ActionCo
         'be the same target group specified in TargetGroupArn',
     );
   }
-  checkGroups(region, groups, protocol);
+  checkGroups(region, groups);
   const stickiness = ForwardConfig?.TargetGroupStickinessConfig ?? { Enabled: false };
   checkStickiness(region, groups, stickiness);
   const TargetGroups = groups.map((group) => ({ TargetGroupArn: group.TargetGroupArn, Weight: group.Weight ?? 1 }));
@@ -83,7 +101,7 @@ function normaliseForward(region: Region, action: Action, { protocol }: ActionCo
   };
 }
 
-function checkGroups(region: Region, groups: readonly TargetGroupTuple[], protocol: string): void {
+function checkGroups(region: Region, groups: readonly TargetGroupTuple[]): void {
   const most = limitOf(region, 'target-groups-per-action-on-application-load-balancer');
   if (groups.length === 0) throw validationError('A target group must be specified for a forward action');
   if (groups.length > most) throw new AwsError('TooManyTargetGroups', `A forward action can have at most '${most}' target groups`);
@@ -93,15 +111,7 @@ function checkGroups(region: Region, groups: readonly TargetGroupTuple[], protoc
   const arns = groups.map(({ TargetGroupArn }) => TargetGroupArn);
   const repeated = arns.find((arn, i) => arns.indexOf(arn) !== i);
   if (repeated !== undefined) throw validationError(`The target group '${repeated}' is specified more than once in a forward action`);
-  for (const arn of arns) {
-    const { ProtocolVersion } = findTargetGroup(region, arn).description;
-    if (ProtocolVersion === 'GRPC' && protocol !== 'HTTPS') {
-      throw new AwsError(
-        'IncompatibleProtocols',
-        `Listener protocol '${protocol}' is not supported with a target group with the protocol-version 'GRPC'`,
-      );
-    }
-  }
+  for (const arn of arns) findTargetGroup(region, arn);
 }
 
 function checkStickiness(

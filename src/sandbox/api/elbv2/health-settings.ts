@@ -34,8 +34,12 @@ export function usualHealthSettings(protocolVersion: string): HealthSettings {
   };
 }
 
-/** `current` with what the request changes. Throws AwsError for what AWS refuses. */
-export function changedHealthSettings(current: HealthSettings, requested: RequestedHealthSettings): HealthSettings {
+/** `current` with what the request changes, for a target group of that protocol version. Throws AwsError for what AWS refuses. */
+export function changedHealthSettings(
+  current: HealthSettings,
+  requested: RequestedHealthSettings,
+  protocolVersion: string | undefined,
+): HealthSettings {
   const settings: HealthSettings = {
     HealthCheckProtocol: requested.HealthCheckProtocol ?? current.HealthCheckProtocol,
     HealthCheckPort: requested.HealthCheckPort ?? current.HealthCheckPort,
@@ -47,11 +51,11 @@ export function changedHealthSettings(current: HealthSettings, requested: Reques
     HealthCheckPath: requested.HealthCheckPath ?? current.HealthCheckPath,
     Matcher: requested.Matcher ?? current.Matcher,
   };
-  check(settings);
+  check(settings, protocolVersion === 'GRPC' ? 'GRPC' : 'HTTP');
   return settings;
 }
 
-function check(settings: HealthSettings): void {
+function check(settings: HealthSettings, codes: 'HTTP' | 'GRPC'): void {
   const { HealthCheckProtocol, HealthCheckPort, HealthCheckPath } = settings;
   if (HealthCheckProtocol !== 'HTTP' && HealthCheckProtocol !== 'HTTPS') {
     throw validationError(`Health check protocol '${HealthCheckProtocol}' is not supported for target groups with protocol HTTP or HTTPS`);
@@ -70,10 +74,13 @@ function check(settings: HealthSettings): void {
   if (settings.HealthCheckTimeoutSeconds >= settings.HealthCheckIntervalSeconds) {
     throw validationError('Health check timeout must be smaller than the interval');
   }
-  checkMatcher(settings.Matcher);
+  checkMatcher(settings.Matcher, codes);
 }
 
-function checkMatcher({ HttpCode, GrpcCode }: Matcher): void {
+function checkMatcher({ HttpCode, GrpcCode }: Matcher, codes: 'HTTP' | 'GRPC'): void {
+  if ((codes === 'GRPC' ? GrpcCode : HttpCode) === undefined || (codes === 'GRPC' ? HttpCode : GrpcCode) !== undefined) {
+    throw new AwsError('InvalidConfigurationRequest', `The health check matcher of this target group must have ${codes} codes, and no others`);
+  }
   if (HttpCode !== undefined && !isCodeList(HttpCode, 200, 499)) {
     throw new AwsError('InvalidConfigurationRequest', `Health check matcher HTTP code '${HttpCode}' must be within '200-499' inclusive`);
   }

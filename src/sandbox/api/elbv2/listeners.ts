@@ -19,7 +19,7 @@ import { hexId } from '../../ids.ts';
 import type { Region } from '../../parts.ts';
 import type { StoredListener, StoredRule } from '../../world/elbv2-state.ts';
 import type { Operations } from '../service.ts';
-import { normaliseActions } from './actions.ts';
+import { checkGrpc, normaliseActions } from './actions.ts';
 import { changedAttributes, initialAttributes, LISTENER_ATTRIBUTES, listedAttributes } from './attributes.ts';
 import { limitOf } from './limits.ts';
 import { checkArn, findListener, findLoadBalancer, listenersOf, validationError } from './lookup.ts';
@@ -65,6 +65,7 @@ export const listenerOperations = {
     if (settings.Port !== listener.description.Port) checkPortFree(region, LoadBalancerArn, settings.Port);
     const context = { loadBalancerArn: LoadBalancerArn, protocol: settings.Protocol, replaces: listener.rules.at(-1) };
     const rules = input.DefaultActions && withDefaultActions(listener, normaliseActions(region, input.DefaultActions, context));
+    for (const { Actions } of rules ?? listener.rules) checkGrpc(region, Actions, settings.Protocol);
     Object.assign(listener, { description: { ListenerArn, LoadBalancerArn, ...settings }, rules: rules ?? listener.rules });
     await openPort(region, ListenerArn, () => Object.assign(listener, before));
     return changedListener(region, listener);

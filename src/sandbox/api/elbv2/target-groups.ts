@@ -59,7 +59,7 @@ export const targetGroupOperations = {
   ModifyTargetGroup(input: ModifyTargetGroupInput, region: Region): ModifyTargetGroupOutput {
     const group = findTargetGroup(region, input.TargetGroupArn);
     const current = group.description;
-    const settings = changedHealthSettings({ ...current, HealthCheckEnabled: true }, input);
+    const settings = changedHealthSettings({ ...current, HealthCheckEnabled: true }, input, current.ProtocolVersion);
     group.description = { ...current, ...settings };
     region.changed();
     return { TargetGroups: [describe(group, region)] };
@@ -145,7 +145,7 @@ function checkSettings(input: CreateTargetGroupInput) {
   if (!['HTTP1', 'HTTP2', 'GRPC'].includes(ProtocolVersion)) {
     throw validationError(`Protocol version '${ProtocolVersion}' must be one of [GRPC, HTTP1, HTTP2]`);
   }
-  const health = changedHealthSettings(usualHealthSettings(ProtocolVersion), input);
+  const health = changedHealthSettings(usualHealthSettings(ProtocolVersion), input, ProtocolVersion);
   return { Protocol, Port, VpcId, ...health, TargetType, ProtocolVersion, IpAddressType };
 }
 

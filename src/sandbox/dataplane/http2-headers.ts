@@ -1,0 +1,31 @@
+/** Header lines on their way into HTTP/2 and out of it. */
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2';
+
+/**
+ * Names and values of the lines, one after the other, without those that begin with a colon. Lines of one name stay apart, as gRPC's binary
+ * metadata has to; only where a name may come once is it left to Node which one counts.
+ * @param rawHeaders the lines as they came; `headers` is what Node made of them.
+ */
+export function linesOf(headers: IncomingHttpHeaders, rawHeaders: readonly string[]): string[] {
+  return [...byName(rawHeaders)].flatMap(([name, values]) => {
+    if (name.startsWith(':')) return [];
+    const joined = headers[name];
+    const kept = typeof joined === 'string' && joined !== values.join(', ') ? [joined] : values;
+    return kept.flatMap((value) => [name, value]);
+  });
+}
+
+/** Lines as Node's HTTP/2 takes them. @param lines names and values, one after the other. */
+export function http2Headers(lines: readonly string[]): OutgoingHttpHeaders {
+  return Object.fromEntries(byName(lines));
+}
+
+function byName(lines: readonly string[]): Map<string, string[]> {
+  const values = new Map<string, string[]>();
+  for (let i = 0; i + 1 < lines.length; i += 2) {
+    const [name = '', value = ''] = lines.slice(i, i + 2);
+    const key = name.toLowerCase();
+    values.set(key, [...(values.get(key) ?? []), value]);
+  }
+  return values;
+}

@@ -1,0 +1,45 @@
+/** Certificates for tests, each its own CA, good from 2020 to 2119 for 127.0.0.1, `localhost` and a name of its own. The keys protect nothing. */
+import type { StoredCertificate } from '../../src/sandbox/world/acm-state.ts';
+
+/** For `balancer.test`. */
+export const CERTIFICATE: StoredCertificate = {
+  privateKey: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQglkrqW/1RpAE4Pjc2
+/YVtZT99mukfcM84NpWBWNnVL1ihRANCAARvtSpJHV+MDVyRzom/q+rgrKnNdMye
+Q3QbqWXCla1FgoHsKqa8HQ1xxxe2HgB8KaOa8QZHRDj3WAoBe+CSRKSU
+-----END PRIVATE KEY-----
+`,
+  certificate: `-----BEGIN CERTIFICATE-----
+MIIBfTCCASSgAwIBAgIBATAKBggqhkjOPQQDAjAYMRYwFAYDVQQDDA1iYWxhbmNl
+ci50ZXN0MCAXDTIwMDEwMTAwMDAwMFoYDzIxMjAwMTAxMDAwMDAwWjAYMRYwFAYD
+VQQDDA1iYWxhbmNlci50ZXN0MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEb7Uq
+SR1fjA1ckc6Jv6vq4KypzXTMnkN0G6llwpWtRYKB7CqmvB0NcccXth4AfCmjmvEG
+R0Q491gKAXvgkkSklKNdMFswDwYDVR0TAQH/BAUwAwEB/zApBgNVHREEIjAggg1i
+YWxhbmNlci50ZXN0gglsb2NhbGhvc3SHBH8AAAEwHQYDVR0OBBYEFLT5zIx1jJuX
+6kypR5n4ASWms95dMAoGCCqGSM49BAMCA0cAMEQCIFt85k4rVRTEn7yCEbHjp8NF
+SEYCUPrGeBSGBryxy7HbAiBFvUJlZBsaYwh9fmClAT+odGE9bRq62T+idDrIJigj
+lg==
+-----END CERTIFICATE-----
+`,
+};
+
+/** For `other.test`. */
+export const OTHER_CERTIFICATE: StoredCertificate = {
+  privateKey: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgFA2iVClsiWMoPsEi
+5QK6TF4v7Vf8sveCc4IPRkq4MLKhRANCAAROFhurKKvt9CGSVFYEggXxlnZvmHIN
+26gwyn1oGaTmCjXRbZYN1722CR+ElQl9JXLjnOAHPG8bHKAI2iJMTHNf
+-----END PRIVATE KEY-----
+`,
+  certificate: `-----BEGIN CERTIFICATE-----
+MIIBdjCCARugAwIBAgIBATAKBggqhkjOPQQDAjAVMRMwEQYDVQQDDApvdGhlci50
+ZXN0MCAXDTIwMDEwMTAwMDAwMFoYDzIxMjAwMTAxMDAwMDAwWjAVMRMwEQYDVQQD
+DApvdGhlci50ZXN0MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEThYbqyir7fQh
+klRWBIIF8ZZ2b5hyDduoMMp9aBmk5go10W2WDde9tgkfhJUJfSVy45zgBzxvGxyg
+CNoiTExzX6NaMFgwDwYDVR0TAQH/BAUwAwEB/zAmBgNVHREEHzAdggpvdGhlci50
+ZXN0gglsb2NhbGhvc3SHBH8AAAEwHQYDVR0OBBYEFM9yzs48ucaRS/jA1HfTjlRS
+aD7PMAoGCCqGSM49BAMCA0kAMEYCIQDjJ5+OguYz+d468IMpLUZJu5vx1guvll+b
+h9w5iV/0ggIhAPxeY+lESjpYRLqWq7fIAwjqeQwzdsfIbCPIhMFsy3G5
+-----END CERTIFICATE-----
+`,
+};
