@@ -1,4 +1,4 @@
-/** A constant load of HTTP requests on a fixed number of connections that stay open. */
+/** A constant load: so many requests or calls under way at any time. */
 import http from 'node:http';
 
 export interface Load {
@@ -8,15 +8,17 @@ export interface Load {
   end(): Promise<LoadReport>;
 }
 
-/** How often each answer came: its body, or what went wrong. */
+/** How often each answer came, or what went wrong. */
 export type Answers = Readonly<Record<string, number>>;
 
 export interface LoadReport {
   readonly requests: number;
-  /** Connections that were opened. */
-  readonly connections: number;
-  /** What went wrong with each request that has no answer with status 200. */
+  /** What went wrong, of each request that failed. */
   readonly failures: readonly string[];
+}
+
+export interface HttpLoad extends Load {
+  end(): Promise<LoadReport & { readonly connections: number }>;
 }
 
 interface Sample {
@@ -27,11 +29,30 @@ interface Sample {
   readonly taken: (answers: Answers) => void;
 }
 
-/** Each connection has one request under way at any time, to the URLs in turn. */
-export function startLoad(urls: readonly string[], connections: number): Load {
+/** HTTP requests to the URLs in turn; each connection stays open and has one under way. A status other than 200 is a failure. */
+export function startLoad(urls: readonly string[], connections: number): HttpLoad {
   const agent = new http.Agent({ keepAlive: true, maxSockets: connections });
+  let opened = 0;
+  const load = startCalls((turn) => {
+    const url = urls[turn % urls.length] ?? '';
+    return get(url, agent, () => (opened += 1)).catch((error: Error) => {
+      throw new Error(`${url}: ${error.message}`);
+    });
+  }, connections);
+  return {
+    ...load,
+    async end() {
+      const report = await load.end();
+      agent.destroy();
+      return { ...report, connections: opened };
+    },
+  };
+}
+
+/** @param ask makes one request and tells its answer; rejects with what went wrong. */
+export function startCalls(ask: (turn: number) => Promise<string>, atOnce: number): Load {
   const failures: string[] = [];
-  let [requests, opened] = [0, 0];
+  let requests = 0;
   let sampled: Sample | undefined;
   const ending = new AbortController();
 
@@ -44,25 +65,22 @@ export function startLoad(urls: readonly string[], connections: number): Load {
 
   async function client(): Promise<void> {
     while (!ending.signal.aborted) {
-      const url = urls[requests % urls.length] ?? '';
-      requests += 1;
       const sample = joinSample();
-      const answer = await get(url, agent, () => (opened += 1)).catch((error: Error) => {
-        failures.push(`${url}: ${error.message}`);
+      const answer = await ask(requests++).catch((error: Error) => {
+        failures.push(error.message);
         return error.message;
       });
       if (sample) count(sample, answer);
     }
   }
 
-  const clients = Promise.all(Array.from({ length: connections }, client));
+  const clients = Promise.all(Array.from({ length: atOnce }, client));
   return {
     sample: (size) => new Promise((taken) => (sampled = { toBegin: size, toEnd: size, answers: {}, taken })),
     async end() {
       ending.abort();
       await clients;
-      agent.destroy();
-      return { requests, connections: opened, failures };
+      return { requests, failures };
     },
   };
 }

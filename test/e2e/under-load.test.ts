@@ -5,7 +5,7 @@
 import { cli } from '../cli/spawn.ts';
 import { blueAndGreen, forward, type Lab, openLab } from '../sandbox/load-balancing.ts';
 import { band } from './binomial.ts';
-import { type Load, startLoad } from './load.ts';
+import { type HttpLoad, startLoad } from './load.ts';
 
 const CONNECTIONS = 16;
 /** Canary's percent, and the requests that are looked at while it rests there: the more, the narrower the band. */
@@ -13,7 +13,7 @@ const PHASES = [[0, 4_000], [50, 10_000], [100, 4_000], [0, 4_000]] as const;
 const FALSE_ALARM = 1e-6;
 
 let lab: Lab;
-let load: Load | undefined;
+let load: HttpLoad | undefined;
 
 beforeAll(async () => {
   // At AWS's own pace: health checks that had to hurry could fail for want of processor time.
