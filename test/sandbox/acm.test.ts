@@ -1,10 +1,13 @@
 /** ACM of the sandbox, as the SDK's client meets it, and listeners with its certificates. */
+import { execFile, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { connect } from 'node:tls';
+import { promisify } from 'node:util';
 import { ACM, type ImportCertificateRequest, type ListCertificatesRequest } from '@aws-sdk/client-acm';
 import {
-  AGREEING_SHOP, CLIENT_SHOP, ED25519, ENCRYPTED_KEY, EXPIRED, FUTURE, type Imported, INTERMEDIATE, NAMELESS_SHOP, RENEWED_SHOP, ROOT, RSA, SHOP,
+  AGREEING_SHOP, CLIENT_SHOP, ED25519, ENCRYPTED_KEY, EXPIRED, FUTURE, type Imported, INTERMEDIATE, NAMELESS_RSA, NAMELESS_SHOP, RENEWED_SHOP, ROOT, RSA, SHOP,
 } from './acm-certificates.ts';
 import { FIXED, type Lab, openLab } from './load-balancing.ts';
 import { clientOf, newFolder, signatureFor, start } from './running.ts';
@@ -22,8 +25,11 @@ function material({ certificate, privateKey }: Imported, chain?: string) {
   return { Certificate: Buffer.from(certificate), PrivateKey: Buffer.from(privateKey), CertificateChain: chain === undefined ? undefined : Buffer.from(chain) };
 }
 
+/** Takes a millisecond at least, so that what is imported next is younger. */
 async function put(acm: ACM, imported: Imported, more: Partial<ImportCertificateRequest> = {}): Promise<string> {
   const { CertificateArn = '' } = await acm.importCertificate({ ...material(imported), ...more });
+  const then = Date.now();
+  while (Date.now() <= then) await setImmediate();
   return CertificateArn;
 }
 
@@ -170,11 +176,11 @@ describe('in the place of another', () => {
 });
 
 describe('a list', () => {
-  const listed = async (acm: ACM, request: ListCertificatesRequest = {}) => (await acm.listCertificates(request)).CertificateSummaryList?.map(({ DomainName }) => DomainName);
+  const listed = async (acm: ACM, request: ListCertificatesRequest = {}) => (await acm.listCertificates(request)).CertificateSummaryList?.map(({ DomainName = 'no name' }) => DomainName);
 
   test('has RSA certificates only, unless others are asked for', async () => {
     const { acm } = await open();
-    const arns = [await put(acm, SHOP), await put(acm, RSA), await put(acm, NAMELESS_SHOP)];
+    const arns = [await put(acm, SHOP), await put(acm, RSA), await put(acm, NAMELESS_SHOP), await put(acm, NAMELESS_RSA)];
     expect((await acm.listCertificates({})).CertificateSummaryList).toEqual([
       {
         CertificateArn: arns[1],
@@ -195,7 +201,8 @@ describe('a list', () => {
         CertificateKeyPairOrigin: 'CUSTOMER_PROVIDED',
       },
     ]);
-    expect(await listed(acm, { Includes: { keyTypes: ['EC_prime256v1', 'RSA_2048'] } })).toEqual(['shop.test', 'rsa.test', undefined]);
+    expect(await listed(acm, { Includes: { keyTypes: ['EC_prime256v1', 'RSA_2048'] } })).toEqual(['shop.test', 'rsa.test', 'no name']);
+    expect(await listed(acm, { Includes: { keyTypes: ['RSA_1024'] } })).toEqual(['no name']);
     expect(await listed(acm, { Includes: { keyTypes: ['EC_prime256v1'], extendedKeyUsage: ['TLS_WEB_CLIENT_AUTHENTICATION'] } })).toEqual(['shop.test']);
     expect(await listed(acm, { Includes: { keyUsage: ['DIGITAL_SIGNATURE'] } })).toEqual([]);
     expect(await listed(acm, { Includes: { exportOption: 'ENABLED' } })).toEqual([]);
@@ -274,6 +281,31 @@ test('a state file from before ACM is read', async () => {
   const again = new ACM(clientOf(await start({ dir })));
   expect((await again.listCertificates({})).CertificateSummaryList).toEqual([]);
   expect(await put(again, RSA)).toMatch(/^arn:/);
+});
+
+const isCliThere = spawnSync('aws', ['--version']).status === 0;
+const withCli = isCliThere ? test : test.skip;
+
+withCli(`the AWS CLI imports a certificate and finds it${isCliThere ? '' : ' (skipped: it is not on this machine)'}`, async () => {
+  const { sandbox } = await open();
+  const folder = newFolder();
+  const aws = async (...args: string[]): Promise<unknown> => {
+    const AWS_CONFIG_FILE = join(folder, 'none');
+    const env = { ...process.env, AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test', AWS_ENDPOINT_URL: sandbox.url, AWS_CONFIG_FILE };
+    const { stdout } = await promisify(execFile)('aws', ['acm', ...args, '--region', 'eu-central-1', '--output', 'json'], { env });
+    return stdout === '' ? undefined : JSON.parse(stdout);
+  };
+  const file = (name: string, text: string) => {
+    writeFileSync(join(folder, name), text);
+    return `fileb://${join(folder, name)}`;
+  };
+  const imported = await aws(
+    'import-certificate', '--certificate', file('a', SHOP.certificate), '--private-key', file('b', SHOP.privateKey),
+    '--certificate-chain', file('c', CHAIN), '--tags', 'Key=team,Value=shop',
+  );
+  expect(imported).toEqual({ CertificateArn: expect.any(String) });
+  const found = await aws('list-certificates', '--includes', 'keyTypes=EC_prime256v1');
+  expect(found).toMatchObject({ CertificateSummaryList: [{ ...Object(imported), DomainName: 'shop.test', Status: 'ISSUED' }] });
 });
 
 describe('behind a listener', () => {
