@@ -259,6 +259,7 @@ test('certificates outlive a restart; their keys are in no log, and in a file th
   await acm.describeCertificate({ CertificateArn });
   await expect(put(acm, { ...SHOP, certificate: RSA.certificate })).rejects.toMatchObject({ name: 'ValidationException' });
   const { Certificate } = await acm.describeCertificate({ CertificateArn });
+  expect(await (await fetch(`${sandbox.url}/_ecs-canary/status`)).json()).toMatchObject({ holds: { certificates: 1 } });
   await sandbox.stop();
 
   const holding = readdirSync(dir).filter((file) => statSync(join(dir, file)).isFile() && readFileSync(join(dir, file), 'utf8').includes('PRIVATE KEY'));

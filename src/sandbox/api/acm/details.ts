@@ -74,6 +74,11 @@ export function readDetails(pem: string): Details {
   };
 }
 
+/** One that has ended is kept. */
+export function statusAt(now: Date, { notAfter }: Details): 'ISSUED' | 'EXPIRED' {
+  return now > notAfter ? 'EXPIRED' : 'ISSUED';
+}
+
 /** As `Details` has it. */
 export function keyAlgorithmOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): string {
   if (asymmetricKeyType === 'rsa') return `RSA-${asymmetricKeyDetails?.modulusLength}`;

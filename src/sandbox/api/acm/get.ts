@@ -5,7 +5,7 @@ import type {
 import { AwsError } from '../../errors.ts';
 import type { Region } from '../../parts.ts';
 import { findCertificate, usersOf } from './certificates.ts';
-import { readDetails } from './details.ts';
+import { readDetails, statusAt } from './details.ts';
 
 /** AWS writes the algorithm in another way than its API reference: see `readDetails`. */
 type Described = Omit<CertificateDetail, 'KeyAlgorithm'> & { readonly KeyAlgorithm: string };
@@ -23,7 +23,7 @@ export function DescribeCertificate({ CertificateArn = '' }: DescribeCertificate
       Issuer: details.issuer,
       CreatedAt: createdAt,
       ImportedAt: importedAt,
-      Status: region.clock.now() > details.notAfter ? 'EXPIRED' : 'ISSUED',
+      Status: statusAt(region.clock.now(), details),
       NotBefore: details.notBefore,
       NotAfter: details.notAfter,
       KeyAlgorithm: details.keyAlgorithm,

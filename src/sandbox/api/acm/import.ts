@@ -54,7 +54,7 @@ function add(material: Material, importedAt: Date, tags: ImportCertificateReques
 
 function replace(replaced: ImportedCertificate, material: Material, importedAt: Date): ImportedCertificate {
   checkReplacement(readDetails(replaced.certificate), readDetails(material.certificate));
-  return Object.assign(replaced, { chain: undefined }, material, { importedAt });
+  return Object.assign(replaced, material, { importedAt });
 }
 
 /** Listeners show the new one to whoever connects from now on. */

@@ -6,7 +6,7 @@ import type { Region } from '../../parts.ts';
 import type { ImportedCertificate } from '../../world/acm-state.ts';
 import { sortedPage } from '../sorted-page.ts';
 import { invalid, usersOf } from './certificates.ts';
-import { type Details, readDetails } from './details.ts';
+import { type Details, readDetails, statusAt } from './details.ts';
 
 const MOST_ITEMS = 1_000;
 /** Names in a summary. */
@@ -20,7 +20,7 @@ type Summary = Omit<CertificateSummary, 'KeyAlgorithm'> & { readonly KeyAlgorith
 interface Listed {
   readonly stored: ImportedCertificate;
   readonly details: Details;
-  readonly status: 'ISSUED' | 'EXPIRED';
+  readonly status: ReturnType<typeof statusAt>;
 }
 
 export function ListCertificates(input: ListCertificatesRequest, region: Region): { CertificateSummaryList: Summary[]; NextToken: string | undefined } {
@@ -34,7 +34,7 @@ export function ListCertificates(input: ListCertificatesRequest, region: Region)
   const found = Object.values(region.state.acm.certificates)
     .map((stored): Listed => {
       const details = readDetails(stored.certificate);
-      return { stored, details, status: now > details.notAfter ? 'EXPIRED' : 'ISSUED' };
+      return { stored, details, status: statusAt(now, details) };
     })
     .filter((listed) => isListed(listed, input))
     .toSorted((left, right) => (ageKey(left) < ageKey(right) ? -1 : 1));
