@@ -19,6 +19,7 @@ export function countHoldings(regions: Iterable<Region>): Holdings {
     repositories: count(({ ecr }) => ecr.repositories),
     stacks: count(({ cloudformation }) => Object.values(cloudformation.stacks).filter(({ deletedAt }) => !deletedAt)),
     parameters: count(({ ssm }) => ssm.parameters),
+    certificates: count(({ acm }) => acm.certificates),
     logGroups: count(({ logs }) => logs.groups),
   };
 }

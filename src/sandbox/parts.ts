@@ -62,7 +62,7 @@ export interface Region {
   call(service: ServiceName, operation: string, input: object): Promise<Record<string, unknown>>;
 }
 
-export type ServiceName = 'ecs' | 'elasticloadbalancing' | 'ecr' | 'ssm' | 'sts' | 'cloudformation' | 'logs' | 'monitoring' | 'iam';
+export type ServiceName = 'acm' | 'cloudformation' | 'ecr' | 'ecs' | 'elasticloadbalancing' | 'iam' | 'logs' | 'monitoring' | 'ssm' | 'sts';
 
 export interface TargetAddress {
   /** The task's VPC address. */

@@ -1,5 +1,5 @@
 /** Keeps each region's state in `<dir>/<region>.json`, so that a sandbox carries on where it stopped. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isRegionName } from './region-name.ts';
 import { emptyWorld, type WorldState } from './world/state.ts';
@@ -81,10 +81,15 @@ function deserialize(text: string): unknown {
   });
 }
 
-/** Makes the folder again when somebody removed it: what runs must not end for that. */
+/**
+ * Makes the folder again when somebody removed it: what runs must not end for that. Nobody else may read the file, which holds private
+ * keys of certificates.
+ */
 function writeAtomically(file: string, text: string): void {
   mkdirSync(dirname(file), { recursive: true });
   const temporary = `${file}.tmp`;
-  writeFileSync(temporary, text);
+  // One that a killed sandbox left keeps its mode otherwise.
+  rmSync(temporary, { force: true });
+  writeFileSync(temporary, text, { mode: 0o600 });
   renameSync(temporary, file);
 }

@@ -1,4 +1,5 @@
 /** Reads that lag behind writes: what they may see and for how long, and that nothing but reads does. */
+import { ACM } from '@aws-sdk/client-acm';
 import { CloudFormation } from '@aws-sdk/client-cloudformation';
 import { ECR } from '@aws-sdk/client-ecr';
 import { ECS } from '@aws-sdk/client-ecs';
@@ -6,6 +7,7 @@ import { ElasticLoadBalancingV2 } from '@aws-sdk/client-elastic-load-balancing-v
 import { SSM } from '@aws-sdk/client-ssm';
 import { makeLag } from '../../src/sandbox/api/lag.ts';
 import { randomBy } from '../../src/sandbox/random.ts';
+import { CERTIFICATE } from './certificates.ts';
 import { clientOf, start } from './running.ts';
 
 /** A lag of 2 s of a clock that takes hours for them: no test outlives it. */
@@ -81,6 +83,7 @@ describe('over the wire', () => {
     const ecs = new ECS(settings);
     const elb = new ElasticLoadBalancingV2(settings);
     const ecr = new ECR(settings);
+    const acm = new ACM(settings);
     const cloudFormation = new CloudFormation(settings);
     await ssm.putParameter({ Name: '/p', Value: '1', Type: 'String' });
     await expect(ssm.getParameter({ Name: '/p' })).rejects.toMatchObject({ name: 'ParameterNotFound' });
@@ -94,6 +97,10 @@ describe('over the wire', () => {
     const { TargetGroups } = await elb.createTargetGroup({ Name: 'a', Protocol: 'HTTP', Port: 80, VpcId: 'vpc-0a', TargetType: 'ip' });
     await expect(elb.describeTargetGroups({ Names: ['a'] })).rejects.toMatchObject({ name: 'TargetGroupNotFoundException' });
     await elb.modifyTargetGroup({ TargetGroupArn: TargetGroups?.[0]?.TargetGroupArn, HealthCheckPath: '/ping' });
+
+    const { CertificateArn } = await acm.importCertificate({ Certificate: Buffer.from(CERTIFICATE.certificate), PrivateKey: Buffer.from(CERTIFICATE.privateKey) });
+    await expect(acm.describeCertificate({ CertificateArn })).rejects.toMatchObject({ name: 'ResourceNotFoundException' });
+    await acm.addTagsToCertificate({ CertificateArn, Tags: [{ Key: 'a' }] });
 
     await ecr.createRepository({ repositoryName: 'a/b' });
     await expect(ecr.describeRepositories({ repositoryNames: ['a/b'] })).rejects.toMatchObject({ name: 'RepositoryNotFoundException' });

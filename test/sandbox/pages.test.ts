@@ -1,4 +1,5 @@
 /** Small pages: every listing of every service keeps to `pageSize`, and its pages add up to the whole. */
+import { ACM, type ListCertificatesRequest } from '@aws-sdk/client-acm';
 import { CloudFormation } from '@aws-sdk/client-cloudformation';
 import { CloudWatchLogs } from '@aws-sdk/client-cloudwatch-logs';
 import { ECR } from '@aws-sdk/client-ecr';
@@ -6,6 +7,7 @@ import { ECS } from '@aws-sdk/client-ecs';
 import { ElasticLoadBalancingV2 } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { SSM } from '@aws-sdk/client-ssm';
 import { startSandbox, type Sandbox } from '../../src/sandbox/index.ts';
+import { CERTIFICATE } from './certificates.ts';
 import { clientOf, newFolder } from './running.ts';
 
 const NAMES = ['one', 'two', 'three', 'four', 'five'];
@@ -17,12 +19,14 @@ let ecr: ECR;
 let ssm: SSM;
 let logs: CloudWatchLogs;
 let cloudFormation: CloudFormation;
+let acm: ACM;
 
 beforeAll(async () => {
   sandbox = await startSandbox({ dir: newFolder(), pageSize: 2, speed: 100 });
   const config = clientOf(sandbox);
   [ecs, elb, ecr] = [new ECS(config), new ElasticLoadBalancingV2(config), new ECR(config)];
   [ssm, logs, cloudFormation] = [new SSM(config), new CloudWatchLogs(config), new CloudFormation(config)];
+  acm = new ACM(config);
   for (const name of NAMES) {
     await ecs.createCluster({ clusterName: name });
     await ecs.registerTaskDefinition({ family: name, containerDefinitions: [{ name: 'c', image: 'i', memory: 64 }] });
@@ -30,6 +34,7 @@ beforeAll(async () => {
     await elb.createTargetGroup({ Name: name, Protocol: 'HTTP', Port: 80, VpcId: 'vpc-0a', TargetType: 'ip' });
     await elb.createLoadBalancer({ Name: name, Subnets: ['subnet-0a', 'subnet-0b'] });
     await ecr.createRepository({ repositoryName: name });
+    await acm.importCertificate({ Certificate: Buffer.from(CERTIFICATE.certificate), PrivateKey: Buffer.from(CERTIFICATE.privateKey) });
     await ssm.putParameter({ Name: `/p/${name}`, Value: '1', Type: 'String' });
     await ssm.putParameter({ Name: '/versions', Value: name, Type: 'String', Overwrite: true });
     await logs.createLogGroup({ logGroupName: name });
@@ -41,6 +46,8 @@ beforeAll(async () => {
 afterAll(() => sandbox.stop());
 
 const NETWORK = { Type: 'AWS::EC2::VPC', Properties: { CidrBlock: '10.0.0.0/16' } };
+
+const EC: ListCertificatesRequest = { Includes: { keyTypes: ['EC_prime256v1'] }, MaxItems: 1_000 };
 
 type Page = readonly [items: readonly unknown[] | undefined, next: string | undefined];
 
@@ -59,6 +66,7 @@ test.each<[name: string, total: number, page: (token: string | undefined) => Pro
   ['log groups', 5, async (nextToken) => pageOf(await logs.describeLogGroups({ nextToken }), 'logGroups', 'nextToken')],
   ['log streams', 5, async (nextToken) => pageOf(await logs.describeLogStreams({ logGroupName: 'one', nextToken }), 'logStreams', 'nextToken')],
   ['log events', 5, async (nextToken) => pageOf(await logs.filterLogEvents({ logGroupName: 'one', nextToken }), 'events', 'nextToken')],
+  ['certificates', 5, async (NextToken) => pageOf(await acm.listCertificates({ NextToken, ...EC }), 'CertificateSummaryList', 'NextToken')],
   ['stacks', 5, async (NextToken) => pageOf(await cloudFormation.describeStacks({ NextToken }), 'Stacks', 'NextToken')],
 ])('%s: %d in pages of two', async (_name, total, page) => {
   const sizes: number[] = [];

@@ -1,6 +1,7 @@
 /** A sandbox that enforces policies: what it refuses, and in which words, as clients of AWS see it. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ACM } from '@aws-sdk/client-acm';
 import { CloudFormation } from '@aws-sdk/client-cloudformation';
 import { ECR } from '@aws-sdk/client-ecr';
 import { ECS } from '@aws-sdk/client-ecs';
@@ -8,6 +9,7 @@ import { ElasticLoadBalancingV2 } from '@aws-sdk/client-elastic-load-balancing-v
 import { SSM } from '@aws-sdk/client-ssm';
 import { STS } from '@aws-sdk/client-sts';
 import type { Sandbox } from '../../src/sandbox/index.ts';
+import { CERTIFICATE } from './certificates.ts';
 import { clientOf, newFolder, start } from './running.ts';
 
 interface Statement {
@@ -132,6 +134,26 @@ describe('a statement counts', () => {
     expect(await refusal(ecs.listServices({ cluster: 'fleet-1' }))).toMatchObject({ code: 'ClusterNotFoundException' });
     expect(await refusal(ecs.listServices({ cluster: 'other' }))).toMatchObject({ code: 'AccessDeniedException' });
   });
+});
+
+test('certificates: tags that are given at the import, and those that the certificate has', async () => {
+  const team = (kind: string) => ({ StringEquals: { [`aws:${kind}Tag/team`]: 'a' } });
+  const sandbox = await enforcing(
+    { Action: ['acm:ImportCertificate', 'acm:AddTagsToCertificate'], Resource: 'arn:aws:acm:eu-central-1:000000000000:certificate/*', Condition: team('Request') },
+    { Action: 'acm:*', Resource: 'arn:aws:acm:*:*:certificate/*', Condition: team('Resource') },
+    { Effect: 'Deny', Action: 'acm:AddTagsToCertificate', Condition: { 'ForAnyValue:StringEquals': { 'aws:TagKeys': 'owner' } } },
+  );
+  const acm = new ACM(clientOf(sandbox));
+  const take = (Tags?: { Key: string; Value: string }[]) =>
+    acm.importCertificate({ Certificate: Buffer.from(CERTIFICATE.certificate), PrivateKey: Buffer.from(CERTIFICATE.privateKey), Tags });
+  const { CertificateArn } = await take([{ Key: 'team', Value: 'a' }]);
+  const fresh = 'on resource: arn:aws:acm:eu-central-1:000000000000:certificate/* ';
+  expect((await refusal(take()))?.message).toContain(`perform: acm:ImportCertificate ${fresh}`);
+  expect((await refusal(take([{ Key: 'team', Value: 'a' }, { Key: 'owner', Value: 'me' }])))?.message).toContain(`perform: acm:AddTagsToCertificate ${fresh}`);
+  expect(await refusal(acm.describeCertificate({ CertificateArn }))).toBeUndefined();
+  expect((await refusal(acm.listCertificates({})))?.message).toContain('perform: acm:ListCertificates on resource: * ');
+  await acm.removeTagsFromCertificate({ CertificateArn, Tags: [{ Key: 'team' }] });
+  expect((await refusal(acm.deleteCertificate({ CertificateArn })))?.message).toContain(`perform: acm:DeleteCertificate on resource: ${CertificateArn} `);
 });
 
 test('roles of a task definition have to be passed, to ECS tasks', async () => {

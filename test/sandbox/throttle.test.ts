@@ -12,6 +12,7 @@ const SLOWEST = 0.0001;
 
 const ssm = { service: 'ssm', region: 'eu-central-1', operation: 'PutParameter' };
 const elb = (operation: string) => ({ service: 'elasticloadbalancing', region: 'eu-central-1', operation });
+const acm = (operation: string) => ({ service: 'acm', region: 'eu-central-1', operation });
 const ecs = (operation: string) => ({ service: 'ecs', region: 'eu-central-1', operation });
 
 /** A throttle whose time stands still until it is told otherwise. */
@@ -34,6 +35,8 @@ function taken(takes: () => boolean): number {
 }
 
 test.each([
+  [acm('ImportCertificate'), 1, 1],
+  [acm('DescribeCertificate'), 10, 10],
   [elb('DescribeRules'), 40, 10],
   [elb('ModifyRule'), 20, 3],
   [ecs('CreateCluster'), 20, 1],

@@ -1,7 +1,7 @@
 /**
  * AWS's throttling of API calls: token buckets for each account and region, which calls empty and time fills.
- * Sources: "Request throttling for the Elastic Load Balancing API", "Request throttling for the Amazon ECS API", and "AWS Systems
- * Manager endpoints and quotas". What the guides give no figures for is not throttled.
+ * Sources: "Request throttling for the Elastic Load Balancing API", "Request throttling for the Amazon ECS API", "AWS Systems
+ * Manager endpoints and quotas", and "Quotas" of the ACM guide. What the guides give no figures for is not throttled.
  */
 import type { Clock } from '../clock.ts';
 import type { ServiceName } from '../parts.ts';
@@ -48,7 +48,17 @@ const buckets: readonly Bucket[] = [
   // The quotas of SSM are rates; a burst is not documented.
   { service: 'ssm', of: ['PutParameter'], burst: 3, perSecond: 3 },
   { service: 'ssm', of: ['GetParameter', 'GetParameters', 'GetParametersByPath'], burst: 40, perSecond: 40 },
+
+  // Nor is one of ACM's, where each call has a rate of its own.
+  acm('ImportCertificate', 1),
+  acm('ListCertificates', 8),
+  ...['AddTagsToCertificate', 'RemoveTagsFromCertificate'].map((operation) => acm(operation, 5)),
+  ...['DeleteCertificate', 'DescribeCertificate', 'ExportCertificate', 'GetCertificate', 'ListTagsForCertificate'].map((operation) => acm(operation, 10)),
 ];
+
+function acm(operation: string, rate: number): Bucket {
+  return { service: 'acm', of: [operation], burst: rate, perSecond: rate };
+}
 
 /** Full buckets, for all regions of one account. @param clock its AWS time fills them again. */
 export function makeThrottle(clock: Clock): Throttle {

@@ -90,7 +90,24 @@ const logStream = (asked: Asked) => {
   return [asked.region.arn('logs', `log-group:${group}:log-stream:${text(asked, 'logStreamName')}`)];
 };
 
+/** One that is imported anew has no ARN yet. */
+const certificate = (asked: Asked) => [text(asked, 'CertificateArn') || asked.region.arn('acm', 'certificate/*')];
+
 export const CALLS: Readonly<Record<ServiceName, Calls>> = {
+  acm: {
+    ImportCertificate: [
+      { action: 'acm:ImportCertificate', on: certificate, tags: requestTags },
+      { action: 'acm:AddTagsToCertificate', on: (asked) => (requestTags(asked).size > 0 ? certificate(asked) : []), tags: requestTags },
+    ],
+    DescribeCertificate: all(['acm:DescribeCertificate'], certificate),
+    GetCertificate: all(['acm:GetCertificate'], certificate),
+    ExportCertificate: all(['acm:ExportCertificate'], certificate),
+    DeleteCertificate: all(['acm:DeleteCertificate'], certificate),
+    ListCertificates: onNothing('acm:ListCertificates'),
+    AddTagsToCertificate: all(['acm:AddTagsToCertificate'], certificate, { tags: requestTags }),
+    RemoveTagsFromCertificate: all(['acm:RemoveTagsFromCertificate'], certificate, { tags: requestTags }),
+    ListTagsForCertificate: all(['acm:ListTagsForCertificate'], certificate),
+  },
   cloudformation: {
     CreateStack: withTags('cloudformation:CreateStack'),
     DeleteStack: all(['cloudformation:DeleteStack'], stack),

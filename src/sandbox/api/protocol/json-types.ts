@@ -2,6 +2,9 @@
 import type { NormalizedSchema } from '@smithy/core/schema';
 import { AwsError } from '../../errors.ts';
 
+/** How JSON has bytes. */
+const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
+
 /** Throws AwsError SerializationException where `value` is not what `schema` describes. Null counts as absent. */
 export function checkJsonTypes(schema: NormalizedSchema, value: unknown): void {
   if (value === null || value === undefined || schema.isDocumentSchema()) return;
@@ -33,6 +36,7 @@ function checkScalar(schema: NormalizedSchema, value: unknown): void {
   if (typeof value === 'object') throw refusal('Start of structure or map found where not expected.');
   const [wanted, accepted] = scalarType(schema);
   if (!accepted.includes(typeof value)) throw refusal(`${(typeof value).toUpperCase()}_VALUE can not be converted to ${wanted}`);
+  if (schema.isBlobSchema() && typeof value === 'string' && (value.length % 4 !== 0 || !BASE64.test(value))) throw refusal('');
 }
 
 /** AWS's word for the type in its messages, and the JSON types it is read from. */

@@ -28,6 +28,12 @@ interface Loadable extends ServiceDescription {
 const json = { protocol: awsJson, version: '', xmlNamespace: '' };
 
 const services: Readonly<Record<ServiceName, Loadable>> = {
+  acm: {
+    ...json,
+    invalidInput: 'ValidationException',
+    client: () => import('@aws-sdk/client-acm'),
+    implementation: () => import('../acm/index.ts'),
+  },
   ecs: {
     ...json,
     invalidInput: 'InvalidParameterException',
