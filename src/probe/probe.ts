@@ -1,18 +1,28 @@
 /** The request experiment: so many requests one after the other, counted by the version that answered. */
-import { Agent as HttpAgent, get as httpGet, type IncomingMessage } from 'node:http';
-import { Agent as HttpsAgent, get as httpsGet } from 'node:https';
+import { messageOf } from '../errors.ts';
+import { readable } from '../progress/printable.ts';
 
 export interface ProbeResult {
   readonly total: number;
   readonly seconds: number;
   /** Requests by version, in the order of the versions' names. */
   readonly versions: Readonly<Record<string, number>>;
-  /** Refused connections, statuses other than 2xx, and bodies that name no version. */
+  /** Refused connections, statuses that mean no success, and answers that name no version. */
   readonly errors: number;
 }
 
+/** What is asked, over a connection that it keeps. */
+export interface Respondent {
+  /**
+   * Sends one request and takes its answer, as text.
+   * @throws Error in words for people: no answer, or a status that means no success; also when the signal aborts.
+   */
+  ask(signal: AbortSignal): Promise<string>;
+  close(): void;
+}
+
 export interface ProbeOptions {
-  readonly url: URL;
+  readonly respondent: Respondent;
   readonly requests: number;
   /** Its first group is the version. */
   readonly pattern: RegExp;
@@ -20,59 +30,54 @@ export interface ProbeOptions {
 }
 
 /** ms that one request may take before it counts as an error. */
-const REQUEST_TIMEOUT = 10_000;
-/** Characters of a body in which the version is looked for. */
-const BODY_LIMIT = 1_000_000;
+export const REQUEST_TIMEOUT = 10_000;
+/** Kinds of errors that are told one by one. */
+const TOLD = 5;
 
-/** Ends early, with what was counted so far, when the signal aborts. */
-export async function probe({ url, requests, pattern, signal }: ProbeOptions): Promise<ProbeResult> {
-  const secure = url.protocol === 'https:';
-  const agent = secure ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true });
+/** Ends early, with what was counted so far, when the signal aborts. @returns the result, and how often what went wrong. */
+export async function probe({ respondent, requests, pattern, signal }: ProbeOptions): Promise<{ result: ProbeResult; reasons: ReadonlyMap<string, number> }> {
   const counts = new Map<string, number>();
+  const reasons = new Map<string, number>();
   const begin = performance.now();
   let total = 0;
   let errors = 0;
   try {
-    for (; total < requests && !signal.aborted; total += 1) {
-      const version = await versionAt(url, agent, pattern).catch(() => undefined);
-      if (version === undefined) errors += 1;
-      else counts.set(version, (counts.get(version) ?? 0) + 1);
+    for (; total < requests; total += 1) {
+      const { version, reason = '' } = await versionOf(respondent, pattern, signal);
+      if (signal.aborted) break;
+      if (version !== undefined) counts.set(version, (counts.get(version) ?? 0) + 1);
+      else {
+        errors += 1;
+        reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+      }
     }
   } finally {
-    agent.destroy();
+    respondent.close();
   }
   const versions = Object.fromEntries([...counts].toSorted(([a], [b]) => a.localeCompare(b, 'en', { numeric: true })));
-  return { total, seconds: (performance.now() - begin) / 1_000, versions, errors };
+  return { result: { total, seconds: (performance.now() - begin) / 1_000, versions, errors }, reasons };
 }
 
-/** The version that answers one request; undefined when the answer names none or is not a 2xx. */
-function versionAt(url: URL, agent: HttpAgent | HttpsAgent, pattern: RegExp): Promise<string | undefined> {
-  return new Promise((resolve, reject) => {
-    const get = url.protocol === 'https:' ? httpsGet : httpGet;
-    const request = get(url, { agent, timeout: REQUEST_TIMEOUT }, (response: IncomingMessage) => {
-      let body = '';
-      response.setEncoding('utf8');
-      response.on('data', (chunk: string) => {
-        if (body.length < BODY_LIMIT) body += chunk;
-      });
-      response.on('error', reject);
-      response.on('end', () => {
-        const ok = response.statusCode !== undefined && response.statusCode >= 200 && response.statusCode < 300;
-        resolve(ok ? pattern.exec(body)?.[1] : undefined);
-      });
-    });
-    request.on('timeout', () => request.destroy(new Error('timeout')));
-    request.on('error', reject);
-  });
+async function versionOf(respondent: Respondent, pattern: RegExp, signal: AbortSignal): Promise<{ version?: string; reason?: string }> {
+  try {
+    const version = pattern.exec(await respondent.ask(signal))?.[1];
+    return version === undefined ? { reason: 'no version in the answer' } : { version };
+  } catch (error) {
+    return { reason: messageOf(error).replaceAll(/\s+/g, ' ').trim() };
+  }
 }
 
 /** The result as lines for people. */
-export function formatProbe({ total, seconds, versions, errors }: ProbeResult): string[] {
+export function formatProbe({ total, seconds, versions, errors }: ProbeResult, reasons: ReadonlyMap<string, number>): string[] {
   const percent = (count: number) => (total === 0 ? '0.0' : ((100 * count) / total).toFixed(1));
+  const told = [...reasons].toSorted(([, a], [, b]) => b - a);
+  const others = told.slice(TOLD).reduce((sum, [, count]) => sum + count, 0);
   return [
     '========== Results ==========',
     `Total:    ${total} requests in ${seconds.toFixed(3)}s`,
     ...Object.entries(versions).map(([version, count]) => `Version ${version}: ${count}  (${percent(count)}%)`),
     `Errors:    ${errors}`,
+    ...told.slice(0, TOLD).map(([reason, count]) => `  ${count} × ${readable(reason)}`),
+    ...(others > 0 ? [`  ${others} × something else`] : []),
   ];
 }
