@@ -110,7 +110,6 @@ function isSame(given: unknown, kept: unknown): boolean {
   return typeof given === 'string' && typeof kept === 'string' && given.replaceAll('=', '') === kept.replaceAll('=', ''); // base64
 }
 
-
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
