@@ -32,7 +32,7 @@ try {
 }
 
 async function demo() {
-  cpSync(join(root, 'examples', 'echo'), app, { recursive: true });
+  cpSync(join(root, 'examples', 'echo-http'), app, { recursive: true });
   const started = await run(['sandbox', 'start', '--detach', '--port', '0', '--dir', sandbox, '--speed', SPEED]);
   writeSettings(started.match(/AWS_ENDPOINT_URL=(\S+)/)?.[1], await freePort());
 

@@ -1,4 +1,4 @@
-/** The demo service, as the sandbox runs it: packed, pushed, unpacked, started. */
+/** The HTTP example, as the sandbox runs it: packed, pushed, unpacked, started. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
@@ -26,7 +26,7 @@ beforeAll(async () => {
   try {
     const ecr = new ECRClient({ endpoint: sandbox.url, region: 'us-east-1', credentials: { accessKeyId: 'a', secretAccessKey: 'b' } });
     const { repository } = await ecr.send(new CreateRepositoryCommand({ repositoryName: 'echo/server' }));
-    const packed = await packImage('examples/echo', { platform: PLATFORMS.X86_64 });
+    const packed = await packImage('examples/echo-http', { platform: PLATFORMS.X86_64 });
     const digest = await pushImage(packed, { ...(await signIn(ecr)), repository: 'echo/server', tag: '0.9' });
     await packed.dispose();
     image = await (await sandbox.region('us-east-1')).images.prepare(`${repository?.repositoryUri}@${digest}`);
