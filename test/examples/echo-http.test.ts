@@ -6,13 +6,8 @@ import { type Socket, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { CreateRepositoryCommand, ECRClient } from '@aws-sdk/client-ecr';
-import { PLATFORMS } from '../../src/image/image.ts';
-import { packImage } from '../../src/image/pack.ts';
-import { pushImage } from '../../src/image/registry-client.ts';
 import type { ImageConfig } from '../../src/sandbox/parts.ts';
-import { startSandbox } from '../../src/sandbox/index.ts';
-import { signIn } from '../sandbox/push.ts';
+import { unpackedImage } from './image.ts';
 
 let dir: string;
 let image: { rootfs: string; config: ImageConfig };
@@ -22,17 +17,7 @@ let port: number;
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'echo-'));
-  const sandbox = await startSandbox({ port: 0, dir });
-  try {
-    const ecr = new ECRClient({ endpoint: sandbox.url, region: 'us-east-1', credentials: { accessKeyId: 'a', secretAccessKey: 'b' } });
-    const { repository } = await ecr.send(new CreateRepositoryCommand({ repositoryName: 'echo/server' }));
-    const packed = await packImage('examples/echo-http', { platform: PLATFORMS.X86_64 });
-    const digest = await pushImage(packed, { ...(await signIn(ecr)), repository: 'echo/server', tag: '0.9' });
-    await packed.dispose();
-    image = await (await sandbox.region('us-east-1')).images.prepare(`${repository?.repositoryUri}@${digest}`);
-  } finally {
-    await sandbox.stop();
-  }
+  image = await unpackedImage('examples/echo-http', dir);
 });
 
 afterAll(() => rm(dir, { recursive: true }));

@@ -40,6 +40,7 @@ let stopping = false;
 const front = createServer((request, response) => {
   // A connection that stayed open would keep a stopping client alive.
   if (stopping) response.setHeader('connection', 'close');
+  response.on('close', () => stopping && front.closeIdleConnections());
   const { pathname, searchParams } = new URL(request.url, 'http://client');
   response.setHeader('content-type', 'text/plain; charset=utf-8');
   if (pathname === '/') greet(response, searchParams);
