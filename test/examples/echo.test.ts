@@ -75,6 +75,7 @@ test("A's local run: what both say at their start, and a call through both", asy
   expect(await get(client, '/?name=Yizumi')).toEqual(greetingOf('0.9'));
   expect(await get(client, '/watch?name=Yizumi&count=3&every=10')).toEqual({ code: 200, text: expect.stringMatching(/^(\d: Hello, Yizumi-san! \(Said [\d.]+, Version 0\.9\)\n){3}$/) });
   expect((await get(client, '/ping')).code).toBe(200);
+  expect((await get(client, '//')).code).toBe(404);
   const health = clientOf(server.port);
   expect(await call(health, 'Check', {})).toMatchObject({ code: status.OK, answer: { status: 1 } });
   expect((await call(health, 'Check', { service: 'other' })).code).toBe(status.NOT_FOUND);

@@ -41,12 +41,12 @@ const front = createServer((request, response) => {
   // A connection that stayed open would keep a stopping client alive.
   if (stopping) response.setHeader('connection', 'close');
   response.on('close', () => stopping && front.closeIdleConnections());
-  const { pathname, searchParams } = new URL(request.url, 'http://client');
+  const [path, query] = request.url.split('?');
   response.setHeader('content-type', 'text/plain; charset=utf-8');
-  if (pathname === '/') greet(response, searchParams);
-  else if (pathname === '/watch') watch(response, searchParams);
+  if (path === '/') greet(response, new URLSearchParams(query));
+  else if (path === '/watch') watch(response, new URLSearchParams(query));
   // Says nothing of the server: without it no client would be left to tell so.
-  else if (pathname === '/ping') response.end('pong\n');
+  else if (path === '/ping') response.end('pong\n');
   else response.writeHead(404).end('Not found\n');
 });
 
@@ -100,10 +100,14 @@ function watch(response, query) {
       current.pause();
       response.once('drain', () => current.resume());
     });
+    let outcome;
+    current.on('status', (status) => (outcome = status));
     // Without a listener it would end the program; what is to be done follows from the status.
     current.on('error', () => {});
-    current.on('status', ({ code, details }) => {
+    // The status may be there before the last greetings were read.
+    current.on('end', () => {
       if (!streams.has(end)) return;
+      const { code, details } = outcome;
       if (code === status.OK) return end();
       fruitless += 1;
       if (!CUT.includes(code) || fruitless > RESUME.tries) return fail({ code, details });
