@@ -1,10 +1,11 @@
 /** A sandbox with an Elastic Load Balancing client, and small HTTP servers to be its targets. */
-import { randomInt, randomUUID } from 'node:crypto';
+import { randomInt } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import http, { type RequestListener, type Server } from 'node:http';
 import type net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ACM } from '@aws-sdk/client-acm';
 import {
   type Action,
   type CreateTargetGroupInput,
@@ -21,6 +22,7 @@ const TARGET_PORT = 8080;
 export interface Lab {
   readonly sandbox: Sandbox;
   readonly elb: ElasticLoadBalancingV2;
+  readonly acm: ACM;
   /** Base URL of the load balancer that `listener` opens. */
   readonly url: string;
   readonly port: number;
@@ -66,17 +68,19 @@ export async function openLab(options: Omit<SandboxOptions, 'dir'> = {}): Promis
     const { state } = await sandbox.region(REGION);
     for (const [ip, hostPort] of endpoints) state.ecs.endpoints[ip] = { [TARGET_PORT]: hostPort };
     const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
-    return { sandbox, elb: new ElasticLoadBalancingV2({ region: REGION, endpoint: sandbox.url, credentials, maxAttempts: 1 }) };
+    const client = { region: REGION, endpoint: sandbox.url, credentials, maxAttempts: 1 };
+    return { sandbox, elb: new ElasticLoadBalancingV2(client), acm: new ACM(client) };
   };
   let running = await start();
   const stop = () => {
     running.elb.destroy();
+    running.acm.destroy();
     return running.sandbox.stop();
   };
   const certificate = async (stored: StoredCertificate) => {
-    const arn = `arn:aws:acm:${REGION}:000000000000:certificate/${randomUUID()}`;
-    (await running.sandbox.region(REGION)).state.acm.certificates[arn] = stored;
-    return arn;
+    const Certificate = Buffer.from(stored.certificate);
+    const { CertificateArn } = await running.acm.importCertificate({ Certificate, PrivateKey: Buffer.from(stored.privateKey) });
+    return CertificateArn ?? '';
   };
   const place = async (TargetGroupArn: string, hostPort: number, AvailabilityZone?: string) => {
     const at = { Id: `10.0.0.${endpoints.size + 4}`, Port: TARGET_PORT };
@@ -92,6 +96,9 @@ export async function openLab(options: Omit<SandboxOptions, 'dir'> = {}): Promis
     },
     get elb() {
       return running.elb;
+    },
+    get acm() {
+      return running.acm;
     },
     url: `http://127.0.0.1:${port}`,
     port,

@@ -24,6 +24,7 @@ interface Before {
 
 /** Which part of the state each service's reads see late. The registry, health, logs and metrics do not lag. */
 const parts: Partial<Record<ServiceName, keyof WorldState>> = {
+  acm: 'acm',
   cloudformation: 'cloudformation',
   ecr: 'ecr',
   ecs: 'ecs',

@@ -17,6 +17,7 @@ export function tagsOfArn(arn: string, region: Region): ReadonlyMap<string, stri
   if (service === 'elasticloadbalancing') return asMap(state.elbv2.tags[arn]);
   if (service === 'ecs') return resource.startsWith('cluster/') ? asMap(state.ecs.clusters[lastOf(resource)]?.tags) : asMap(state.ecs.services[arn]?.service.tags ?? state.ecs.tasks[arn]?.task.tags);
   if (service === 'ecr') return asMap(state.ecr.repositories.find(({ repository }) => repository.repositoryArn === arn)?.tags);
+  if (service === 'acm') return asMap(pairs(state.acm.certificates[arn]?.tags));
   if (service === 'ssm') return asMap(pairs(state.ssm.parameters[`/${resource.replace(/^parameter\//, '')}`]?.tags));
   if (service === 'logs') return asMap(pairs(state.logs.groups[rest[1] ?? '']?.tags));
   if (service === 'cloudformation') return asMap(state.cloudformation.stacks[arn]?.definition.tags);

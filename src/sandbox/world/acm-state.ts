@@ -1,15 +1,31 @@
-/** Certificates for HTTPS listeners, as they are stored. */
+/** Certificates that were imported into ACM, and what listeners present of them. */
 
 export interface AcmState {
   /** By ARN. */
-  certificates: Record<string, StoredCertificate>;
+  certificates: Record<string, ImportedCertificate>;
 }
 
+export interface ImportedCertificate {
+  readonly arn: string;
+  /** PEM, the certificate alone. */
+  certificate: string;
+  /** PEM, from whoever signed it up to its CA; undefined where none was given. */
+  chain?: string;
+  /** PEM. It leaves the sandbox's folder in no answer and no log. */
+  privateKey: string;
+  tags: Record<string, string>;
+  /** When it was imported first. */
+  readonly createdAt: Date;
+  /** When it was imported last. */
+  importedAt: Date;
+}
+
+/** What a server needs to speak TLS. */
 export interface StoredCertificate {
   /** PEM, the chain up to its CA after it where there is one. */
-  certificate: string;
+  readonly certificate: string;
   /** PEM. */
-  privateKey: string;
+  readonly privateKey: string;
 }
 
 export function emptyAcm(): AcmState {
@@ -18,5 +34,11 @@ export function emptyAcm(): AcmState {
 
 /** The certificate with its key; undefined when this account has none of that ARN. */
 export function certificateFor({ certificates }: AcmState, arn: string | undefined): StoredCertificate | undefined {
-  return arn !== undefined && Object.hasOwn(certificates, arn) ? certificates[arn] : undefined;
+  const found = arn !== undefined && Object.hasOwn(certificates, arn) ? certificates[arn] : undefined;
+  return found && { certificate: [found.certificate, found.chain ?? ''].map(withLineEnd).join(''), privateKey: found.privateKey };
+}
+
+/** PEM blocks that are put together need it between them. */
+function withLineEnd(pem: string): string {
+  return pem === '' || pem.endsWith('\n') ? pem : `${pem}\n`;
 }
