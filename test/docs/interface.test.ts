@@ -52,7 +52,7 @@ test('the page has the defaults that settings really have', () => {
     ...projectSchema.parse(needed),
     ...serviceSchema.parse({}),
   });
-  expect(Object.keys(explicit)).toHaveLength(22);
+  expect(Object.keys(explicit)).toHaveLength(21);
 });
 
 test('the page has every exit code', () => {
