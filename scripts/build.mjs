@@ -1,6 +1,6 @@
 // Bundles src/ into dist/: a chunk for each command, so that a command loads only what it needs.
 import { build } from 'esbuild';
-import { readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, readFileSync, rmSync } from 'node:fs';
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
 
@@ -31,3 +31,5 @@ await Promise.all([
   build({ ...shared, entryPoints: { cli: 'src/cli/main.ts' }, outdir: 'dist', plugins: [sandboxApart] }),
   build({ ...shared, entryPoints: { control: 'src/sandbox/control.ts' }, outdir: 'dist/sandbox' }),
 ]);
+// What tasks load, and no part of the program: it is found beside the code that hands it to them, here as in src/.
+copyFileSync('src/sandbox/dataplane/private-names.cjs', 'dist/sandbox/private-names.cjs');

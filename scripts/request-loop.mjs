@@ -5,8 +5,8 @@ const PAUSE_MS = 5;
 const REPORT_MS = 1_000;
 const LONGEST_MS = 170_000;
 
-/** Starts at once; ends by itself after three minutes. `report` gets a line for each second. */
-export function requestLoop(url, report) {
+/** Starts at once; ends by itself after three minutes. `report` gets a line for each second, `answered` each answer with its version. */
+export function requestLoop(url, { report, answered }) {
   const agent = new Agent({ keepAlive: true });
   const begin = performance.now();
   const waiting = [];
@@ -24,13 +24,14 @@ export function requestLoop(url, report) {
 
   const done = (async () => {
     while (!ending.signal.aborted && performance.now() - begin < LONGEST_MS) {
-      const version = await versionAt(url, agent);
+      const { text, version } = await answerAt(url, agent);
       requests += 1;
       if (version === undefined) errors += 1;
       else {
         second[version] = (second[version] ?? 0) + 1;
         if (seen.at(-1) !== version) seen.push(version);
       }
+      answered(text, version);
       for (const { condition, resolve } of waiting) if (condition(requests)) resolve();
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
@@ -56,15 +57,16 @@ function inOrder(seen) {
   return seen.length === 2 ? [first, last] : [first, 'both', last];
 }
 
-function versionAt(url, agent) {
+/** What was answered, or what went wrong; without a version it is an error. */
+function answerAt(url, agent) {
   return new Promise((resolve) => {
     const request = get(url, { agent, timeout: 10_000 }, (response) => {
-      let body = '';
-      response.setEncoding('utf8').on('data', (chunk) => (body += chunk));
-      response.on('error', () => resolve(undefined));
-      response.on('end', () => resolve(response.statusCode === 200 ? /Version ([\w.-]+)/.exec(body)?.[1] : undefined));
+      let text = '';
+      response.setEncoding('utf8').on('data', (chunk) => (text += chunk));
+      response.on('error', ({ message }) => resolve({ text: message }));
+      response.on('end', () => resolve({ text: text.trimEnd(), version: response.statusCode === 200 ? /Version ([\w.-]+)/.exec(text)?.[1] : undefined }));
     });
     request.on('timeout', () => request.destroy(new Error('timeout')));
-    request.on('error', () => resolve(undefined));
+    request.on('error', ({ message }) => resolve({ text: message }));
   });
 }

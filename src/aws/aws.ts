@@ -1,6 +1,7 @@
 /** The shared AWS service module: everything that the program asks of AWS, in the program's words. */
 import { setMaxListeners } from 'node:events';
 import type { Connection } from '../settings/connection.ts';
+import { type Certificates, certificates } from './acm.ts';
 import { type Stacks, stacks } from './cloudformation.ts';
 import { type Metrics, metrics } from './cloudwatch.ts';
 import { type Registry, registry } from './ecr.ts';
@@ -22,6 +23,7 @@ export interface Aws {
   readonly metrics: Metrics;
   readonly stacks: Stacks;
   readonly roles: Roles;
+  readonly certificates: Certificates;
 }
 
 export interface Calling {
@@ -56,5 +58,6 @@ export function connectAws(connection: Connection, calling: Calling = {}): Aws {
     metrics: metrics(caller),
     stacks: stacks(caller, { hurried }),
     roles: roles(caller),
+    certificates: certificates(caller),
   };
 }

@@ -76,6 +76,8 @@ export interface LoadBalancing {
   targetGroups(arns: readonly string[]): Promise<TargetGroup[]>;
   /** ARNs of all listeners of a load balancer; none where it does not exist. */
   listeners(loadBalancerArn: string): Promise<string[]>;
+  /** Those of the listeners that exist and speak HTTPS. */
+  httpsListeners(listenerArns: readonly string[]): Promise<string[]>;
   /** All rules of the listeners that exist, the default ones included. */
   rules(listenerArns: readonly string[]): Promise<ListenerRule[]>;
   /** Those of the rules that still exist, as they are now. */
@@ -123,6 +125,13 @@ export function loadBalancing(caller: Caller): LoadBalancing {
           return [(answer.Listeners ?? []).flatMap((listener) => listener.ListenerArn ?? []), answer.NextMarker];
         }),
       );
+    },
+
+    async httpsListeners(listenerArns) {
+      const { sdk, client } = await connect();
+      const describe = async (ListenerArns: readonly string[]) => (await client.send(new sdk.DescribeListenersCommand({ ListenerArns: [...ListenerArns] }))).Listeners ?? [];
+      const found = await orOneByOne(listenerArns, 'ListenerNotFoundException', describe);
+      return found.flatMap(({ ListenerArn, Protocol }) => (Protocol === 'HTTPS' && ListenerArn !== undefined ? [ListenerArn] : []));
     },
 
     async rules(listenerArns) {

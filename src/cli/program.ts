@@ -176,5 +176,8 @@ function asUsage(error: unknown, args: readonly string[]): unknown {
   const name = args.find((arg) => !arg.startsWith('-'));
   const known = name !== undefined && commands.some(([path]) => path[0] === name);
   if (error.code === 'commander.help') return usageError('No command was given.', `ecs-canary ${known ? `${name} ` : ''}--help`);
+  const given = /^error: unknown option '(--[\w-]+)=/.exec(error.message)?.[1];
+  const options = commands.flatMap(([path, command]) => (path[0] === name ? [...command.options] : [])).concat(globalOptions());
+  if (given !== undefined && options.some(({ long }) => long === given)) return usageError(`${given} takes no value.`, `ecs-canary ${name} --help`);
   return usageError(sentence(error.message.replace(/^error: /, '').replaceAll('\n', ' ').replace(/\.$/, '')), `ecs-canary ${known ? `${name} ` : ''}--help`);
 }

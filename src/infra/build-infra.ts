@@ -9,6 +9,8 @@ import { endpointsOf, type Endpoints } from './describe-infra.ts';
 import { tellLeftOver } from './left-over.ts';
 import { unfinished } from './unfinished.ts';
 import { type InfraState, observeInfra } from './observe-infra.ts';
+import { importCertificate, tellEnding } from './own-certificate.ts';
+import type { OwnCertificate } from './internal-https.ts';
 import { makeLinkedRoles } from './linked-roles.ts';
 import { makeRule } from './make-rule.ts';
 import { newOperation } from './operation-name.ts';
@@ -19,6 +21,8 @@ import { nextFor, usersAfter } from './stack-status.ts';
 import { updateStack } from './update-stack.ts';
 
 export interface Built extends Endpoints {
+  /** What callers of the internal endpoint have to trust, as PEM, where it is no authority that everybody knows. */
+  readonly authority: string | undefined;
   /** False when everything was as the settings say already. */
   readonly changed: boolean;
 }
@@ -27,7 +31,9 @@ export interface Built extends Endpoints {
 export async function planInfra(session: InfraSession): Promise<string[]> {
   const state = await observeInfra(session);
   tellLeftOver(state, session);
-  return plan(state, session.settings).map(explainStep);
+  const steps = plan(state, session.settings, session.selfSigned);
+  tellEnding(state, session);
+  return steps.map(explainStep);
 }
 
 /**
@@ -41,7 +47,8 @@ export async function buildInfra(session: InfraSession, ask: Consent = refuse): 
   try {
     const state = await takeSteps(session, ask, done);
     tellLeftOver(state, session);
-    return { ...endpointsOf(state.base), changed: done.length > 0 };
+    tellEnding(state, session);
+    return { ...endpointsOf(state.base), authority: state.base?.outputs['CertificateAuthority'], changed: done.length > 0 };
   } catch (error) {
     throw afterSteps(unfinished(error, 'build-infra', UNTOUCHED), done);
   }
@@ -60,13 +67,23 @@ async function takeSteps(session: InfraSession, ask: Consent, done: InfraStep[])
   const taken = new Set<string>();
   let overtaken = 0;
   let roleDeadline: number | undefined;
+  // A list may not have it for a while.
+  let imported: OwnCertificate | undefined;
   for (;;) {
-    const state = await observeInfra(session);
-    const [step, ...later] = plan(state, session.settings).filter((next) => !taken.has(describeStep(next)));
+    const seen = await observeInfra(session);
+    const state = { ...seen, certificate: seen.certificate ?? imported };
+    const [step, ...later] = plan(state, session.settings, session.selfSigned).filter((next) => !taken.has(describeStep(next)));
     if (!step) return state;
     if (isFirst && later.length > 0) await askAhead([step, ...later], session, wait, consent);
     isFirst = false;
     try {
+      if (step.do === 'import-certificate') {
+        tellStep(step, session);
+        wait.signal.throwIfAborted();
+        imported = await importCertificate(step.zone, session);
+        done.push(step);
+        continue;
+      }
       const outcome = await apply(step, session, wait, consent);
       if (outcome === 'changed') done.push(step);
       if (outcome === 'overtaken') {
@@ -139,14 +156,18 @@ function unlessOvertaken(error: unknown): undefined {
   if (!isOvertaken(error)) throw error;
 }
 
+function tellStep(step: InfraStep, { progress }: InfraSession): void {
+  const text = describeStep(step);
+  progress({ type: 'waiting', text: text.charAt(0).toUpperCase() + text.slice(1) });
+}
+
 type Outcome = 'changed' | 'unchanged' | 'overtaken';
 
-async function apply(step: InfraStep, session: InfraSession, wait: Wait, consent: Consent): Promise<Outcome> {
+async function apply(step: Exclude<InfraStep, { do: 'import-certificate' }>, session: InfraSession, wait: Wait, consent: Consent): Promise<Outcome> {
   const { stacks } = session.aws;
   // Whoever was interrupted begins nothing more.
   wait.signal.throwIfAborted();
-  const text = describeStep(step);
-  session.progress({ type: 'waiting', text: text.charAt(0).toUpperCase() + text.slice(1) });
+  tellStep(step, session);
   const follow = async (operation: Operation) => {
     // Its time begins now: a question before it may have waited long for its answer.
     const failure = await failureOf(operation, session, session.wait());

@@ -3,6 +3,7 @@ import type { Aws } from '../aws/aws.ts';
 import type { Stack } from '../aws/cloudformation.ts';
 import { CanaryError, UNCHANGED } from '../errors.ts';
 import { COLOURS, type Place, serviceName } from '../release/model.ts';
+import { zoneOf } from './internal-https.ts';
 import { PROJECT_TAG } from './session.ts';
 import type { Settings } from '../settings/settings.ts';
 import { baseName, serviceStackName } from './stack-requests.ts';
@@ -10,7 +11,8 @@ import { baseName, serviceStackName } from './stack-requests.ts';
 export interface Endpoints {
   /** URLs; undefined where no service is reached that way. */
   readonly publicEndpoint: string | undefined;
-  readonly internalEndpoint: string | undefined;
+  /** Those of the internal load balancer, that of HTTPS last. */
+  readonly internalEndpoints: readonly string[];
   /** Address of the bastion, where there is one. */
   readonly bastionEndpoint: string | undefined;
 }
@@ -42,6 +44,18 @@ export async function describePlace(aws: Pick<Aws, 'stacks'>, settings: Settings
     executionRoleArn: part.get('ExecutionRoleArn'),
     taskRoleArn: part.get('TaskRoleArn'),
     logGroup: part.get('LogGroupName'),
+    neighbourhood: neighbourhoodIn(base, settings),
+  };
+}
+
+/** Where a service finds the others of its project, and whom it has to trust there. */
+function neighbourhoodIn(base: Outputs, settings: Settings): Place['neighbourhood'] {
+  if (base.find('InternalZoneId') === undefined) return undefined;
+  const ports = { http: base.parameters['InternalListenerPort'], grpc: base.parameters['InternalHttpsListenerPort'] };
+  const internal = settings.services.filter(({ expose }) => expose === 'internal');
+  return {
+    addresses: Object.fromEntries(internal.map(({ name, protocol }) => [name, `${name}.${zoneOf(settings)}:${ports[protocol]}`])),
+    authority: base.find('CertificateAuthority'),
   };
 }
 
@@ -70,13 +84,17 @@ export function endpointsOf(base: Stack | undefined): Endpoints {
       outputs['PublicHttpsListenerArn'] === undefined
         ? urlOf('http', outputs['PublicEndpointHost'], parameters['ListenerPort'])
         : urlOf('https', outputs['PublicEndpointHost'], parameters['HttpsListenerPort']),
-    internalEndpoint: urlOf('http', outputs['InternalEndpointHost'], parameters['InternalListenerPort']),
+    internalEndpoints: [
+      outputs['InternalListenerArn'] && urlOf('http', outputs['InternalEndpointHost'], parameters['InternalListenerPort']),
+      outputs['InternalHttpsListenerArn'] && urlOf('https', outputs['InternalEndpointHost'], parameters['InternalHttpsListenerPort']),
+    ].filter((url) => url !== undefined),
     bastionEndpoint: outputs['BastionEndpoint'],
   };
 }
 
 /** The outputs of a stack by their names. */
 interface Outputs {
+  readonly parameters: Stack['parameters'];
   /** undefined for one that the stack does not have. */
   find(output: string): string | undefined;
   /** @throws CanaryError `no-infra` for one that the stack does not have. */
@@ -100,7 +118,7 @@ async function readStack(aws: Pick<Aws, 'stacks'>, name: string, settings: Setti
         : `see that region, SERVICE_NAME (${service}) and PROJECT_NAME are the ones meant; where nothing was made yet: ecs-canary build-infra`,
     });
   };
-  return { find, get };
+  return { find, get, parameters: stack?.parameters ?? {} };
 }
 
 const USUAL_PORTS = { http: '80', https: '443' };

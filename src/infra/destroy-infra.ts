@@ -134,6 +134,10 @@ async function apply(step: DestroyStep, session: InfraSession, turn: Turn): Prom
     case 'delete-stack':
       await deleteStack(step, session, turn.wait);
       break;
+    case 'delete-certificate':
+      // ACM hears late of a listener that is gone.
+      await poll('the certificate to be no longer in use', turn.wait, async () => (await aws.certificates.remove(step.arn)) || undefined);
+      break;
   }
 }
 

@@ -6,9 +6,11 @@ import { loadBalancerOf, type Pair } from '../release/model.ts';
 import { readLog } from '../release/log.ts';
 import { holdsExactly } from '../release/observe.ts';
 import type { ServiceSettings, Settings } from '../settings/settings.ts';
+import { hasInternalHttps, type OwnCertificate, zoneOf } from './internal-https.ts';
 import { observeSecretsInUse } from './secrets-in-use.ts';
 import { type InfraSession, PROJECT_TAG, SERVICE_TAG } from './session.ts';
 import { baseName, serviceStackName } from './stack-requests.ts';
+import { wildcardOf } from './self-signed.ts';
 import { observeStranded } from './stranded.ts';
 
 /** A stack with the text that it was made from. */
@@ -27,6 +29,10 @@ export interface InfraState {
   readonly rules: readonly ListenerRule[];
   /** By service name: the target group that owns production by the release log, of pairs that no rule carries. */
   readonly owners: ReadonlyMap<string, string>;
+  /** Of the listeners that are used instead of making them, those that can carry gRPC; read where a service speaks it. */
+  readonly httpsListeners?: readonly string[];
+  /** The certificate that `--self-signed` has made for the project, where it needs one. */
+  readonly certificate?: OwnCertificate | undefined;
   /** Parts of services that were built and are not in the settings any more. */
   readonly leftOver: readonly Stack[];
   /** ECS services that would be left without a way out. */
@@ -52,6 +58,7 @@ export async function observeInfra({ aws, settings }: Pick<InfraSession, 'aws' |
   const pairs = settings.services.flatMap((service, index) => pairOf(service, services[index]) ?? []);
   const rules = await rulesAround(aws, [...listenersOf(base), ...(settings.existing.listenerArns ?? [])], pairs);
   requireListeners(settings, rules);
+  const givenListeners = settings.services.some(({ protocol }) => protocol === 'grpc') ? settings.existing.listenerArns : undefined;
   const owner = async (service: ServiceSettings, index: number): Promise<[string, string][]> => {
     const pair = pairOf(service, services[index]);
     if (!pair || rules.some((rule) => holdsExactly(rule, pair))) return [];
@@ -67,10 +74,24 @@ export async function observeInfra({ aws, settings }: Pick<InfraSession, 'aws' |
     services: new Map(settings.services.flatMap(({ name }, index) => (services[index] ? [[name, services[index]]] : []))),
     rules,
     owners: new Map((await Promise.all(settings.services.map(owner))).flat()),
+    httpsListeners: givenListeners ? await aws.loadBalancing.httpsListeners(givenListeners) : [],
+    certificate: hasInternalHttps(settings, base) ? await observeCertificate({ aws, settings }, base) : undefined,
     leftOver: all.filter(({ tags }) => tags[PROJECT_TAG] === settings.project && isDropped(tags[SERVICE_TAG], settings.services)),
     stranded: await observeStranded({ aws, settings }, base),
     secretsInUse: new Map(await Promise.all(settings.services.map(secretsInUse))),
   };
+}
+
+/** Of several, which a run that was cut off may have left, the one in use. */
+async function observeCertificate({ aws, settings }: Pick<InfraSession, 'aws' | 'settings'>, base: Stack | undefined): Promise<OwnCertificate | undefined> {
+  const found = await ownCertificates({ aws, settings });
+  const used = found.find(({ arn }) => arn === base?.parameters['InternalCertificateArn']) ?? found[0];
+  return used && { ...used, authority: await aws.certificates.authority(used.arn) };
+}
+
+/** Those that `--self-signed` has made. */
+export function ownCertificates({ aws, settings }: Pick<InfraSession, 'aws' | 'settings'>): ReturnType<InfraSession['aws']['certificates']['imported']> {
+  return aws.certificates.imported(wildcardOf(zoneOf(settings)), [PROJECT_TAG, settings.project]);
 }
 
 /** Nothing else would miss it before the first rollout. */
@@ -131,6 +152,6 @@ export function clusterOf({ existing, project }: Settings, base: Stack | undefin
 /** ARNs of the listeners that a base stack has; none while it is being deleted, because each may be gone at any moment. */
 export function listenersOf(base: Stack | undefined): string[] {
   if (base?.status === 'DELETE_IN_PROGRESS') return [];
-  const { PublicListenerArn, PublicHttpsListenerArn, InternalListenerArn } = base?.outputs ?? {};
-  return [PublicListenerArn, PublicHttpsListenerArn, InternalListenerArn].filter((arn) => arn !== undefined);
+  const { PublicListenerArn, PublicHttpsListenerArn, InternalListenerArn, InternalHttpsListenerArn } = base?.outputs ?? {};
+  return [PublicListenerArn, PublicHttpsListenerArn, InternalListenerArn, InternalHttpsListenerArn].filter((arn) => arn !== undefined);
 }

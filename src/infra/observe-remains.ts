@@ -4,7 +4,7 @@ import type { EcsService } from '../aws/ecs.ts';
 import type { ListenerRule } from '../aws/elbv2.ts';
 import { logPath } from '../release/log.ts';
 import { COLOURS, loadBalancerOf, type Pair, serviceName } from '../release/model.ts';
-import { clusterOf, listenersOf, pairOf, rulesAround } from './observe-infra.ts';
+import { clusterOf, listenersOf, ownCertificates, pairOf, rulesAround } from './observe-infra.ts';
 import { type InfraSession, PROJECT_TAG, SERVICE_TAG } from './session.ts';
 import { baseName } from './stack-requests.ts';
 
@@ -19,6 +19,8 @@ export interface Remains {
   readonly tenants: readonly string[];
   readonly ecsServices: Sorted<EcsService>;
   readonly cluster: string;
+  /** ARNs of those that `--self-signed` has made. */
+  readonly certificates: readonly string[];
 }
 
 export interface ServiceRemains {
@@ -60,6 +62,7 @@ export async function observeRemains(session: Observing): Promise<Remains> {
     tenants: all.filter((stack) => !stacks.includes(stack) && standsOn(stack, base)).map(({ name }) => name),
     ecsServices: await sortEcsServices(session, cluster, { base, services }),
     cluster,
+    certificates: (await ownCertificates(session)).map(({ arn }) => arn).filter((arn) => arn !== settings.certificateArn),
   };
 }
 

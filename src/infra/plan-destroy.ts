@@ -13,7 +13,8 @@ export type DestroyStep =
   | { readonly do: 'delete-rules'; readonly arns: readonly string[] }
   | { readonly do: 'delete-images'; readonly repository: string; readonly digests: readonly string[] }
   | { readonly do: 'delete-log'; readonly service: string; readonly pair: Pair }
-  | { readonly do: 'delete-stack'; readonly stack: string; readonly id: string; readonly isProtected: boolean };
+  | { readonly do: 'delete-stack'; readonly stack: string; readonly id: string; readonly isProtected: boolean }
+  | { readonly do: 'delete-certificate'; readonly arn: string };
 
 /**
  * Steps in order; none when there is nothing. Behind a wait for somebody else stands what is to be done as far as it is known
@@ -25,7 +26,7 @@ export type DestroyStep =
  */
 export function planDestroy(remains: Remains): DestroyStep[] {
   refuseForeign(remains);
-  const { base, services, rules, ecsServices, cluster } = remains;
+  const { base, services, rules, ecsServices, cluster, certificates } = remains;
   const stacks = [...services.map(({ stack }) => stack), ...(base ? [base] : [])];
   const busy = stacks.filter(({ status }) => status.endsWith('_IN_PROGRESS') && status !== 'REVIEW_IN_PROGRESS');
   const attached = new Set(rules.ours.flatMap(({ forward = [] }) => forward.map(({ arn }) => arn)));
@@ -50,6 +51,8 @@ export function planDestroy(remains: Remains): DestroyStep[] {
       ];
     }),
     ...(base ? [{ do: 'delete-stack', stack: base.name, id: base.id, isProtected: base.isProtected } as const] : []),
+    // Its listener is in the base.
+    ...certificates.map((arn): DestroyStep => ({ do: 'delete-certificate', arn })),
   ];
 }
 
@@ -72,6 +75,8 @@ export function describeDestroyStep(step: DestroyStep): string {
       return `delete the release log of ${step.service}`;
     case 'delete-stack':
       return `delete stack ${step.stack}${step.isProtected ? ', and its protection before' : ''}`;
+    case 'delete-certificate':
+      return `delete certificate ${step.arn}, which build-infra --self-signed has made`;
   }
 }
 
@@ -92,6 +97,8 @@ function takenBy(step: DestroyStep): string[] {
     case 'delete-stack':
       // Another one of that name is another stack.
       return [`stack ${step.id}`];
+    case 'delete-certificate':
+      return [`certificate ${step.arn}`];
     case 'wait-stack':
     case 'end-traffic':
     case 'drain-ecs-services':

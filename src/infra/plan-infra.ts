@@ -3,19 +3,22 @@ import type { StackRequest } from '../aws/cloudformation.ts';
 import type { ListenerRule, NewRule } from '../aws/elbv2.ts';
 import { CanaryError, UNCHANGED } from '../errors.ts';
 import { difference } from './difference.ts';
+import { certificateOf, hasInternalHttps, NOT_IMPORTED, refuseWithoutHttps, zoneOf } from './internal-https.ts';
 import { isOurs } from './operation-name.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { InfraState, KnownStack } from './observe-infra.ts';
 import { missingRule, refuseClashes, wordsOf } from './rules.ts';
 import { NOT_MADE, routesOf } from './service-routes.ts';
 import { PROJECT_TAG } from './session.ts';
-import { baseRequest, needsBase, serviceRequest } from './stack-requests.ts';
+import { baseRequest, needsBase, serviceRequest, type Zone } from './stack-requests.ts';
 import { isNeverMade, isSound, nextFor } from './stack-status.ts';
 import { refuseStranding } from './stranded.ts';
 
 export type InfraStep =
   /** Where the account has them they stay as they are. */
   | { readonly do: 'make-linked-roles' }
+  /** For the names of a zone, with an authority of its own. */
+  | { readonly do: 'import-certificate'; readonly zone: string }
   | { readonly do: 'create-stack'; readonly request: StackRequest }
   /** CloudFormation may find that nothing is to be changed after all. */
   | { readonly do: 'update-stack'; readonly request: StackRequest; readonly stack: KnownStack }
@@ -32,10 +35,13 @@ export type InfraStep =
 /**
  * Steps in order. A step may rest on what the ones before it make: where they have not been taken, the ids it needs stand
  * as `NOT_MADE`, so only the first step can be applied; then look again.
+ * @param selfSigned whether the internal HTTPS listener is to have a certificate that is made for it.
  * @throws CanaryError for settings that contradict each other, a stack that is not ours, or one that a person has to repair.
  */
-export function planInfra(state: InfraState, settings: Settings): InfraStep[] {
+export function planInfra(state: InfraState, settings: Settings, selfSigned = false): InfraStep[] {
   refuseClashes(settings);
+  refuseWithoutHttps(settings, state.base);
+  const certificate = certificateOf(settings, state.base, state.certificate, selfSigned);
   refuseStranding(state.stranded ?? []);
   const rules: ListenerRule[] = [...state.rules];
   const newRules = settings.services.flatMap((service): InfraStep[] => {
@@ -50,16 +56,27 @@ export function planInfra(state: InfraState, settings: Settings): InfraStep[] {
   const vpcId = settings.existing.vpcId ?? VpcId ?? NOT_MADE;
   const madeGroup = state.base ? LoadBalancerSecurityGroupId : NOT_MADE;
   const loadBalancerGroup = settings.existing.listenerArns ? undefined : madeGroup;
-  const base = state.base || needsBase(settings) ? planStack(baseRequest(settings, state.base, state.secretsInUse), state.base, settings) : [];
+  const zone = zoneIn(state, settings);
+  const request = () => baseRequest(settings, state.base, state.secretsInUse, certificate);
+  const base = state.base || needsBase(settings) ? planStack(request(), state.base, settings) : [];
   return [
+    ...(certificate === NOT_IMPORTED ? [{ do: 'import-certificate', zone: zoneOf(settings) } as const] : []),
     // CloudFormation waits for no role: without them the first stack of an account fails.
     ...base.flatMap((step): InfraStep[] => (step.do === 'create-stack' ? [{ do: 'make-linked-roles' }, step] : [step])),
     ...settings.services.flatMap((service) => {
       const existing = state.services.get(service.name);
-      return planStack(serviceRequest(settings, service, vpcId, { loadBalancerGroup, existing, secretsInUse: state.secretsInUse?.get(service.name) }), existing, settings);
+      const around = { loadBalancerGroup, zone: service.expose === 'internal' ? zone : undefined, existing, secretsInUse: state.secretsInUse?.get(service.name) };
+      return planStack(serviceRequest(settings, service, vpcId, around), existing, settings);
     }),
     ...newRules,
   ];
+}
+
+/** Where internal services get their names. Behind a load balancer that was there before they have none. */
+function zoneIn({ base }: InfraState, settings: Settings): Zone | undefined {
+  if (settings.existing.listenerArns || !hasInternalHttps(settings, base)) return undefined;
+  const { InternalZoneId = NOT_MADE, InternalEndpointHost = NOT_MADE, InternalZoneTarget = NOT_MADE } = base?.outputs ?? {};
+  return { id: InternalZoneId, host: InternalEndpointHost, target: InternalZoneTarget };
 }
 
 /** The step with what makes it needed, for `--dry-run`. */
@@ -78,6 +95,8 @@ export function describeStep(step: InfraStep): string {
   switch (step.do) {
     case 'make-linked-roles':
       return 'make the service-linked roles of ECS and Elastic Load Balancing where the account has none';
+    case 'import-certificate':
+      return `make a certificate for *.${step.zone}, valid for ten years and signed by an authority of its own, and import it to ACM`;
     case 'create-stack':
       return `create stack ${step.request.name}`;
     case 'update-stack':

@@ -33,7 +33,7 @@ export async function previewInfra(session: InfraSession): Promise<Preview> {
   const others: string[] = [];
   /** Stacks that are in the way of another one of their name. */
   const inTheWay = new Map<string, string>();
-  for (const step of planInfra(await observeInfra(session), session.settings)) {
+  for (const step of planInfra(await observeInfra(session), session.settings, session.selfSigned)) {
     if (step.do === 'create-stack' || step.do === 'update-stack') {
       stacks.push(await previewStack(step, inTheWay.get(step.request.name), session, wait));
     } else if (step.do === 'delete-change-set' && isLook(step)) {

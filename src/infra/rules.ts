@@ -50,9 +50,10 @@ export function missingRule(settings: Settings, route: ServiceRoute, rules: read
 export function refuseClashes({ services, existing: { listenerArns } }: Settings): void {
   for (const [index, service] of services.entries()) {
     const conditions = conditionsOf(service);
-    const twin = services
-      .slice(0, index)
-      .find((other) => (listenerArns || other.expose === service.expose) && sameConditions(conditionsOf(other), conditions));
+    const meets = ({ expose, protocol }: ServiceSettings) =>
+      // The internal load balancer has a listener for each protocol.
+      listenerArns || (expose === service.expose && (expose === 'public' || protocol === service.protocol));
+    const twin = services.slice(0, index).find((other) => meets(other) && sameConditions(conditionsOf(other), conditions));
     if (!twin) continue;
     const [where, settings] = listenerArns ? ['behind LISTENER_ARNS', '_PATH_PATTERN or _HOST_HEADER'] : [service.expose, '_PATH_PATTERN, _HOST_HEADER or _EXPOSE'];
     throw usageError(

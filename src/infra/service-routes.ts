@@ -1,5 +1,6 @@
 /** On which listeners a service's rules are to be, and between which target groups they share. */
 import type { ListenerRule } from '../aws/elbv2.ts';
+import { usageError } from '../errors.ts';
 import type { ServiceSettings, Settings } from '../settings/settings.ts';
 import { type InfraState, pairOf } from './observe-infra.ts';
 import type { ServiceRoute } from './rules.ts';
@@ -26,14 +27,23 @@ export function routesOf(service: ServiceSettings, state: InfraState, settings: 
   }));
 }
 
-/** With a certificate the public load balancer's users come to its HTTPS listener, and the other one sends them there. */
-function listenersFor({ expose }: ServiceSettings, { base }: InfraState, { existing, certificateArn }: Settings): readonly string[] {
-  if (existing.listenerArns) return existing.listenerArns;
-  const { PublicListenerArn, PublicHttpsListenerArn, InternalListenerArn } = base?.outputs ?? {};
-  const plain = (expose === 'public' ? PublicListenerArn : InternalListenerArn) ?? `${NOT_MADE}-${expose}/listener`;
-  if (expose === 'internal' || (!certificateArn && !PublicHttpsListenerArn)) return [plain];
+/** With a certificate the public load balancer's users come to its HTTPS listener, and the other one sends them there. gRPC needs HTTPS. */
+function listenersFor({ name, expose, protocol }: ServiceSettings, { base, httpsListeners = [] }: InfraState, { existing, certificateArn }: Settings): readonly string[] {
+  if (existing.listenerArns) return protocol === 'grpc' ? someOf(httpsListeners, name) : existing.listenerArns;
+  const { PublicListenerArn, PublicHttpsListenerArn, InternalListenerArn, InternalHttpsListenerArn } = base?.outputs ?? {};
+  const [plain, secure] = expose === 'public' ? [PublicListenerArn, PublicHttpsListenerArn] : [InternalListenerArn, InternalHttpsListenerArn];
+  const isSecure = protocol === 'grpc' || (expose === 'public' && Boolean(certificateArn ?? secure));
   // A listener's ARN begins with its load balancer's.
-  return [PublicHttpsListenerArn ?? `${plain.slice(0, plain.lastIndexOf('/'))}/${NOT_MADE}-https`];
+  const known = plain ?? secure ?? `${NOT_MADE}-${expose}/listener`;
+  return [(isSecure ? secure : plain) ?? `${known.slice(0, known.lastIndexOf('/'))}/${isSecure ? `${NOT_MADE}-https` : 'listener'}`];
+}
+
+function someOf(httpsListeners: readonly string[], service: string): readonly string[] {
+  if (httpsListeners.length > 0) return httpsListeners;
+  throw usageError(
+    `LISTENER_ARNS names no HTTPS listener, and ${service} speaks gRPC, which a load balancer takes by HTTPS only.`,
+    'name an HTTPS listener of that load balancer as well, then: ecs-canary build-infra',
+  );
 }
 
 /** All target groups of the project, also those of services that were taken out of its settings. */

@@ -11,6 +11,8 @@ export interface InfraSession {
   readonly progress: Progress;
   /** A wait whose deadline begins now. */
   readonly wait: () => Wait;
+  /** Whether the internal HTTPS listener is to have a certificate that is made for it. */
+  readonly selfSigned?: boolean;
   /** Who holds a pair while its rules are changed. */
   readonly author: Author;
 }

@@ -4,6 +4,7 @@ import { CanaryError, UNCHANGED, usageError } from '../errors.ts';
 import { type ListenerPorts, portProblems } from '../settings/ports.ts';
 import { resourcesOf } from '../settings/secrets.ts';
 import type { ServiceSettings, Settings } from '../settings/settings.ts';
+import { hasInternalHttps, type ListenerCertificate, NO_CERTIFICATE } from './internal-https.ts';
 import { PROJECT_TAG, SERVICE_TAG } from './session.ts';
 import { templates } from './templates.ts';
 
@@ -17,24 +18,31 @@ export function needsBase({ existing: { vpcId, cluster, listenerArns }, bastion 
  * @param existing the stack as it is. What others may stand on stays as it is there: load balancers and HTTPS listeners with
  *   their rules, private subnets and security groups with their tasks.
  * @param secretsInUse by service name: secrets beside those of the settings that tasks have to reach.
+ * @param certificate of the internal HTTPS listener, where there is one.
  * @throws CanaryError `infra-moved` when it would move to another VPC or cluster; `usage` when two listeners would have one port.
  */
-export function baseRequest(settings: Settings, existing: Stack | undefined, secretsInUse: SecretsInUse = new Map()): StackRequest {
+export function baseRequest(
+  settings: Settings, existing: Stack | undefined, secretsInUse: SecretsInUse = new Map(), certificate: ListenerCertificate = NO_CERTIFICATE,
+): StackRequest {
   const { existing: given, nat, services, bastion } = settings;
   if (existing) {
     refuseMove(existing, 'ExistingVpcId', 'VPC_ID', given.vpcId);
     refuseMove(existing, 'ExistingCluster', 'CLUSTER', given.cluster);
   }
   const { outputs = {}, parameters = {} }: Partial<Stack> = existing ?? {};
-  const needs = (expose: 'public' | 'internal', listener: string) =>
-    (!given.listenerArns && services.some((service) => service.expose === expose)) || outputs[listener] !== undefined;
-  const [isPublic, isInternal] = [needs('public', 'PublicListenerArn'), needs('internal', 'InternalListenerArn')];
+  const needs = (listener: string, ofIt: (service: ServiceSettings) => boolean) =>
+    (!given.listenerArns && services.some(ofIt)) || outputs[listener] !== undefined;
+  const isPublic = needs('PublicListenerArn', ({ expose }) => expose === 'public');
+  const isInternalHttp = needs('InternalListenerArn', ({ expose, protocol }) => expose === 'internal' && protocol === 'http');
+  const isInternalHttps = hasInternalHttps(settings, existing);
   const https = httpsOf(settings, parameters);
   refuseSamePorts(settings, {
     http: isPublic ? settings.listenerPort : undefined,
     https: isPublic && https.CertificateArn ? Number(https.HttpsListenerPort) : undefined,
-    internal: isInternal ? settings.internalListenerPort : undefined,
+    internal: isInternalHttp ? settings.internalListenerPort : undefined,
+    internalHttps: isInternalHttps ? settings.internalHttpsListenerPort : undefined,
   });
+  refuseTakenPorts(settings, existing, { isInternalHttp, isInternalHttps });
   const reads = (kind: 'secrets' | 'parameters') => services.some((service) => secretsOf(service, secretsInUse.get(service.name))[kind].length > 0);
   return {
     name: baseName(settings),
@@ -42,10 +50,15 @@ export function baseRequest(settings: Settings, existing: Stack | undefined, sec
     parameters: {
       ProjectName: settings.project,
       PublicServices: String(isPublic),
-      InternalServices: String(isInternal),
+      InternalServices: String(isInternalHttp || isInternalHttps),
+      InternalHttpServices: String(isInternalHttp),
+      InternalHttpsServices: String(isInternalHttps),
       ListenerPort: String(settings.listenerPort),
       ...https,
       InternalListenerPort: String(settings.internalListenerPort),
+      InternalHttpsListenerPort: String(settings.internalHttpsListenerPort),
+      InternalCertificateArn: certificate.arn,
+      CertificateAuthority: certificate.authority,
       Nat: nat,
       PrivateSubnets: String(parameters['PrivateSubnets'] === 'true' || nat !== 'none' || (parameters['Nat'] ?? 'none') !== 'none'),
       SecretsManagerEndpoint: String(reads('secrets')),
@@ -69,17 +82,43 @@ function httpsOf({ certificateArn, httpsListenerPort }: Settings, { CertificateA
 }
 
 /** Beside what the settings can be told by themselves: load balancers and listeners that stay although no setting asks for them. */
-function refuseSamePorts(settings: Settings, ports: Pick<ListenerPorts, 'http' | 'https' | 'internal'>): void {
+function refuseSamePorts(settings: Settings, ports: Pick<ListenerPorts, 'http' | 'https' | 'internal' | 'internalHttps'>): void {
   const isKept = ports.https !== undefined && settings.certificateArn === undefined;
   const problems = portProblems({ ...ports, inGivenVpc: settings.existing.vpcId !== undefined, httpsStack: isKept ? baseName(settings) : undefined });
   if (problems.length > 0) throw usageError(problems.join('\n'), 'correct the settings, then: ecs-canary build-infra');
 }
 
+/** CloudFormation makes a new listener before it moves an old one out of its way; and clients of that one would meet another that does not know them. */
+function refuseTakenPorts(settings: Settings, existing: Stack | undefined, wanted: { readonly isInternalHttp: boolean; readonly isInternalHttps: boolean }): void {
+  const { outputs = {}, parameters = {} }: Partial<Stack> = existing ?? {};
+  const refuse = (setting: string, port: number, other: string) => {
+    throw usageError(
+      `${setting} is "${port}": the internal ${other} listener of stack ${baseName(settings)} has that port, and stays on it until the other listener is there.`,
+      'correct the settings, then: ecs-canary build-infra',
+    );
+  };
+  const { internalListenerPort: http, internalHttpsListenerPort: https } = settings;
+  const [live, liveSecure] = [outputs['InternalListenerArn'], outputs['InternalHttpsListenerArn']];
+  if (wanted.isInternalHttps && !liveSecure && live && parameters['InternalListenerPort'] === String(https)) refuse('INTERNAL_HTTPS_LISTENER_PORT', https, 'HTTP');
+  if (wanted.isInternalHttp && !live && liveSecure && parameters['InternalHttpsListenerPort'] === String(http)) refuse('INTERNAL_LISTENER_PORT', http, 'HTTPS');
+}
+
 type SecretsInUse = ReadonlyMap<string, readonly string[]>;
+
+/** The private hosted zone, and what a name in it stands for. */
+export interface Zone {
+  readonly id: string;
+  /** DNS name of the internal load balancer. */
+  readonly host: string;
+  /** Hosted zone of that one. */
+  readonly target: string;
+}
 
 interface Around {
   /** Security group of the load balancers; undefined where they are not ours. */
   readonly loadBalancerGroup?: string | undefined;
+  /** Where its name goes; undefined where services have none. */
+  readonly zone?: Zone | undefined;
   /** The stack as it is. */
   readonly existing?: Stack | undefined;
   /** ARNs of secrets beside those of the settings that its tasks must be able to read. */
@@ -91,13 +130,15 @@ interface Around {
  * @throws CanaryError `infra-moved` when its pair would be exchanged.
  */
 export function serviceRequest(
-  settings: Settings, service: ServiceSettings, vpcId: string, { loadBalancerGroup, existing, secretsInUse }: Around = {},
+  settings: Settings, service: ServiceSettings, vpcId: string, { loadBalancerGroup, zone, existing, secretsInUse }: Around = {},
 ): StackRequest {
   const { healthCheck, targetGroups, securityGroupIds } = service;
   const { secrets, parameters } = secretsOf(service, secretsInUse);
   if (existing) {
     refuseMove(existing, 'ExistingBlueTargetGroupArn', 'BLUE_TARGET_GROUP_ARN', targetGroups?.blue);
     refuseMove(existing, 'ExistingGreenTargetGroupArn', 'GREEN_TARGET_GROUP_ARN', targetGroups?.green);
+    // One that is made is for one protocol.
+    if (!targetGroups) refuseMove(existing, 'Protocol', 'PROTOCOL', service.protocol, 'http');
   }
   return {
     name: serviceStackName(settings, service.name),
@@ -109,6 +150,10 @@ export function serviceRequest(
       LoadBalancerSecurityGroupId: ownGroup(existing) ?? (securityGroupIds ? '' : (loadBalancerGroup ?? '')),
       ExistingBlueTargetGroupArn: targetGroups?.blue ?? '',
       ExistingGreenTargetGroupArn: targetGroups?.green ?? '',
+      Protocol: service.protocol,
+      InternalZoneId: zone?.id ?? '',
+      InternalEndpointHost: zone?.host ?? '',
+      InternalZoneTarget: zone?.target ?? '',
       SecretArns: secrets.join(','),
       SecretParameterArns: parameters.join(','),
       HealthCheckPath: healthCheck.path,
@@ -145,9 +190,12 @@ function ownGroup({ parameters = {} }: Partial<Stack> = {}): string | undefined 
   return parameters['LoadBalancerSecurityGroupId'] || undefined;
 }
 
-/** Nothing that has traffic can be exchanged for another one in place. */
-function refuseMove({ name, parameters }: Stack, parameter: string, setting: string, wanted: string | undefined): void {
-  const is = parameters[parameter] || undefined;
+/**
+ * Nothing that has traffic can be exchanged for another one in place.
+ * @param before of a stack that was made when there was no such parameter.
+ */
+function refuseMove({ name, parameters }: Stack, parameter: string, setting: string, wanted: string | undefined, before?: string): void {
+  const is = parameters[parameter] || before;
   if (is === wanted) return;
   throw new CanaryError({
     code: 'infra-moved',

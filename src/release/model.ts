@@ -38,6 +38,16 @@ export interface Place extends Network {
   readonly executionRoleArn: string;
   readonly taskRoleArn: string;
   readonly logGroup: string;
+  /** Undefined where services have no names in the VPC. */
+  readonly neighbourhood?: Neighbourhood | undefined;
+}
+
+/** What tasks have to know to call the internal services of their project. */
+export interface Neighbourhood {
+  /** By service name: `name:port`. */
+  readonly addresses: Readonly<Record<string, string>>;
+  /** Certificate, as PEM, of the authority that vouches for these names; undefined where it is one that everybody knows. */
+  readonly authority: string | undefined;
 }
 
 /** Its two groups, for whatever does not ask which of them is the primary. */

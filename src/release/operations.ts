@@ -89,7 +89,9 @@ export async function prepareRollout(release: Release, version: Version, options
   const starts = plan.steps.some((step) => step.do === 'start');
   const architectures = starts ? await architecturesFor(release, version, base, given !== undefined) : undefined;
   const definition = async (of: Version): Promise<TaskDefinition> =>
-    withVersion(base ?? generate(settings.service, place, settings.region, of), place.service, { version: of, container, architectures });
+    withVersion(base ?? generate(settings.service, place, settings.region, of), place.service, {
+      version: of, container, architectures, neighbourhood: given ? undefined : place.neighbourhood,
+    });
   if (starts) {
     // What cannot be registered should fail before anything is recorded.
     tell(release, [anotherProcessor(version, running, await definition(version))]);

@@ -3,7 +3,7 @@ import type { Endpoint, TaskDefinition } from '../aws/ecs.ts';
 import { CanaryError, UNCHANGED } from '../errors.ts';
 import type { CpuArchitecture } from '../settings/platforms.ts';
 import type { ServiceSettings } from '../settings/settings.ts';
-import type { Place, Version } from './model.ts';
+import type { Neighbourhood, Place, Version } from './model.ts';
 
 type Container = NonNullable<TaskDefinition['containerDefinitions']>[number];
 
@@ -23,24 +23,49 @@ export interface Change {
   readonly container?: string;
   /** What the image was built for; undefined where that is not known. */
   readonly architectures?: readonly CpuArchitecture[];
+  /** Undefined where its variables are none of ours. */
+  readonly neighbourhood?: Neighbourhood | undefined;
 }
 
 /**
- * The same task definition with another version in it: the image of one container is replaced, everything else stays.
+ * The same task definition with another version in it: the image of one container is replaced, and what that one knows of its
+ * neighbours; everything else stays.
  * @throws CanaryError `no-container` when it has no such container.
  */
-export function withVersion(base: TaskDefinition, service: string, { version, container, architectures }: Change): TaskDefinition {
+export function withVersion(base: TaskDefinition, service: string, { version, container, architectures, neighbourhood }: Change): TaskDefinition {
   const { containerDefinitions = [], tags = [] } = base;
   const tagged = tags.find(({ key }) => key === CONTAINER_TAG)?.value;
   const chosen = container === undefined ? mainContainer(base, service, tagged) : containerDefinitions.find(({ name }) => name === container);
   if (!chosen) throw noContainer(containerDefinitions, container ?? service);
   const others = tags.filter(({ key }) => key !== CONTAINER_TAG);
+  const renewed = { ...chosen, image: version.image, ...(neighbourhood && variablesOf(chosen, neighbourhood)) };
   return {
     ...base,
-    containerDefinitions: containerDefinitions.map((other) => (other === chosen ? { ...chosen, image: version.image } : other)),
+    containerDefinitions: containerDefinitions.map((other) => (other === chosen ? renewed : other)),
     tags: chosen.name === service ? others : [...others, { key: CONTAINER_TAG, value: chosen.name }],
     ...platformFor(base, architectures),
   };
+}
+
+/** What a client trusts that calls the others, in a variable that is ours where the project has names of its own. */
+const AUTHORITY = 'INTERNAL_CA_CERTIFICATE';
+
+/** An address that somebody gave a variable of that name stays, and a secret, beside which ECS takes no variable of its name. */
+function variablesOf({ environment = [], secrets = [] }: Container, { addresses, authority }: Neighbourhood): Pick<Container, 'environment'> {
+  const found = new Map(environment.map(({ name = '', value }) => [name, value]));
+  for (const [service, address] of Object.entries(addresses)) {
+    const name = `${service.toUpperCase().replaceAll('-', '_')}_ADDRESS`;
+    const before = found.get(name);
+    if (before === undefined || hostOf(before) === hostOf(address)) found.set(name, address);
+  }
+  if (authority === undefined) found.delete(AUTHORITY);
+  else found.set(AUTHORITY, authority);
+  for (const { name = '' } of secrets) found.delete(name);
+  return { environment: [...found].map(([name, value]) => ({ name, value })) };
+}
+
+function hostOf(address: string): string {
+  return address.replace(/:\d+$/, '');
 }
 
 /** A task definition that the user gave, which may be a file written for every version: whose image the version is, the one that runs tells. */

@@ -1,7 +1,8 @@
 /** The folder of a sandbox: what it writes there, and what `sandbox reset` may remove. */
 import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { storedRegions } from './persistence.ts';
+import { NAMES_FOLDER } from './dataplane/task-names.ts';
+import { GLOBAL_FILE, storedRegions } from './persistence.ts';
 
 /** Made at every start: a folder that has it is a sandbox's. */
 const MARKER = 'requests.ndjson';
@@ -10,7 +11,7 @@ const EARLY = ['sandbox.json', 'sandbox.log'];
 /** Where policies are enforced: what they were asked. */
 const ACCESS_LOG = 'access.ndjson';
 /** What the sandbox writes besides the regions' state. */
-const OWN = [MARKER, ACCESS_LOG, ...EARLY, 'registry', 'images', 'processes'];
+const OWN = [MARKER, ACCESS_LOG, ...EARLY, 'registry', 'images', 'processes', NAMES_FOLDER, GLOBAL_FILE, `${GLOBAL_FILE}.tmp`];
 
 export const requestLogFile = (dir: string) => join(dir, MARKER);
 export const accessLogFile = (dir: string) => join(dir, ACCESS_LOG);

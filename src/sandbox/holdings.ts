@@ -1,11 +1,11 @@
 /** How much a sandbox holds, for `sandbox status`. */
 import type { Region } from './parts.ts';
-import type { WorldState } from './world/state.ts';
+import type { GlobalState, WorldState } from './world/state.ts';
 
 /** Counts by kind, over all regions. */
 export type Holdings = Readonly<Record<string, number>>;
 
-export function countHoldings(regions: Iterable<Region>): Holdings {
+export function countHoldings(regions: Iterable<Region>, { route53 }: GlobalState): Holdings {
   const states = Array.from(regions, ({ state }) => state);
   const count = (things: (state: WorldState) => object) => states.reduce((sum, state) => sum + Object.keys(things(state)).length, 0);
   return {
@@ -21,5 +21,6 @@ export function countHoldings(regions: Iterable<Region>): Holdings {
     parameters: count(({ ssm }) => ssm.parameters),
     certificates: count(({ acm }) => acm.certificates),
     logGroups: count(({ logs }) => logs.groups),
+    hostedZones: Object.keys(route53.zones).length,
   };
 }

@@ -133,7 +133,7 @@ async function startParts(config: SandboxConfig, closers: Closer[]): Promise<San
     }),
     layers: makeLayerDownloads(dir),
     requestLog,
-    status: (): SandboxStatus => ({ ...info, holds: countHoldings(regions.started()) }),
+    status: (): SandboxStatus => ({ ...info, holds: countHoldings(regions.started(), regions.global.state) }),
     log: (line) => appendFileSync(logFile(dir), `${new Date().toISOString()} ${line}\n`),
   };
 }

@@ -11,7 +11,7 @@ import type { Quotas } from './quotas.ts';
 import type { StoredChangeSet, StoredStack } from './world/cloudformation-state.ts';
 import type { Manifest } from './world/manifest.ts';
 import type { Metrics } from './world/metrics.ts';
-import type { WorldState } from './world/state.ts';
+import type { GlobalState, WorldState } from './world/state.ts';
 
 export interface SandboxConfig {
   readonly account: string;
@@ -46,6 +46,8 @@ export interface Region {
   readonly state: WorldState;
   /** The state was changed: it is written to disk soon, and at stop. */
   changed(): void;
+  /** What is the account's, whatever region asks. */
+  readonly global: Global;
   /** `arn:aws:<service>:<region>:<account>:<resource>` */
   arn(service: string, resource: string): string;
 
@@ -62,7 +64,13 @@ export interface Region {
   call(service: ServiceName, operation: string, input: object): Promise<Record<string, unknown>>;
 }
 
-export type ServiceName = 'acm' | 'cloudformation' | 'ecr' | 'ecs' | 'elasticloadbalancing' | 'iam' | 'logs' | 'monitoring' | 'ssm' | 'sts';
+export interface Global {
+  /** As a region's `state`. */
+  readonly state: GlobalState;
+  changed(): void;
+}
+
+export type ServiceName = 'ecs' | 'elasticloadbalancing' | 'ecr' | 'ssm' | 'sts' | 'cloudformation' | 'logs' | 'monitoring' | 'iam' | 'route53' | 'acm';
 
 export interface TargetAddress {
   /** The task's VPC address. */

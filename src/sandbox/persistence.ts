@@ -1,16 +1,19 @@
-/** Keeps each region's state in `<dir>/<region>.json`, so that a sandbox carries on where it stopped. */
+/** Keeps each region's state in `<dir>/<region>.json`, and the account's in `<dir>/global.json`, so that a sandbox carries on where it stopped. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isRegionName } from './region-name.ts';
-import { emptyWorld, type WorldState } from './world/state.ts';
+import { emptyGlobal, emptyWorld, type GlobalState, type WorldState } from './world/state.ts';
 
-export interface StateFile {
-  readonly state: WorldState;
+export interface StateFile<State> {
+  readonly state: State;
   /** Writes soon: many changes in a row are one write. */
   readonly changed: () => void;
   /** Writes now, and no more after that. */
   readonly close: () => void;
 }
+
+/** The file of what belongs to no region. */
+export const GLOBAL_FILE = 'global.json';
 
 /** How long changes are gathered, in real ms. */
 const GATHER_MS = 50;
@@ -22,9 +25,17 @@ export function storedRegions(dir: string): string[] {
 }
 
 /** Opens a region's state, empty where there is none yet. Throws an Error that names the file when it can't be read. */
-export function openState(dir: string, region: string): StateFile {
-  const file = join(dir, `${region}.json`);
-  const state = existsSync(file) ? readState(file) : emptyWorld();
+export function openState(dir: string, region: string): StateFile<WorldState> {
+  return openFile(join(dir, `${region}.json`), emptyWorld());
+}
+
+/** Opens the account's state, as `openState` does a region's. */
+export function openGlobalState(dir: string): StateFile<GlobalState> {
+  return openFile(join(dir, GLOBAL_FILE), emptyGlobal());
+}
+
+function openFile<State extends object>(file: string, empty: State): StateFile<State> {
+  const state = existsSync(file) ? readState(file, empty) : empty;
   let written = serialize(state);
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
@@ -49,25 +60,25 @@ export function openState(dir: string, region: string): StateFile {
   };
 }
 
-function readState(file: string): WorldState {
+function readState<State extends object>(file: string, empty: State): State {
   try {
-    return complete(deserialize(readFileSync(file, 'utf8')));
+    return complete(deserialize(readFileSync(file, 'utf8')), empty);
   } catch (error) {
     const cause = error instanceof Error ? error.message : String(error);
-    throw new Error(`The sandbox's state file ${file} can't be read (${cause}). Repair it, or remove it to start that region empty.`, {
+    throw new Error(`The sandbox's state file ${file} can't be read (${cause}). Repair it, or remove it to start without what it holds.`, {
       cause: error,
     });
   }
 }
 
 /** State with every service's part: one that is new since the file was written starts empty. */
-function complete(stored: unknown): WorldState {
+function complete<State extends object>(stored: unknown, empty: State): State {
   if (typeof stored !== 'object' || stored === null || Array.isArray(stored)) throw new TypeError('it holds no state');
-  return { ...emptyWorld(), ...stored };
+  return { ...empty, ...stored };
 }
 
 /** JSON in which a Date is `{"$date": "<ISO 8601>"}`. */
-function serialize(state: WorldState): string {
+function serialize(state: object): string {
   return JSON.stringify(state, function markDates(this: Record<string, unknown>, key: string, value: unknown) {
     const raw = this[key];
     return raw instanceof Date ? { $date: raw.toISOString() } : value;

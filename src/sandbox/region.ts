@@ -11,7 +11,7 @@ import { makeNetwork } from './dataplane/network.ts';
 import { makeTargets } from './dataplane/targets.ts';
 import type { ResourceFaults, VersionFaults } from './faults/faults.ts';
 import { makeLogSink } from './log-sink.ts';
-import type { Region, SandboxConfig } from './parts.ts';
+import type { Global, Region, SandboxConfig } from './parts.ts';
 import { openState } from './persistence.ts';
 import { makeScheduler } from './world/ecs/scheduler.ts';
 import { forgetLinkedRoles } from './world/linked-roles.ts';
@@ -30,7 +30,9 @@ const INSIDE = { accessKeyId: 'sandbox' };
  * Starts a region from what is stored of it.
  * @throws Error, worded for a user, when its state file is damaged or a part can't take up that state.
  */
-export async function startRegion(name: string, config: SandboxConfig, clock: Clock, faults: VersionFaults & ResourceFaults): Promise<RunningRegion> {
+export async function startRegion(
+  name: string, config: SandboxConfig, clock: Clock, faults: VersionFaults & ResourceFaults, global: Global,
+): Promise<RunningRegion> {
   const { state, changed, close } = openState(config.dir, name);
   // The parts know each other only through the region, so it has to be there before them.
   const region: Region = {
@@ -39,6 +41,7 @@ export async function startRegion(name: string, config: SandboxConfig, clock: Cl
     clock,
     state,
     changed,
+    global,
     metrics: makeMetrics(clock),
     arn: (service, resource) => `arn:aws:${service}:${name}:${config.account}:${resource}`,
     async call(serviceName, operation, input) {

@@ -1,19 +1,30 @@
-/** The regions of a sandbox: those with stored state start with it, others on demand. */
+/** The regions of a sandbox, and what they share: those with stored state start with it, others on demand. */
 import type { Clock } from './clock.ts';
+import { writeZones } from './dataplane/task-names.ts';
 import type { ResourceFaults, VersionFaults } from './faults/faults.ts';
-import type { Region, SandboxConfig } from './parts.ts';
-import { storedRegions } from './persistence.ts';
+import type { Global, Region, SandboxConfig } from './parts.ts';
+import { openGlobalState, storedRegions } from './persistence.ts';
 import { type RunningRegion, startRegion } from './region.ts';
 
 export interface Regions {
   readonly get: (name: string) => Promise<Region>;
   /** Those that run. */
   readonly started: () => Iterable<Region>;
+  readonly global: Global;
   readonly stop: () => Promise<void>;
 }
 
 /** Starts the regions that have stored state. When one can't start, those that could are stopped again. */
 export async function startRegions(config: SandboxConfig, clock: Clock, faults: VersionFaults & ResourceFaults): Promise<Regions> {
+  const file = openGlobalState(config.dir);
+  const global: Global = {
+    state: file.state,
+    changed() {
+      file.changed();
+      writeZones(config.dir, file.state.route53);
+    },
+  };
+  writeZones(config.dir, file.state.route53);
   const starting = new Map<string, Promise<Region>>();
   const running: RunningRegion[] = [];
 
@@ -27,7 +38,7 @@ export async function startRegions(config: SandboxConfig, clock: Clock, faults: 
     return region;
   };
   const start = async (name: string) => {
-    const started = await startRegion(name, config, clock, faults);
+    const started = await startRegion(name, config, clock, faults, global);
     running.push(started);
     return started.region;
   };
@@ -35,6 +46,7 @@ export async function startRegions(config: SandboxConfig, clock: Clock, faults: 
     stopping = true;
     await Promise.allSettled(starting.values());
     await Promise.all(running.map((region) => region.stop()));
+    file.close();
   };
 
   try {
@@ -43,5 +55,5 @@ export async function startRegions(config: SandboxConfig, clock: Clock, faults: 
     await stop();
     throw error;
   }
-  return { get, started: () => running.map(({ region }) => region), stop };
+  return { get, started: () => running.map(({ region }) => region), global, stop };
 }

@@ -6,22 +6,32 @@ export interface ListenerPorts {
   readonly https: number | undefined;
   /** Of the internal one; undefined where there is none. */
   readonly internal: number | undefined;
-  /** Whether they are in a VPC that was there: of that one only the id is known, so the internal listener admits any address, too. */
+  readonly internalHttps: number | undefined;
+  /** Whether they are in a VPC that was there: of that one only the id is known, so the internal listeners admit any address, too. */
   readonly inGivenVpc: boolean;
   /** Stack that has the HTTPS listener, where it is not for the settings to say on which port. */
   readonly httpsStack?: string | undefined;
 }
 
+interface Listener {
+  readonly name: string;
+  readonly port: number | undefined;
+  readonly isInternal: boolean;
+}
+
 /** A load balancer has one listener on a port, and its security group admits any address to a port once (`InvalidPermission.Duplicate`). */
-export function portProblems({ http, https, internal, inGivenVpc, httpsStack }: ListenerPorts): string[] {
-  const plain = { name: 'LISTENER_PORT', port: http, why: '' };
-  const secure = { name: 'HTTPS_LISTENER_PORT', port: https, why: '' };
+export function portProblems({ http, https, internal, internalHttps, inGivenVpc, httpsStack }: ListenerPorts): string[] {
+  const plain = { name: 'LISTENER_PORT', port: http, isInternal: false };
+  const secure = { name: 'HTTPS_LISTENER_PORT', port: https, isInternal: false };
   const kept = { ...secure, name: `that of the HTTPS listener of stack ${httpsStack}, which stays without CERTIFICATE_ARN` };
-  const inside = { name: 'INTERNAL_LISTENER_PORT', port: inGivenVpc ? internal : undefined, why: ': with VPC_ID one security group admits any address to both' };
+  const inside = { name: 'INTERNAL_LISTENER_PORT', port: internal, isInternal: true };
+  const insideSecure = { name: 'INTERNAL_HTTPS_LISTENER_PORT', port: internalHttps, isInternal: true };
+  const clash = (one: Listener, other: Listener) => one.port === other.port && (inGivenVpc || one.isInternal === other.isInternal);
   // The one that comes later is to change.
-  const all = httpsStack === undefined ? [plain, secure, inside] : [kept, plain, inside];
-  return all.flatMap(({ name, port, why }, index) => {
-    const other = all.slice(0, index).find((earlier) => port !== undefined && earlier.port === port);
-    return other ? [`${name} is "${port}": it should be another port than ${other.name}${why}.`] : [];
+  const all: Listener[] = [...(httpsStack === undefined ? [plain, secure] : [kept, plain]), inside, insideSecure];
+  return all.flatMap((listener, index) => {
+    const other = all.slice(0, index).find((earlier) => listener.port !== undefined && clash(earlier, listener));
+    const why = other && other.isInternal !== listener.isInternal ? ': with VPC_ID one security group admits any address to both' : '';
+    return other ? [`${listener.name} is "${listener.port}": it should be another port than ${other.name}${why}.`] : [];
   });
 }

@@ -4,6 +4,7 @@ import { MAX_5XX_LOOKS, MAX_LATENCY_LOOKS, parseMax5xx, parseMaxLatency } from '
 import { BUILDERS, BUILDERS_LOOK } from './builders.ts';
 import { parseDuration } from './duration.ts';
 import { CPU_ARCHITECTURES } from './platforms.ts';
+import { PROTOCOLS } from './protocols.ts';
 import { completing, parseSecrets, partialSecret, SECRETS_LOOK } from './secrets.ts';
 
 /** Every problem is worded "NAME should be …": the reader gets name and value in front of this text. */
@@ -76,6 +77,7 @@ export const projectSchema = z.object({
   SERVICES: list(SERVICE, 'service names with commas between them, such as client,server').optional(),
   LISTENER_PORT: integer(1, 65_535).default(80),
   INTERNAL_LISTENER_PORT: integer(1, 65_535).default(8_443),
+  INTERNAL_HTTPS_LISTENER_PORT: integer(1, 65_535).optional(),
   CERTIFICATE_ARN: text(
     /^arn:aws[a-z-]*:(acm:[a-z\d-]+:\d{12}:certificate|iam::\d{12}:server-certificate)\/[\w+=,.@/-]+$/,
     'the ARN of a certificate, such as arn:aws:acm:eu-west-1:123456789012:certificate/0a1b2c3d-1234-5678-9abc-0123456789ab',
@@ -102,7 +104,7 @@ export const projectSchema = z.object({
 /** Settings that each service can have for itself: `<SERVICE>_<NAME>` beats `<NAME>`. */
 export const serviceSchema = z.object({
   EXPOSE: z.enum(['public', 'internal'], 'public or internal').optional(),
-  PROTOCOL: z.enum(['http'], 'http (grpc is not supported yet)').default('http'),
+  PROTOCOL: z.enum(PROTOCOLS, PROTOCOLS.join(' or ')).default('http'),
   PATH_PATTERN: text(/^\/[\w\-.$/~"'@:+&*?]{0,127}$/, 'a path pattern of the load balancer, such as /* or /api/*').default('/*'),
   HOST_HEADER: text(/^[\w\-.*?]{1,128}$/, 'a host name, such as api.example.com').optional(),
   CONTAINER_PORT: integer(1, 65_535).default(8_080),
@@ -110,7 +112,7 @@ export const serviceSchema = z.object({
   CPU: z.enum(['256', '512', '1024', '2048', '4096', '8192', '16384'], 'a Fargate size: 256, 512, 1024, 2048, 4096, 8192 or 16384').default('256'),
   MEMORY: integer(512, 122_880).default(512),
   CPU_ARCHITECTURE: z.enum(CPU_ARCHITECTURES, CPU_ARCHITECTURES.join(' or ')).optional(),
-  HEALTH_CHECK_PATH: text(/^\/[!-~]{0,1023}$/, 'a path such as /ping').default('/'),
+  HEALTH_CHECK_PATH: text(/^\/[!-~]{0,1023}$/, 'a path such as /ping').optional(),
   HEALTH_CHECK_INTERVAL: integer(5, 300).default(5),
   HEALTH_CHECK_TIMEOUT: integer(2, 120).default(2),
   HEALTHY_THRESHOLD: integer(2, 10).default(2),

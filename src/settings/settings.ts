@@ -7,6 +7,7 @@ import { type Existing, problemsOf } from './existing.ts';
 import { lengthProblems } from './parameters.ts';
 import type { CpuArchitecture } from './platforms.ts';
 import { portProblems } from './ports.ts';
+import { HEALTH_CHECK_PATHS, type Protocol } from './protocols.ts';
 import { projectSchema, serviceSchema } from './schema.ts';
 import { resourcesOf, type Secrets } from './secrets.ts';
 
@@ -22,6 +23,8 @@ export interface Settings extends Connection {
   readonly service: ServiceSettings;
   readonly listenerPort: number;
   readonly internalListenerPort: number;
+  /** Of the internal load balancer, where a service behind it speaks gRPC. */
+  readonly internalHttpsListenerPort: number;
   /** Of the public load balancer, where there is a certificate. */
   readonly httpsListenerPort: number;
   readonly certificateArn: string | undefined;
@@ -45,7 +48,7 @@ export interface Settings extends Connection {
 export interface ServiceSettings {
   readonly name: string;
   readonly expose: 'public' | 'internal';
-  readonly protocol: 'http';
+  readonly protocol: Protocol;
   readonly pathPattern: string;
   readonly hostHeader: string | undefined;
   readonly containerPort: number;
@@ -110,6 +113,7 @@ export function readSettings(variables: Variables): Settings {
     service: chosen,
     listenerPort: project.LISTENER_PORT,
     internalListenerPort: project.INTERNAL_LISTENER_PORT,
+    internalHttpsListenerPort: internalHttpsPort(project),
     httpsListenerPort: project.HTTPS_LISTENER_PORT,
     certificateArn: project.CERTIFICATE_ARN,
     nat: project.NAT,
@@ -129,6 +133,11 @@ function existingOf({ VPC_ID, SUBNET_IDS, CLUSTER, LISTENER_ARNS }: ProjectVaria
   return { vpcId: VPC_ID, subnetIds: SUBNET_IDS, cluster: CLUSTER, listenerArns: LISTENER_ARNS };
 }
 
+/** One listener alone takes the port of the internal load balancer, whatever it speaks. */
+function internalHttpsPort({ INTERNAL_HTTPS_LISTENER_PORT, INTERNAL_LISTENER_PORT }: ProjectVariables): number {
+  return INTERNAL_HTTPS_LISTENER_PORT ?? INTERNAL_LISTENER_PORT;
+}
+
 /** Settings that need one another, or contradict. */
 function projectProblems(project: ProjectVariables, services: readonly ServiceSettings[]): string[] {
   const { KEY_PAIR, BASTION_CIDR, CERTIFICATE_ARN, LISTENER_PORT, HTTPS_LISTENER_PORT, INTERNAL_LISTENER_PORT, NAT, VPC_ID, SUBNET_IDS, LISTENER_ARNS } = project;
@@ -136,14 +145,16 @@ function projectProblems(project: ProjectVariables, services: readonly ServiceSe
   if (KEY_PAIR && !BASTION_CIDR) {
     problems.push('BASTION_CIDR is missing: with KEY_PAIR, say which addresses may reach the bastion, such as 203.0.113.4/32.');
   }
-  const makes = (expose: 'public' | 'internal') => !LISTENER_ARNS && services.some((service) => service.expose === expose);
+  const makes = (expose: 'public' | 'internal', ...protocols: Protocol[]) =>
+    !LISTENER_ARNS && services.some((service) => service.expose === expose && protocols.includes(service.protocol));
   return [
     ...problems,
     ...lengthProblems({ SUBNET_IDS: SUBNET_IDS?.join(','), CERTIFICATE_ARN, KEY_PAIR }),
     ...portProblems({
-      http: makes('public') ? LISTENER_PORT : undefined,
-      https: makes('public') && CERTIFICATE_ARN ? HTTPS_LISTENER_PORT : undefined,
-      internal: makes('internal') ? INTERNAL_LISTENER_PORT : undefined,
+      http: makes('public', 'http', 'grpc') ? LISTENER_PORT : undefined,
+      https: makes('public', 'http', 'grpc') && CERTIFICATE_ARN ? HTTPS_LISTENER_PORT : undefined,
+      internal: makes('internal', 'http') ? INTERNAL_LISTENER_PORT : undefined,
+      internalHttps: makes('internal', 'grpc') ? internalHttpsPort(project) : undefined,
       inGivenVpc: VPC_ID !== undefined,
     }),
   ];
@@ -176,7 +187,7 @@ function readService(name: string, variables: Variables, first: boolean, problem
     memory: value.MEMORY,
     cpuArchitecture: value.CPU_ARCHITECTURE,
     healthCheck: {
-      path: value.HEALTH_CHECK_PATH,
+      path: value.HEALTH_CHECK_PATH ?? HEALTH_CHECK_PATHS[value.PROTOCOL],
       interval: value.HEALTH_CHECK_INTERVAL,
       timeout: value.HEALTH_CHECK_TIMEOUT,
       healthyThreshold: value.HEALTHY_THRESHOLD,

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# examples/echo as its reader takes it: a copy of it, a .env of one's own, `make build-infra`, the version edited,
+# examples/echo-http as its reader takes it: a copy of it, a .env of one's own, `make build-infra`, the version edited,
 # `make update` (issue 2, part b; A:27-162), and one more update in steps of one's own.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -15,11 +15,11 @@ mkdir -p "$WORK/repository/examples" "$WORK/bin"
 for entry in "$ROOT"/*; do
   [[ ${entry##*/} == examples ]] || ln -s "$entry" "$WORK/repository/"
 done
-cp -r "$ROOT/examples/echo" "$WORK/repository/examples/echo" || give_up 'issue 2: there is examples/echo' "$ROOT/examples/echo" none
+cp -r "$ROOT/examples/echo-http" "$WORK/repository/examples/echo-http" || give_up 'issue 2: there is examples/echo-http' "$ROOT/examples/echo-http" none
 printf '#!/bin/sh\nexec node "%s" "$@"\n' "$CLI" >"$WORK/bin/ecs-canary"
 chmod +x "$WORK/bin/ecs-canary"
 export PATH="$WORK/bin:$PATH" ECS_CANARY="node $CLI"
-PROJECT=$WORK/repository/examples/echo
+PROJECT=$WORK/repository/examples/echo-http
 cp "$settings" "$PROJECT/.env"
 
 make_target() { # TARGET: like cli, with make

@@ -42,6 +42,7 @@ describe('wrong usage ends 2 with one message on stderr, before any setting or A
     ['an unknown command', ['sail'], /^Error: Unknown command 'sail'\.\nNext: ecs-canary --help\n$/],
     ['a misspelt command', ['rolout'], /Did you mean rollout\?/],
     ['an unknown option', ['status', '--anchor'], /^Error: Unknown option '--anchor'\.\nNext: ecs-canary status --help\n$/],
+    ['a switch with a value', ['build-infra', '--self-signed=maybe'], /^Error: --self-signed takes no value\.\nNext: ecs-canary build-infra --help\n$/],
     ['an option without its value', ['route', '--canary'], /'--canary <percent>' argument missing/],
     ['an argument too many', ['promote', 'now'], /[Tt]oo many arguments/],
     ['a percentage beyond 100', ['route', '--canary', '150'], /--canary is "150": it should be a whole number from 0 to 100/],

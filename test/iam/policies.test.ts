@@ -135,7 +135,12 @@ test('every command of the program does its work with the policy that README.md 
   const https = { ...BASTION, CERTIFICATE_ARN, HTTPS_LISTENER_PORT: String(await freePort()) };
   await as('infra', 'build-infra --yes', { ...https, SECRETS });
   await as('infra', 'build-infra --yes', https);
-  await as('infra', 'destroy-infra --yes', BASTION);
+  const grpc = { ...BASTION, SERVICES: 'server,store,quay', QUAY_PROTOCOL: 'grpc', INTERNAL_HTTPS_LISTENER_PORT: String(await freePort()) };
+  await as('infra', 'build-infra --yes --self-signed', grpc);
+  await as('infra', 'build-infra --self-signed', grpc);
+  await as('read-only', 'build-infra --self-signed --dry-run', grpc);
+  await as('read-only', 'destroy-infra --dry-run', grpc);
+  await as('infra', 'destroy-infra --yes', grpc);
   expect(checks().filter(({ decision }) => decision !== 'allowed')).toEqual([]);
   // The stack is named beside a change set.
   expect(checks().filter(({ action, resource }) => action.endsWith('ChangeSet') && !resource.includes(':stack/'))).toEqual([]);

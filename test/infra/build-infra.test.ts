@@ -29,14 +29,15 @@ test('from nothing to endpoints that answer 503, and a second run has nothing to
     const built = await buildInfra(first);
     expect(built).toEqual({
       publicEndpoint: `http://127.0.0.1:${ports[0]}`,
-      internalEndpoint: `http://127.0.0.1:${ports[1]}`,
+      internalEndpoints: [`http://127.0.0.1:${ports[1]}`],
+      authority: undefined,
       bastionEndpoint: expect.stringMatching(/^203\.0\.113\.\d+$/),
       changed: true,
     });
     expect(events).toContainEqual(expect.objectContaining({ type: 'resource', stack: 'fleet', kind: 'AWS::ECS::Cluster', status: 'CREATE_COMPLETE' }));
     // No target yet in the rule's first group.
     expect((await fetch(built.publicEndpoint ?? '')).status).toBe(503);
-    expect((await fetch(built.internalEndpoint ?? '')).status).toBe(503);
+    expect((await fetch(built.internalEndpoints[0] ?? '')).status).toBe(503);
 
     const place = await describePlace(aws, settings, 'store');
     expect(place).toMatchObject({ cluster: 'fleet', repositoryName: 'fleet/store', subnets: [expect.any(String), expect.any(String)] });

@@ -12,6 +12,7 @@ import { type Project, withProject } from './project.ts';
  */
 const CONFIGURATIONS: readonly Record<string, string>[] = [
   { WEB_EXPOSE: 'internal' },
+  { WEB_EXPOSE: 'internal', WEB_PROTOCOL: 'grpc' },
   { SECRETS: `A=${arn('secretsmanager', 'secret:a-AbCdEf')},B=${arn('ssm', 'parameter/b')}`, NAT: 'endpoints' },
   { NAT: 'per-zone', CERTIFICATE_ARN: arn('acm', 'certificate/12345678-1234-1234-1234-123456789012'), KEY_PAIR: 'harbour', BASTION_CIDR: '192.0.2.0/24' },
 ];
@@ -25,7 +26,8 @@ const SPEED = 4_000;
 
 /** Looks seldom, and has patience, because there are so many of them at once. */
 function patient({ session }: { session: InfraSession }): InfraSession {
-  return { ...session, wait: () => ({ ...session.wait(), pollInterval: 150, deadline: systemClock.now() + 120_000 }) };
+  const selfSigned = session.settings.services.some(({ protocol }) => protocol === 'grpc');
+  return { ...session, selfSigned, wait: () => ({ ...session.wait(), pollInterval: 150, deadline: systemClock.now() + 120_000 }) };
 }
 
 const inSandbox = (action: (project: Project) => Promise<void>) => withProject(action, { speed: SPEED });

@@ -7,13 +7,13 @@ import { fileURLToPath } from 'node:url';
 import { type Aws, connectAws } from '../../src/aws/aws.ts';
 import type { Stack, StackRequest } from '../../src/aws/cloudformation.ts';
 import { isAws } from '../../src/aws/connect.ts';
+import { importCertificate } from '../../src/infra/own-certificate.ts';
 import { baseRequest, serviceRequest } from '../../src/infra/stack-requests.ts';
 import { templates } from '../../src/infra/templates.ts';
 import { freePort } from '../../src/sandbox/dataplane/free-port.ts';
 import { readSettings } from '../../src/settings/settings.ts';
 import { poll, systemClock, type Wait } from '../../src/time.ts';
 import { runHere } from '../fuzz/outcome.ts';
-import { signatureFor } from '../sandbox/running.ts';
 
 const REGION = 'eu-central-1';
 const FILES = ['base', 'service'].map((name) => fileURLToPath(new URL(`../../src/infra/templates/${name}.yaml`, import.meta.url)));
@@ -36,7 +36,8 @@ test('values go from one to the other as parameters, and nothing has a name of i
   for (const text of Object.values(templates)) expect(text).not.toMatch(/\bExport:|Fn::ImportValue|!ImportValue/);
   const names = Object.values(templates).flatMap((text) => [...text.matchAll(/^ {6}(\w*Name): (.*)$/gm)].map(([, key, value]) => `${key} ${value}`));
   expect(names.filter((line) => !line.startsWith('KeyName') && !line.includes('com.amazonaws.'))).toEqual([
-    'ClusterName !Ref ProjectName', "RepositoryName !Sub '${ProjectName}/${ServiceName}'",
+    "Name !Sub '${ProjectName}.internal'", 'ClusterName !Ref ProjectName',
+    "Name !Sub '${ServiceName}.${ProjectName}.internal'", "RepositoryName !Sub '${ProjectName}/${ServiceName}'",
   ]);
 });
 
@@ -70,12 +71,15 @@ testWith('moto_server')('another CloudFormation takes them as they are, with eve
     for (const [project, variables] of Object.entries(VARIANTS)) {
       const https = variables['HTTPS_LISTENER_PORT'] ? { CERTIFICATE_ARN: certificate } : {};
       const settings = readSettings({ PROJECT_NAME: project, AWS_DEFAULT_REGION: REGION, AWS_ACCOUNT_ID: '123456789012', ...variables, ...https });
-      const base = await made(baseRequest(settings, undefined), aws);
-      const loadBalancerGroup = base.outputs['LoadBalancerSecurityGroupId'];
-      const service = await made(serviceRequest(settings, settings.service, base.outputs['VpcId'] ?? '', { loadBalancerGroup }), aws);
+      const speaksGrpc = settings.service.protocol === 'grpc';
+      const base = await made(baseRequest(settings, undefined, undefined, speaksGrpc ? { arn: certificate, authority: 'PEM' } : undefined), aws);
+      const { LoadBalancerSecurityGroupId: loadBalancerGroup, InternalZoneId: id = '', InternalEndpointHost: host = '', InternalZoneTarget: target = '' } = base.outputs;
+      const zone = speaksGrpc ? { id, host, target } : undefined;
+      const service = await made(serviceRequest(settings, settings.service, base.outputs['VpcId'] ?? '', { loadBalancerGroup, zone }), aws);
       expect(Object.keys(service.outputs)).toEqual(expect.arrayContaining(['BlueTargetGroupArn', 'GreenTargetGroupArn', 'TaskSecurityGroupId', 'ExecutionRoleArn']));
       expect(base.outputs['PrivateSubnetIds']?.split(',').length).toBe(settings.nat === 'none' ? undefined : 2);
       expect(base.outputs['PublicHttpsListenerArn'] !== undefined).toBe(settings.certificateArn !== undefined);
+      expect(base.outputs).toMatchObject(speaksGrpc ? { InternalHttpsListenerArn: expect.any(String), CertificateAuthority: 'PEM' } : {});
     }
   });
 }, SLOW);
@@ -85,6 +89,8 @@ const VARIANTS: Record<string, Record<string, string>> = {
   bastion: { KEY_PAIR: 'harbour', BASTION_CIDR: '192.0.2.0/24', SERVICES: 'server,other' },
   one: { NAT: 'one', HTTPS_LISTENER_PORT: '8443', SERVICES: 'server,other', INTERNAL_LISTENER_PORT: '8080' },
   zones: { NAT: 'per-zone', EXPOSE: 'internal' },
+  grpc: { PROTOCOL: 'grpc', EXPOSE: 'internal' },
+  both: { PROTOCOL: 'grpc', EXPOSE: 'internal', SERVICES: 'server,other', OTHER_PROTOCOL: 'http', INTERNAL_HTTPS_LISTENER_PORT: '9443' },
   endpoints: {
     NAT: 'endpoints',
     SECRETS: `DB=arn:aws:secretsmanager:${REGION}:123456789012:secret:db-AbCdEf:password::,KEY=arn:aws:ssm:${REGION}:123456789012:parameter/shop/key`,
@@ -116,20 +122,10 @@ async function withMoto(action: (aws: Aws, certificate: string) => Promise<void>
   const endpointUrl = `http://127.0.0.1:${port}`;
   try {
     await poll('moto_server to answer', newWait(), () => fetch(`${endpointUrl}/moto-api/data.json`).then(({ ok }) => ok || undefined, () => undefined));
-    await action(connectAws({ region: REGION, endpointUrl }), await newCertificate(endpointUrl));
+    const aws = connectAws({ region: REGION, endpointUrl });
+    await action(aws, (await importCertificate('shop.internal', { aws, settings: { project: 'shop' } })).arn);
   } finally {
     server.kill();
     await ended;
   }
-}
-
-/** By hand: the program has no client for certificates, since it never makes any. */
-async function newCertificate(endpointUrl: string): Promise<string> {
-  const headers = {
-    'content-type': 'application/x-amz-json-1.1',
-    'x-amz-target': 'CertificateManager.RequestCertificate',
-    authorization: signatureFor('acm', REGION),
-  };
-  const answer = await fetch(endpointUrl, { method: 'POST', headers, body: JSON.stringify({ DomainName: 'shop.example' }) });
-  return JSON.parse(await answer.text()).CertificateArn;
 }

@@ -29,6 +29,7 @@ test('with only the required three, everything else has its default', () => {
     service: SERVER,
     listenerPort: 80,
     internalListenerPort: 8_443,
+    internalHttpsListenerPort: 8_443,
     httpsListenerPort: 443,
     certificateArn: undefined,
     nat: 'none',
@@ -100,7 +101,7 @@ const bounds = (change: Partial<Bounds>) => ({ bounds: { ...SERVER.bounds, ...ch
 const LATENCY_LOOKS = 'a statistic (avg, p50, p90, p95, p99, p99.9) and a time, such as p99=500ms or avg=0.2s, or none';
 const SERVICE_TABLE: [name: string, good: string, becomes: Partial<ServiceSettings>, bad: string, expected: string][] = [
   ['EXPOSE', 'internal', { expose: 'internal' }, 'private', 'public or internal'],
-  ['PROTOCOL', 'http', { protocol: 'http' }, 'grpc', 'http (grpc is not supported yet)'],
+  ['PROTOCOL', 'http', { protocol: 'http' }, 'h2', 'http or grpc'],
   ['PATH_PATTERN', '/api/*', { pathPattern: '/api/*' }, 'api', 'a path pattern of the load balancer, such as /* or /api/*'],
   ['HOST_HEADER', '*.example.com', { hostHeader: '*.example.com' }, 'a b', 'a host name, such as api.example.com'],
   ['CONTAINER_PORT', '9000', { containerPort: 9_000 }, 'http', 'a whole number from 1 to 65535'],

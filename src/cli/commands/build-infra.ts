@@ -1,5 +1,6 @@
 /** `build-infra`: makes or updates what the project stands on, and prints its endpoints. */
-import { usageError } from '../../errors.ts';
+import { writeFile } from 'node:fs/promises';
+import { CanaryError, messageOf, UNCHANGED, usageError } from '../../errors.ts';
 import type { StackUpdate } from '../../infra/consent.ts';
 import type { Preview } from '../../infra/preview-infra.ts';
 import { changeTable } from '../change-table.ts';
@@ -13,14 +14,21 @@ export const buildInfra: Command = {
   summary: 'create or update network, load balancers, cluster, and the part of each service',
   options: [
     option('--change-set', 'ask CloudFormation what would be added, changed, replaced and removed, and do nothing of it'),
+    option('--self-signed', 'make a certificate for the internal load balancer of gRPC services, unless it is there, and import it to ACM'),
+    option('--ca-file <file>', "write the certificate of that one's authority there, for callers outside of the project"),
     option('--template <which>', 'print the base or service template and do nothing else'),
   ],
-  examples: ['ecs-canary build-infra', 'ecs-canary build-infra --change-set', 'ecs-canary build-infra --template base > base.yaml'],
+  examples: ['ecs-canary build-infra', 'ecs-canary build-infra --self-signed', 'ecs-canary build-infra --change-set', 'ecs-canary build-infra --template base > base.yaml'],
   writes: true,
   async run(context, values) {
-    const [{ readSettings }, { refuseClashes }] = await Promise.all([import('../../settings/settings.ts'), import('../../infra/rules.ts')]);
+    const [{ readSettings }, { refuseClashes }, { refuseSelfSigned }] = await Promise.all([
+      import('../../settings/settings.ts'), import('../../infra/rules.ts'), import('../../infra/internal-https.ts'),
+    ]);
     // Before AWS is asked anything.
-    refuseClashes(readSettings(context.variables()));
+    const settings = readSettings(context.variables());
+    refuseClashes(settings);
+    const selfSigned = isSet(values, 'selfSigned');
+    if (selfSigned) refuseSelfSigned(settings);
     const wanted = values['template'];
     if (wanted !== undefined) {
       if (wanted !== 'base' && wanted !== 'service') throw usageError(`--template is "${String(wanted)}": it should be base or service.`);
@@ -28,7 +36,7 @@ export const buildInfra: Command = {
       context.print(templates[wanted].trimEnd());
       return { template: templates[wanted] };
     }
-    const session = await openProject(context);
+    const session = { ...(await openProject(context)), selfSigned };
     announce(context, session.settings);
     const infra = await import('../../infra/build-infra.ts');
     if (context.dryRun) {
@@ -39,7 +47,7 @@ export const buildInfra: Command = {
       const { previewInfra } = await import('../../infra/preview-infra.ts');
       return show(context, await previewInfra(session));
     }
-    const { publicEndpoint, internalEndpoint, bastionEndpoint, changed } = await infra.buildInfra(session, (updates) => agree(context, updates));
+    const { publicEndpoint, internalEndpoints, bastionEndpoint, authority, changed } = await infra.buildInfra(session, (updates) => agree(context, updates));
     if (!changed) context.print('Nothing to do: the infrastructure is as the settings say.');
     if (bastionEndpoint) {
       context.print('Bastion endpoint:');
@@ -49,13 +57,28 @@ export const buildInfra: Command = {
       context.print('Public endpoint:');
       context.print(publicEndpoint);
     }
-    if (internalEndpoint) {
+    if (internalEndpoints.length > 0) {
       context.print('Internal endpoint:');
-      context.print(internalEndpoint);
+      internalEndpoints.forEach(context.print);
     }
-    return { publicEndpoint: publicEndpoint ?? null, bastionEndpoint: bastionEndpoint ?? null };
+    const file = values['caFile'];
+    if (typeof file === 'string') await writeAuthority(file, authority);
+    return { publicEndpoint: publicEndpoint ?? null, internalEndpoint: internalEndpoints.at(-1) ?? null, bastionEndpoint: bastionEndpoint ?? null };
   },
 };
+
+/** The certificate is no secret: whoever calls the internal endpoint has to read it. */
+async function writeAuthority(file: string, authority: string | undefined): Promise<void> {
+  const failed = (message: string, next: string) => new CanaryError({ code: 'no-ca-file', message: `The infrastructure is built, but ${message}`, usersAre: UNCHANGED, next });
+  if (authority === undefined) {
+    throw failed('there is nothing to write to --ca-file: its certificate is not one of --self-signed.', 'leave out --ca-file, or: ecs-canary build-infra --self-signed');
+  }
+  try {
+    await writeFile(file, `${authority}\n`, { mode: 0o644 });
+  } catch (error) {
+    throw failed(`--ca-file can't be written: ${messageOf(error)}`, 'name another file, and run the same command again');
+  }
+}
 
 function show(context: Context, { stacks, steps }: Preview): object {
   for (const { stack, changes = [], note } of stacks) {

@@ -6,6 +6,8 @@ import { type Fault, faultName } from '../faults/order.ts';
 import type { Region } from '../parts.ts';
 import { isWrite } from '../request-log.ts';
 import { type ApiAnswer, type ApiRequest, type UnderstoodCall, answerRequest, operationOf } from './protocol/answer.ts';
+import { formOf } from './protocol/query.ts';
+import { claimedScope, credentialIn } from './protocol/scope.ts';
 import type { Lag } from './lag.ts';
 import type { Throttle } from './throttle.ts';
 
@@ -56,14 +58,14 @@ export function makeAnswering({ regions, faults, throttle, lag }: AnsweringParts
   }
 
   return async (request) => {
-    const operation = operationOf(request);
+    const operation = await operationOf(request);
     const key = keyOf(request);
     const before = answers.get(key);
     const fault = faults.next({ operation, text: readable(request), answeredBefore: before !== undefined });
     if (fault === 'stale' && before) return { ...before, fault, cut: false };
-    if (fault === 'cut-before') return { ...noAnswer(request), fault, cut: true };
+    if (fault === 'cut-before') return { ...noAnswer(request, operation), fault, cut: true };
     let isRefused = false;
-    const answer = await answerRequest(request, regionFor, async (call) => {
+    const answer = await answerRequest(request, operation, regionFor, async (call) => {
       await befall(fault, call, faults);
       isRefused = throttle?.(call) === false;
       if (isRefused) throw throttled(call);
@@ -74,9 +76,8 @@ export function makeAnswering({ regions, faults, throttle, lag }: AnsweringParts
   };
 }
 
-function noAnswer(request: ApiRequest): ApiAnswer {
-  const [, service = '', region = ''] = scopeOf(request).split('/').toReversed();
-  return { status: 0, contentType: '', body: '', service, region, operation: operationOf(request), code: null };
+function noAnswer({ headers }: ApiRequest, operation: string): ApiAnswer {
+  return { status: 0, contentType: '', body: '', ...claimedScope(headers.authorization), operation, code: null };
 }
 
 /** What happens to a call that AWS has understood, before it takes effect. Throws AwsError where it shall have none. */
@@ -96,16 +97,14 @@ function throttled({ protocol }: UnderstoodCall): AwsError {
 
 /** What is the same for requests that ask the same of the same service, region and caller. */
 function keyOf(request: ApiRequest): string {
-  return [scopeOf(request), request.headers['x-amz-target'], request.body].join('\n');
+  const { method, path, query, body, headers } = request;
+  return [credentialIn(headers.authorization), headers['x-amz-target'], method, path, query, body].join('\n');
 }
 
-/** `<access key>/<date>/<region>/<service>/aws4_request` */
-function scopeOf({ headers }: ApiRequest): string {
-  return /Credential=([^, ]+)/.exec(headers.authorization ?? '')?.[1] ?? '';
-}
-
-/** The body as people write what stands in it: ARNs, not percent signs. */
-function readable({ headers, body }: ApiRequest): string {
+/** The request as people write what stands in it: ARNs, not percent signs. */
+function readable(request: ApiRequest): string {
+  const { headers, path, query, body } = request;
   if (headers['x-amz-target'] !== undefined) return body;
-  return Array.from(new URLSearchParams(body), ([name, value]) => `${name}=${value}`).join('&');
+  if (path !== '/') return [path, query, body].join('\n');
+  return Array.from(new URLSearchParams(formOf(request)), ([name, value]) => `${name}=${value}`).join('&');
 }

@@ -95,7 +95,7 @@ async function serve(request: IncomingMessage, response: ServerResponse, parts: 
   } else if (pathname === FAULTS_PATH) {
     await serveFaults(request, response, ready.faults);
   } else {
-    await serveApi(request, response, search, ready);
+    await serveApi(request, response, { path: pathname, query: search.slice(1) }, ready);
   }
 }
 
@@ -105,10 +105,12 @@ function whyRefused({ headers }: IncomingMessage): string | undefined {
   return /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/i.test(headers.host ?? '') ? undefined : 'The sandbox answers to loopback names only.';
 }
 
-async function serveApi(request: IncomingMessage, response: ServerResponse, search: string, parts: ServerParts): Promise<void> {
+async function serveApi(
+  request: IncomingMessage, response: ServerResponse, url: { readonly path: string; readonly query: string }, parts: ServerParts,
+): Promise<void> {
   const requestId = randomUUID();
-  const body = [search.slice(1), await text(request)].filter((part) => part !== '').join('&');
-  const answer = await parts.answer({ headers: request.headers, body, requestId });
+  const { method = '', headers } = request;
+  const answer = await parts.answer({ method, ...url, headers, body: await text(request), requestId });
   const { service, region, operation, status, code, fault } = answer;
   parts.requestLog.append({ requestId, region, service, operation, status, code, fault });
   if (answer.note !== undefined) parts.log(`${service || '(no service)'} ${operation || '(no operation)'}: ${answer.note}`);

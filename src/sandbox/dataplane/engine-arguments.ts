@@ -14,6 +14,8 @@ export interface Wiring {
   readonly ports: Readonly<Record<number, number>>;
   /** The engine brings requests for these ports to the container. Else it shares this machine's network, and is told where to listen. */
   readonly published: boolean;
+  /** Names in private hosted zones. */
+  readonly names: readonly string[];
   /** Variables that tell it. */
   readonly env: Readonly<Record<string, string>>;
 }
@@ -48,6 +50,7 @@ export function createArguments(engine: EngineName, order: ContainerOrder, image
       ...(engine === 'podman' ? ['--http-proxy=false'] : []),
       ...(wiring.published ? Object.entries(wiring.ports).map(([containerPort, port]) => `--publish=127.0.0.1:${port}:${containerPort}`) : []),
       ...variables.map(([name, value]) => `--env=${ENGINES_OWN.test(name) ? `${name}=${value}` : name}`),
+      ...wiring.names.map((name) => `--add-host=${name}:${wiring.published ? 'host-gateway' : '127.0.0.1'}`),
       ...limits(order),
       ...(definition.user ? [`--user=${definition.user}`] : []),
       ...(definition.workingDirectory ? [`--workdir=${definition.workingDirectory}`] : []),

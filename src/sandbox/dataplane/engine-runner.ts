@@ -9,6 +9,7 @@ import { type Engine, type EngineName, MOMENT, openEngine } from './engine.ts';
 import { canExecute, refuseToExecute } from './foreign-processor.ts';
 import { freePort } from './free-port.ts';
 import { type ContainerOrder, OUT_OF_MEMORY, type OwnRunner, type PulledImage, type RunningContainer } from './runner.ts';
+import { namesFor } from './task-names.ts';
 
 /** Real ms between two questions whether a container has started. */
 const LOOK = 50;
@@ -46,7 +47,7 @@ export function makeEngineRunner(region: Region, name: EngineName, owner: string
 
   /** Only a container that was made tells which network the engine's configuration has given it. */
   async function create(order: ContainerOrder, image: PulledImage): Promise<{ id: string; wiring: Wiring }> {
-    const wiring = await wire(order, published);
+    const wiring = await wire(order, published, namesFor(order, region.global.state.route53));
     const { args, env } = createArguments(name, order, image, label, wiring);
     const id = (await engine.run(args, { env, limit: Infinity }).catch(rethrowAsStartError)).trim();
     if (!published) return { id, wiring };
@@ -92,12 +93,12 @@ export async function removeImages(engine: Engine, owner: string): Promise<void>
 }
 
 /** In this machine's network two containers can't have the same port: each is told one of its own, as a process is. */
-async function wire({ definition }: ContainerOrder, published: boolean): Promise<Wiring> {
+async function wire({ definition }: ContainerOrder, published: boolean, names: readonly string[]): Promise<Wiring> {
   const containerPorts = (definition.portMappings ?? []).flatMap(({ containerPort }) => containerPort ?? []);
   const ports: Record<number, number> = {};
   for (const containerPort of published ? containerPorts : containerPorts.slice(0, 1)) ports[containerPort] = await freePort();
   const env: Record<string, string> = published ? {} : { HOST: '127.0.0.1', PORT: String(Object.values(ports)[0] ?? (await freePort())) };
-  return { ports, published, env };
+  return { ports, published, names, env };
 }
 
 /** Resolves once the container has started; its output is passed on, and then its end. */

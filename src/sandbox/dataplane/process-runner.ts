@@ -9,6 +9,7 @@ import { freePort } from './free-port.ts';
 import { canExecute, refuseToExecute } from './foreign-processor.ts';
 import { type ProcessLedger, endGroup, openLedger } from './process-ledger.ts';
 import type { ContainerOrder, OwnRunner } from './runner.ts';
+import { nodeOptions } from './task-names.ts';
 
 /** How long output of what the container's process started may still come in after it ended, in real ms. */
 const OUTPUT_GRACE = 500;
@@ -26,7 +27,9 @@ export function makeProcessRunner(region: Region): OwnRunner {
         return refuseToExecute(order, image);
       }
       const port = await freePort();
-      const child = await launch(containerLaunch(order, image, port), ledger);
+      const { env, ...program } = containerLaunch(order, image, port);
+      const NODE_OPTIONS = nodeOptions(env['NODE_OPTIONS'], order, region.config.dir);
+      const child = await launch({ ...program, env: { ...env, NODE_OPTIONS } }, ledger);
       const ended = follow(child, order, ledger);
       const containerPort = order.definition.portMappings?.[0]?.containerPort;
       return {

@@ -13,6 +13,8 @@ export interface ContainerOrder {
   readonly region: string;
   /** The task's VPC address. */
   readonly address: string;
+  /** The network whose names it knows; not given where no stack of the sandbox has made it. */
+  readonly vpcId?: string | undefined;
   readonly definition: ContainerDefinition & { name: string; image: string };
   /** `X86_64` or `ARM64`: what the task definition's runtime platform says. */
   readonly cpuArchitecture: string;

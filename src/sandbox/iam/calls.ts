@@ -93,6 +93,10 @@ const logStream = (asked: Asked) => {
 /** One that is imported anew has no ARN yet. */
 const certificate = (asked: Asked) => [text(asked, 'CertificateArn') || asked.region.arn('acm', 'certificate/*')];
 
+/** Ids may have the path before them that answers give them. */
+const bare = (id: string) => id.slice(id.lastIndexOf('/') + 1);
+const hostedZone = (member: string) => (asked: Asked) => texts(asked, member).map((id) => `arn:aws:route53:::hostedzone/${bare(id)}`);
+
 export const CALLS: Readonly<Record<ServiceName, Calls>> = {
   acm: {
     ImportCertificate: [
@@ -180,6 +184,19 @@ export const CALLS: Readonly<Record<ServiceName, Calls>> = {
     DeleteParameters: all(['ssm:DeleteParameters'], parameter('Names')),
   },
   logs: { FilterLogEvents: all(['logs:FilterLogEvents'], logStream), GetLogEvents: all(['logs:GetLogEvents'], logStream) },
+  route53: {
+    CreateHostedZone: onNothing('route53:CreateHostedZone'),
+    GetHostedZone: all(['route53:GetHostedZone'], hostedZone('Id')),
+    UpdateHostedZoneComment: all(['route53:UpdateHostedZoneComment'], hostedZone('Id')),
+    DeleteHostedZone: all(['route53:DeleteHostedZone'], hostedZone('Id')),
+    ChangeResourceRecordSets: all(['route53:ChangeResourceRecordSets'], hostedZone('HostedZoneId')),
+    ListResourceRecordSets: all(['route53:ListResourceRecordSets'], hostedZone('HostedZoneId')),
+    ChangeTagsForResource: all(['route53:ChangeTagsForResource'], hostedZone('ResourceId')),
+    ListTagsForResource: all(['route53:ListTagsForResource'], hostedZone('ResourceId')),
+    AssociateVPCWithHostedZone: all(['route53:AssociateVPCWithHostedZone'], hostedZone('HostedZoneId')),
+    DisassociateVPCFromHostedZone: all(['route53:DisassociateVPCFromHostedZone'], hostedZone('HostedZoneId')),
+    GetChange: all(['route53:GetChange'], (asked) => texts(asked, 'Id').map((id) => `arn:aws:route53:::change/${bare(id)}`)),
+  },
   monitoring: { GetMetricData: onNothing('cloudwatch:GetMetricData') },
   iam: {
     CreateServiceLinkedRole: [{

@@ -94,6 +94,12 @@ const managedPolicies = (action: string): Need => ({
   keys: (asked) => ({ 'iam:PolicyARN': texts(asked, 'ManagedPolicyArns') }),
 });
 
+const hostedZone = ({ physicalId }: Asked) => [`arn:aws:route53:::hostedzone/${physicalId ?? '*'}`];
+const routedChange: Need = { action: 'route53:GetChange', on: () => ['arn:aws:route53:::change/*'] };
+const zoneReads = [...all(['route53:GetHostedZone', 'route53:ListTagsForResource'], hostedZone), ...onNothing('route53:ListQueryLoggingConfigs'), routedChange];
+const zoneOfRecord = (asked: Asked) => [`arn:aws:route53:::hostedzone/${text(asked, 'HostedZoneId') || '*'}`];
+const recordChanges = [...all(['route53:GetHostedZone', 'route53:ChangeResourceRecordSets', 'route53:ListResourceRecordSets'], zoneOfRecord), routedChange];
+
 /** The first cluster, and the first load balancer, of an account have their service's role made. Source: "Using service-linked roles". */
 const linkedRole = (service: LinkedService): Need => ({
   action: 'iam:CreateServiceLinkedRole',
@@ -280,6 +286,22 @@ export const RESOURCE_TYPES: Readonly<Record<string, ResourceNeeds>> = {
       ...all(['iam:DeleteRole'], role), managedPolicies('iam:DetachRolePolicy'), ...inlinePolicies('iam:DeleteRolePolicy'), ...roleReads,
     ],
   },
+  'AWS::Route53::HostedZone': {
+    create: [
+      // A zone that is still to be made is no resource that CreateHostedZone could be limited to.
+      ...onNothing('route53:CreateHostedZone', 'ec2:DescribeVpcs'),
+      ...all(['route53:AssociateVPCWithHostedZone'], ifGiven('VPCs', hostedZone)),
+      ...all(['route53:ChangeTagsForResource'], hostedZone), ...zoneReads,
+    ],
+    update: [
+      ...all(['route53:UpdateHostedZoneComment', 'route53:ChangeTagsForResource'], hostedZone),
+      ...all(['route53:AssociateVPCWithHostedZone', 'route53:DisassociateVPCFromHostedZone'], ifGiven('VPCs', hostedZone)),
+      ...onNothing('ec2:DescribeVpcs'), ...zoneReads,
+    ],
+    delete: [...all(['route53:DeleteHostedZone'], hostedZone), ...zoneReads],
+  },
+  // No public schema was at hand; these are the calls that find the zone, change it and wait.
+  'AWS::Route53::RecordSet': { create: recordChanges, update: recordChanges, delete: recordChanges },
   'AWS::Logs::LogGroup': {
     create: [
       ...all(['logs:CreateLogGroup', 'logs:TagResource'], logGroup, { tags: requestTags }),

@@ -50,6 +50,10 @@ export interface StoredTarget {
   availabilityZone: string;
 }
 
+/** Where load balancers are, and the zone of their names: what an alias record names. */
+export const LOAD_BALANCER_ADDRESS = '127.0.0.1';
+export const LOAD_BALANCER_ZONE = 'Z35SXDOTRQ7X7K';
+
 export function emptyElbv2(): Elbv2State {
   return { loadBalancers: {}, listeners: {}, targetGroups: {}, tags: {} };
 }

@@ -7,6 +7,7 @@ import { AwsError } from '../../errors.ts';
 import { hexId } from '../../ids.ts';
 import type { Region } from '../../parts.ts';
 import { networkInterfaces } from '../../world/network-interfaces.ts';
+import { vpcOf } from '../../world/subnets.ts';
 import { longName, type MadeResource, type ResourceContext, type ResourceKind, textAt } from './kind.ts';
 import type { Section } from './section.ts';
 
@@ -73,8 +74,7 @@ function recorded(): Record<string, Recorded> {
       make: (properties) => made(`IGW|${textAt(properties, 'VpcId')}`, { AttachmentType: 'IGW' }),
       heldBy(physicalId, region) {
         const vpcId = physicalId.replace('IGW|', '');
-        const subnets = subnetsIn(vpcId, region);
-        return networkInterfaces(region).some(({ subnetId, isPublic }) => isPublic && subnets.has(subnetId))
+        return networkInterfaces(region).some(({ subnetId, isPublic }) => isPublic && vpcOf(region, subnetId) === vpcId)
           ? `Network ${vpcId} has some mapped public address(es). Please unmap those public address(es) before detaching the gateway.`
           : undefined;
       },
@@ -157,12 +157,6 @@ function recorded(): Record<string, Recorded> {
     },
     'AWS::IAM::Policy': { duration: 5_000, replacedBy: [], make: (_properties, context) => made(longName(context), {}) },
   };
-}
-
-/** Those that stacks have made in the VPC. */
-function subnetsIn(vpcId: string, { state }: Region): ReadonlySet<string | undefined> {
-  const resources = Object.values(state.cloudformation.stacks).flatMap((stack) => Object.values(stack.resources));
-  return new Set(resources.filter(({ attributes }) => attributes['VpcId'] === vpcId).map(({ attributes }) => textAt(attributes, 'SubnetId')));
 }
 
 function ec2Id(prefix: string): string {

@@ -5,6 +5,7 @@ import { listenerCertificateKind, listenerKind, listenerRuleKind, loadBalancerKi
 import { clusterKind, logGroupKind, repositoryKind } from './kinds-managed.ts';
 import { parameterKind } from './kinds-parameter.ts';
 import { recordedKinds } from './kinds-recorded.ts';
+import { hostedZoneKind, recordSetKind } from './kinds-route53.ts';
 
 export const kinds: Readonly<Record<string, ResourceKind>> = guarded({
   'AWS::ECR::Repository': repositoryKind,
@@ -15,6 +16,8 @@ export const kinds: Readonly<Record<string, ResourceKind>> = guarded({
   'AWS::ElasticLoadBalancingV2::LoadBalancer': loadBalancerKind,
   'AWS::ElasticLoadBalancingV2::TargetGroup': targetGroupKind,
   'AWS::Logs::LogGroup': logGroupKind,
+  'AWS::Route53::HostedZone': hostedZoneKind,
+  'AWS::Route53::RecordSet': recordSetKind,
   'AWS::SSM::Parameter': parameterKind,
   ...recordedKinds,
 });

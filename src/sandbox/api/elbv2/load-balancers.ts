@@ -21,7 +21,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { AwsError } from '../../errors.ts';
 import { hexId } from '../../ids.ts';
 import type { Region } from '../../parts.ts';
-import type { StoredLoadBalancer } from '../../world/elbv2-state.ts';
+import { LOAD_BALANCER_ADDRESS, LOAD_BALANCER_ZONE, type StoredLoadBalancer } from '../../world/elbv2-state.ts';
 import { makeLinkedRole } from '../../world/linked-roles.ts';
 import type { Operations } from '../service.ts';
 import { changedAttributes, initialAttributes, listedAttributes, LOAD_BALANCER_ATTRIBUTES } from './attributes.ts';
@@ -54,8 +54,8 @@ export const loadBalancerOperations = {
     const loadBalancer: StoredLoadBalancer = {
       description: {
         LoadBalancerArn,
-        DNSName: '127.0.0.1',
-        CanonicalHostedZoneId: 'Z35SXDOTRQ7X7K',
+        DNSName: LOAD_BALANCER_ADDRESS,
+        CanonicalHostedZoneId: LOAD_BALANCER_ZONE,
         CreatedTime: region.clock.now(),
         LoadBalancerName: name,
         VpcId: VPC_ID,

@@ -6,10 +6,11 @@ import { asCaller } from '../../iam/caller.ts';
 import type { Region } from '../../parts.ts';
 import { findOperation } from './invoke.ts';
 import { awsJson, awsJson10 } from './json.ts';
-import { awsQuery } from './query.ts';
-import { readScope } from './scope.ts';
+import { awsQuery, formOf } from './query.ts';
+import { findRoute, restXml } from './rest-xml.ts';
+import { claimedScope, readScope } from './scope.ts';
 import { findService, type Service } from './services.ts';
-import { UnknownOperation, type WireProtocol } from './wire.ts';
+import { type RequestParts, UnknownOperation, type WireProtocol } from './wire.ts';
 
 /** A call that is understood: what it is about, who makes it, and in which protocol it came. */
 export interface UnderstoodCall {
@@ -21,10 +22,8 @@ export interface UnderstoodCall {
   readonly protocol: WireProtocol;
 }
 
-export interface ApiRequest {
+export interface ApiRequest extends RequestParts {
   readonly headers: IncomingHttpHeaders;
-  /** The body; of a Query request also what stands in the URL. */
-  readonly body: string;
   readonly requestId: string;
 }
 
@@ -50,24 +49,31 @@ const INTERNAL_FAILURE = new AwsError(
   500,
 );
 
-/** Which operation is called: JSON services name it in a header, Query services in the body. Empty where the request does not say. */
-export function operationOf({ headers, body }: ApiRequest): string {
-  const target = headers['x-amz-target'];
-  return typeof target === 'string' ? target.slice(target.lastIndexOf('.') + 1) : (new URLSearchParams(body).get('Action') ?? '');
+/**
+ * Which operation is called: JSON services name it in a header, Query services in the form, REST services by method and path. Empty
+ * where the request does not say.
+ */
+export async function operationOf(request: ApiRequest): Promise<string> {
+  const target = request.headers['x-amz-target'];
+  if (typeof target === 'string') return target.slice(target.lastIndexOf('.') + 1);
+  if (protocolOf(request) === awsQuery) return new URLSearchParams(formOf(request)).get('Action') ?? '';
+  const service = await findService(claimedScope(request.headers.authorization).service);
+  return (service && findRoute(service.model, request)) ?? '';
 }
 
 /**
  * Never rejects: whatever goes wrong is an answer.
+ * @param operation what `operationOf` says of the request.
  * @param regions gives the running region of a call.
  * @param before runs once the call is understood, before it takes effect; what it throws is the answer.
  */
 export async function answerRequest(
   request: ApiRequest,
+  operation: string,
   regions: (call: UnderstoodCall) => Promise<Region>,
   before: (call: UnderstoodCall) => Promise<void>,
 ): Promise<ApiAnswer> {
   const protocol = protocolOf(request);
-  const operation = operationOf(request);
   const call = { service: '', region: '', operation, contentType: protocol.contentType };
   let service: Service | undefined;
   try {
@@ -76,14 +82,14 @@ export async function answerRequest(
     service = await findService(scope.service);
     if (service?.protocol !== protocol) throw protocol.unknownOperation(operation, service?.version ?? '');
     const { model, run } = findOperation(service, operation);
-    const input = protocol.readInput(model, request.body);
+    const input = protocol.readInput(model, request);
     const { accessKeyId } = scope;
     const understood = { service: scope.service, region: scope.region, operation, input, accessKeyId, protocol };
     await before(understood);
     const region = await regions(understood);
     const output = await asCaller(accessKeyId, () => run(input, region, { accessKeyId }));
-    const body = protocol.writeOutput(model, output, { requestId: request.requestId, xmlNamespace: service.xmlNamespace });
-    return { ...call, status: 200, body, code: null };
+    const answer = protocol.writeOutput(model, output, { requestId: request.requestId, xmlNamespace: service.xmlNamespace });
+    return { ...call, ...answer, code: null };
   } catch (thrown) {
     const error = thrown instanceof AwsError ? thrown : INTERNAL_FAILURE;
     const context = { requestId: request.requestId, xmlNamespace: service?.xmlNamespace ?? '' };
@@ -92,8 +98,8 @@ export async function answerRequest(
   }
 }
 
-function protocolOf({ headers }: ApiRequest): WireProtocol {
-  if (headers['x-amz-target'] === undefined) return awsQuery;
+function protocolOf({ headers, path }: ApiRequest): WireProtocol {
+  if (headers['x-amz-target'] === undefined) return path === '/' ? awsQuery : restXml;
   return headers['content-type'] === awsJson10.contentType ? awsJson10 : awsJson;
 }
 

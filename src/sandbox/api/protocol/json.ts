@@ -20,7 +20,7 @@ export const awsJson: WireProtocol = {
 
   unknownOperation: () => new UnknownOperation('UnknownOperationException', ''),
 
-  readInput(operation, body) {
+  readInput(operation, { body }) {
     const document = parse(body);
     if (operation.input.isUnitSchema()) return {};
     checkJsonTypes(operation.input, document);
@@ -28,10 +28,10 @@ export const awsJson: WireProtocol = {
   },
 
   writeOutput(operation, output) {
-    if (operation.output.isUnitSchema()) return '';
+    if (operation.output.isUnitSchema()) return { status: 200, body: '' };
     const serializer = new JsonShapeSerializer2(SETTINGS);
     serializer.write(operation.output, output);
-    return serializer.flush();
+    return { status: 200, body: serializer.flush() };
   },
 
   writeError(error, model) {

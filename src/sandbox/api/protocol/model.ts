@@ -6,6 +6,16 @@ export interface OperationModel {
   readonly name: string;
   readonly input: NormalizedSchema;
   readonly output: NormalizedSchema;
+  /** How a REST protocol has it. */
+  readonly http?: HttpBinding;
+}
+
+export interface HttpBinding {
+  readonly method: string;
+  /** `/2013-04-01/hostedzone/{Id}` */
+  readonly path: string;
+  /** Of a success. */
+  readonly status: number;
 }
 
 export interface ErrorModel {
@@ -15,6 +25,8 @@ export interface ErrorModel {
   /** The error code of the Query protocol. */
   readonly queryCode: string;
   readonly queryStatus: number;
+  /** Of the REST protocols. */
+  readonly httpStatus: number;
   readonly schema: NormalizedSchema;
 }
 
@@ -45,13 +57,18 @@ export function readModel(client: object): ServiceModel {
   return { operations, errors };
 }
 
-function readOperation([, , name, , input, output]: StaticOperationSchema): OperationModel {
-  return { name, input: NormalizedSchema.of(input), output: NormalizedSchema.of(output) };
+function readOperation([, , name, traits, input, output]: StaticOperationSchema): OperationModel {
+  const http = typeof traits === 'object' && traits.http ? readBinding(traits.http) : undefined;
+  return { name, input: NormalizedSchema.of(input), output: NormalizedSchema.of(output), ...(http && { http }) };
+}
+
+function readBinding([method, path, status]: readonly [string, string, number]): HttpBinding {
+  return { method, path, status };
 }
 
 function readError(error: StaticErrorSchema): ErrorModel {
   const schema = NormalizedSchema.of(error);
-  const { awsQueryError, error: fault } = schema.getMergedTraits();
+  const { awsQueryError, error: fault, httpError } = schema.getMergedTraits();
   const [queryCode, queryStatus]: unknown[] = Array.isArray(awsQueryError) ? awsQueryError : [];
   const status = fault === 'server' ? 500 : 400;
   return {
@@ -60,6 +77,7 @@ function readError(error: StaticErrorSchema): ErrorModel {
     status,
     queryCode: typeof queryCode === 'string' ? queryCode : error[2],
     queryStatus: typeof queryStatus === 'number' ? queryStatus : status,
+    httpStatus: typeof httpError === 'number' ? httpError : status,
     schema,
   };
 }

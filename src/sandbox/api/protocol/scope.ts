@@ -18,7 +18,7 @@ export function readScope(authorization: string | undefined, { codes }: WireProt
   if (!authorization?.startsWith('AWS4-HMAC-SHA256 ')) {
     throw new AwsError(codes.missingToken, 'Missing Authentication Token', 403);
   }
-  const credential = /Credential=([^, ]+)/.exec(authorization)?.[1] ?? '';
+  const credential = credentialIn(authorization);
   const [terminator, service, region, date, ...accessKeyId] = credential.split('/').toReversed();
   if (accessKeyId.length === 0 || terminator !== 'aws4_request' || !service || !region || !date) {
     throw new AwsError(
@@ -30,4 +30,15 @@ export function readScope(authorization: string | undefined, { codes }: WireProt
     throw new AwsError(codes.invalidSignature, 'Credential should be scoped to a valid region.', 403);
   }
   return { accessKeyId: accessKeyId.toReversed().join('/'), region, service };
+}
+
+/** What the request names, whether or not AWS would take it: empty where it names none. */
+export function claimedScope(authorization: string | undefined): Pick<CredentialScope, 'service' | 'region'> {
+  const [, service = '', region = ''] = credentialIn(authorization).split('/').toReversed();
+  return { service, region };
+}
+
+/** `<access key>/<date>/<region>/<service>/aws4_request` */
+export function credentialIn(authorization = ''): string {
+  return /Credential=([^, ]+)/.exec(authorization)?.[1] ?? '';
 }

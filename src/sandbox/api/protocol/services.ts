@@ -4,6 +4,7 @@ import type { Operations } from '../service.ts';
 import { awsJson, awsJson10 } from './json.ts';
 import { readModel, type ServiceModel } from './model.ts';
 import { awsQuery } from './query.ts';
+import { restXml } from './rest-xml.ts';
 import type { WireProtocol } from './wire.ts';
 
 export interface Service extends ServiceDescription {
@@ -96,6 +97,14 @@ const services: Readonly<Record<ServiceName, Loadable>> = {
     invalidInput: 'ValidationError',
     client: () => import('@aws-sdk/client-iam'),
     implementation: () => import('../iam.ts'),
+  },
+  route53: {
+    protocol: restXml,
+    version: '2013-04-01',
+    xmlNamespace: 'https://route53.amazonaws.com/doc/2013-04-01/',
+    invalidInput: 'InvalidInput',
+    client: () => import('@aws-sdk/client-route-53'),
+    implementation: () => import('../route53/index.ts'),
   },
 };
 

@@ -11,10 +11,26 @@ export interface WireProtocol {
   readonly codes: Readonly<Record<'missingToken' | 'incompleteSignature' | 'invalidSignature' | 'throttled' | 'denied', string>>;
   /** The answer to an operation that the service does not have. */
   unknownOperation(operation: string, version: string): UnknownOperation;
-  /** Throws AwsError for a body that can't be understood. */
-  readInput(operation: OperationModel, body: string): Record<string, unknown>;
-  writeOutput(operation: OperationModel, output: object, answer: AnswerContext): string | Uint8Array;
+  /** Throws AwsError for a request that can't be understood. */
+  readInput(operation: OperationModel, request: RequestParts): Record<string, unknown>;
+  writeOutput(operation: OperationModel, output: object, answer: AnswerContext): OutputAnswer;
   writeError(error: AwsError, model: ErrorModel | undefined, answer: AnswerContext): ErrorAnswer;
+}
+
+/** What of a request may hold an operation's input. */
+export interface RequestParts {
+  readonly method: string;
+  /** As the request has it, without what follows `?`. */
+  readonly path: string;
+  /** What follows `?`; empty where nothing does. */
+  readonly query: string;
+  readonly body: string;
+}
+
+export interface OutputAnswer {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body: string | Uint8Array;
 }
 
 export interface AnswerContext {

@@ -2,6 +2,7 @@
 import type { ContainerOrder, RunningContainer, TaskRunner } from '../../dataplane/runner.ts';
 import type { Region } from '../../parts.ts';
 import type { StoredTaskDefinition, TaskRecord } from '../ecs-state.ts';
+import { vpcOf } from '../subnets.ts';
 import { definitionOf, idOf } from './queries.ts';
 import { STOP_TIMEOUT } from './timings.ts';
 import { fetchTaskResources } from './task-resources.ts';
@@ -89,6 +90,7 @@ function orderFor(
   return {
     region: region.name,
     address: record.address,
+    vpcId: vpcOf(region, subnetOf(record)),
     definition: { ...container, name, image },
     cpuArchitecture: definition.runtimePlatform?.cpuArchitecture ?? 'X86_64',
     limits: { vcpus: amount(definition.cpu, 1_024), memoryMiB: amount(definition.memory, 1) },
@@ -100,6 +102,10 @@ function orderFor(
     },
     exited: (exitCode, reason) => exited(name, exitCode, reason),
   };
+}
+
+function subnetOf({ task }: TaskRecord): string | undefined {
+  return task.attachments.flatMap(({ details = [] }) => details).find(({ name }) => name === 'subnetId')?.value;
 }
 
 /** A task's size as the definition has it, in text; undefined where it says none. */

@@ -1,0 +1,155 @@
+/** What gRPC services stand on, made and removed: beside what is there, and when a run is cut off. */
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { connectAws } from '../../src/aws/aws.ts';
+import { runProgram } from '../../src/cli/program.ts';
+import { buildInfra, planInfra } from '../../src/infra/build-infra.ts';
+import { describePlace } from '../../src/infra/describe-infra.ts';
+import { tellEnding } from '../../src/infra/own-certificate.ts';
+import { observeInfra, ownCertificates } from '../../src/infra/observe-infra.ts';
+import { previewInfra } from '../../src/infra/preview-infra.ts';
+import { selfSigned } from '../../src/infra/self-signed.ts';
+import type { InfraSession } from '../../src/infra/session.ts';
+import type { ProgressEvent } from '../../src/progress/events.ts';
+import { withFolder } from '../folder.ts';
+import { faultyEndpoint } from '../faulty-endpoint.ts';
+import { destroyAll, type Project, REGION, withProject } from './project.ts';
+
+const GRPC = { EXPOSE: 'internal', PROTOCOL: 'grpc' };
+const switched = (session: InfraSession): InfraSession => ({ ...session, selfSigned: true });
+const certificatesOf = async (session: InfraSession) => (await ownCertificates(session)).map(({ arn }) => arn);
+
+test('is made once, and stays as it is with the switch and without it', () =>
+  withProject(async ({ session, aws, ports, writes }) => {
+    const { session: own, settings } = session(GRPC);
+    const shown = await planInfra(switched(own));
+    expect(shown[0]).toMatch(/^make a certificate for \*\.fleet\.internal/);
+    await previewInfra(switched(own));
+    expect(await certificatesOf(own)).toEqual([]);
+
+    const built = await buildInfra(switched(own));
+    expect(built).toMatchObject({ internalEndpoints: [`https://127.0.0.1:${ports[1]}`], authority: expect.stringMatching(/^-----BEGIN CERTIFICATE-----\n/), changed: true });
+    const place = await describePlace(aws, settings, 'server');
+    expect(place.neighbourhood).toEqual({ addresses: { server: `server.fleet.internal:${ports[1]}` }, authority: built.authority });
+    expect((await aws.loadBalancing.targetGroups(Object.values(place.targetGroups))).map(({ protocol }) => protocol)).toEqual(['HTTP/GRPC', 'HTTP/GRPC']);
+    const made = await certificatesOf(own);
+    expect(made).toHaveLength(1);
+
+    const before = await writes();
+    for (const again of [switched(own), own]) expect(await buildInfra(again)).toEqual({ ...built, changed: false });
+    expect(await writes()).toEqual(before);
+    expect(await certificatesOf(own)).toEqual(made);
+  }));
+
+test('beside an internal HTTP service nothing that is there is touched, and what was made stays when no service speaks gRPC any more', () =>
+  withProject(async ({ session, aws, ports }) => {
+    const http = session({ SERVICES: 'store', EXPOSE: 'internal', SERVICE_NAME: 'store' });
+    await buildInfra(http.session);
+    const before = await aws.stacks.describe('fleet');
+    const both = { SERVICES: 'store,server', EXPOSE: 'internal', SERVICE_NAME: 'store', SERVER_PROTOCOL: 'grpc' };
+    expect(() => session(both)).toThrow(expect.objectContaining({ exitCode: 2, message: expect.stringContaining('INTERNAL_HTTPS_LISTENER_PORT') }));
+    const joined = session({ ...both, INTERNAL_HTTPS_LISTENER_PORT: String(ports[0]) });
+    const { stacks } = await previewInfra(switched(joined.session));
+    expect(stacks[0]?.changes?.map(({ change, resource }) => `${change} ${resource}`).toSorted()).toEqual([
+      'added InternalHttpsIngress', 'added InternalHttpsListener', 'added InternalZone',
+    ]);
+    // Would be asked for consent, were anything replaced or removed.
+    const built = await buildInfra(switched(joined.session));
+    expect(built.internalEndpoints).toEqual([`http://127.0.0.1:${ports[1]}`, `https://127.0.0.1:${ports[0]}`]);
+    const after = await aws.stacks.describe('fleet');
+    expect(after?.outputs['InternalListenerArn']).toBe(before?.outputs['InternalListenerArn']);
+    const { addresses } = (await describePlace(aws, joined.settings, 'store')).neighbourhood ?? {};
+    expect(addresses).toEqual({ store: `store.fleet.internal:${ports[1]}`, server: `server.fleet.internal:${ports[0]}` });
+
+    const { session: without } = session({ SERVICES: 'store', EXPOSE: 'internal', SERVICE_NAME: 'store', INTERNAL_HTTPS_LISTENER_PORT: String(ports[0]) });
+    expect((await buildInfra(without)).changed).toBe(false);
+    expect((await aws.stacks.describe('fleet'))?.outputs).toEqual(after?.outputs);
+  }));
+
+/** @returns whether the command failed at the call. */
+async function cutOff({ sandbox }: Project, session: InfraSession, operation: string, fault: 'before' | 'after', command: (cut: InfraSession) => Promise<unknown>): Promise<boolean> {
+  const endpoint = await faultyEndpoint(sandbox.url);
+  try {
+    endpoint.order(operation, fault === 'before' ? { error: 'AccessDenied' } : 'cut-after', { from: 1, repetitions: true });
+    return await command({ ...session, aws: connectAws({ region: REGION, endpointUrl: endpoint.url }) }).then(() => false, () => true);
+  } finally {
+    await endpoint.close();
+  }
+}
+
+test('a run that was cut off is completed with the certificate that it has made, and its end leaves none', () =>
+  withProject(async (project) => {
+    const { session: own } = project.session(GRPC);
+    expect(await cutOff(project, switched(own), 'CreateStack', 'before', buildInfra)).toBe(true);
+    const [made, ...others] = await certificatesOf(own);
+    expect([made, others]).toEqual([expect.any(String), []]);
+    await buildInfra(own);
+    expect((await project.aws.stacks.describe('fleet'))?.parameters['InternalCertificateArn']).toBe(made);
+    expect(await certificatesOf(own)).toEqual([made]);
+
+    // One for the same names that somebody else made.
+    const { certificate, privateKey, authority } = await selfSigned('fleet.internal', new Date());
+    const theirs = await project.aws.certificates.import({ certificate, privateKey, chain: authority, tags: { 'ecs-canary:project': 'boat' } });
+    expect(await cutOff(project, own, 'DeleteCertificate', 'before', destroyAll)).toBe(true);
+    expect(await project.aws.stacks.all()).toEqual([]);
+    expect(await certificatesOf(own)).toEqual([made]);
+    expect(await destroyAll(own)).toBe(true);
+    expect(await certificatesOf(own)).toEqual([]);
+    expect(await destroyAll(own)).toBe(false);
+    expect(await project.aws.certificates.authority(theirs)).toBe(authority);
+  }));
+
+test('an import whose answer is lost leaves certificates, of which one is used and all are removed', () =>
+  withProject(async (project) => {
+    const { session: own } = project.session(GRPC);
+    expect(await cutOff(project, switched(own), 'ImportCertificate', 'after', buildInfra)).toBe(true);
+    const made = await certificatesOf(own);
+    expect(made.length).toBeGreaterThan(0);
+    await buildInfra(switched(own));
+    expect(await certificatesOf(own)).toEqual(made);
+    expect((await buildInfra(switched(own))).changed).toBe(false);
+    await destroyAll(own);
+    expect(await certificatesOf(own)).toEqual([]);
+  }));
+
+test('a certificate that ends within 60 days is told, with what to do, and is not replaced', () =>
+  withProject(async ({ session }) => {
+    const { session: own } = session(GRPC);
+    await buildInfra(switched(own));
+    const state = await observeInfra(own);
+    const end = state.certificate?.notAfter?.getTime() ?? 0;
+    const told = (daysBefore: number) => {
+      const events: ProgressEvent[] = [];
+      tellEnding(state, { settings: own.settings, progress: (event) => events.push(event) }, end - daysBefore * 86_400_000);
+      return events;
+    };
+    expect(told(61)).toEqual([]);
+    const day = new Date(end).toISOString().slice(0, 10);
+    expect(told(59)).toEqual([{ type: 'warning', text: expect.stringMatching(new RegExp(`certificate of the internal load balancer ends on ${day}.*aws acm import-certificate --certificate-arn arn:`)) }]);
+    expect(told(-1)).toEqual([{ type: 'warning', text: expect.stringContaining(`ended on ${day}`) }]);
+  }));
+
+test('--ca-file gets what a caller has to trust, and no key; --json has the internal endpoint', () =>
+  withProject(async ({ variables, ports, aws }) => {
+    await withFolder({}, async (folder) => {
+      const file = join(folder, 'ca.pem');
+      const run = async (args: readonly string[], more: Record<string, string> = GRPC) => {
+        const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+        const [said, complained]: [string[], string[]] = [[], []];
+        stdout.on('data', (chunk: Buffer) => said.push(chunk.toString()));
+        stderr.on('data', (chunk: Buffer) => complained.push(chunk.toString()));
+        const env = { ...process.env, ...variables({ POLL_INTERVAL: '0.1s', ...more }) };
+        const code = await runProgram(['build-infra', ...args], { stdin: new PassThrough(), stdout, stderr, env }, '0');
+        return { code, stdout: said.join(''), stderr: complained.join('') };
+      };
+      const first = await run(['--self-signed', '--ca-file', file, '--json']);
+      expect({ ...first, stdout: JSON.parse(first.stdout) }).toMatchObject({ code: 0, stdout: { internalEndpoint: `https://127.0.0.1:${ports[1]}`, publicEndpoint: null } });
+      const written = await readFile(file, 'utf8');
+      expect(written.trim()).toBe((await aws.stacks.describe('fleet'))?.outputs['CertificateAuthority']);
+      expect((await stat(file)).mode & 0o777).toBe(0o644 & ~process.umask());
+      expect(await run(['--ca-file', join(folder, 'none', 'ca.pem')])).toMatchObject({ code: 1, stderr: expect.stringContaining("--ca-file can't be written") });
+      const other = await run(['--ca-file', file], { PROJECT_NAME: 'boat', LISTENER_PORT: String(ports[0]) });
+      expect(other).toMatchObject({ code: 1, stderr: expect.stringContaining('not one of --self-signed') });
+    });
+  }));
