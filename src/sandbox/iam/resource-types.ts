@@ -94,6 +94,8 @@ const managedPolicies = (action: string): Need => ({
   keys: (asked) => ({ 'iam:PolicyARN': texts(asked, 'ManagedPolicyArns') }),
 });
 
+/** What the zone is associated with is asked about beside it, as in `privateName`. */
+const zoneAndVpcs = (asked: Asked) => [...hostedZone(asked), ...vpcsIn(asked.input['VPCs']).map((id) => ec2('vpc', id, asked))];
 const hostedZone = ({ physicalId }: Asked) => [`arn:aws:route53:::hostedzone/${physicalId ?? '*'}`];
 const routedChange: Need = { action: 'route53:GetChange', on: () => ['arn:aws:route53:::change/*'] };
 const zoneReads = [...all(['route53:GetHostedZone', 'route53:ListTagsForResource'], hostedZone), ...onNothing('route53:ListQueryLoggingConfigs'), routedChange];
@@ -108,6 +110,10 @@ const linkedRole = (service: LinkedService): Need => ({
 });
 const ecsRole = linkedRole('ecs.amazonaws.com');
 const elbRole = linkedRole('elasticloadbalancing.amazonaws.com');
+
+function vpcsIn(value: unknown): string[] {
+  return Array.isArray(value) ? value.flatMap(({ VPCId }: { VPCId?: string }) => VPCId ?? []) : [];
+}
 
 export const RESOURCE_TYPES: Readonly<Record<string, ResourceNeeds>> = {
   'AWS::EC2::VPC': {
@@ -290,12 +296,12 @@ export const RESOURCE_TYPES: Readonly<Record<string, ResourceNeeds>> = {
     create: [
       // A zone that is still to be made is no resource that CreateHostedZone could be limited to.
       ...onNothing('route53:CreateHostedZone', 'ec2:DescribeVpcs'),
-      ...all(['route53:AssociateVPCWithHostedZone'], ifGiven('VPCs', hostedZone)),
+      ...all(['route53:AssociateVPCWithHostedZone'], ifGiven('VPCs', zoneAndVpcs)),
       ...all(['route53:ChangeTagsForResource'], hostedZone), ...zoneReads,
     ],
     update: [
       ...all(['route53:UpdateHostedZoneComment', 'route53:ChangeTagsForResource'], hostedZone),
-      ...all(['route53:AssociateVPCWithHostedZone', 'route53:DisassociateVPCFromHostedZone'], ifGiven('VPCs', hostedZone)),
+      ...all(['route53:AssociateVPCWithHostedZone', 'route53:DisassociateVPCFromHostedZone'], ifGiven('VPCs', zoneAndVpcs)),
       ...onNothing('ec2:DescribeVpcs'), ...zoneReads,
     ],
     delete: [...all(['route53:DeleteHostedZone'], hostedZone), ...zoneReads],
