@@ -72,9 +72,11 @@ describe('a Node program', () => {
   });
 
   test('that is a module, and has options of its own, finds them all the same, and other names as ever', async () => {
-    const script = `import { lookup } from 'node:dns/promises';
-      console.log(JSON.stringify([process.noDeprecation, (await lookup('server.echo.internal')).address, (await lookup('localhost', 4)).address, (await lookup('10.1.2.3')).address]));`;
-    expect(await printed(script, { own: '--no-deprecation', module: true })).toEqual([true, '127.0.0.1', '127.0.0.1', '10.1.2.3']);
+    const script = `import { lookup as call } from 'node:dns';
+      import { lookup } from 'node:dns/promises';
+      const called = await new Promise((done) => call('server.echo.internal', (error, address) => done(address)));
+      console.log(JSON.stringify([process.noDeprecation, called, (await lookup('server.echo.internal')).address, (await lookup('localhost', 4)).address, (await lookup('10.1.2.3')).address]));`;
+    expect(await printed(script, { own: '--no-deprecation', module: true })).toEqual([true, '127.0.0.1', '127.0.0.1', '127.0.0.1', '10.1.2.3']);
   });
 
   test('connects by them: TCP, HTTP/1.1, HTTP/2, gRPC', async () => {

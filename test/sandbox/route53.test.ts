@@ -266,10 +266,13 @@ describe('on the wire', () => {
     const second = () => change(zone, { Action: 'CREATE', ResourceRecordSet: set('b.echo.internal', '10.0.0.1') });
     await expect(second()).rejects.toMatchObject({ name: 'PriorRequestNotComplete' });
     await second();
+    await sandbox.faults.order({ operation: 'GetHostedZone', about: bare(zone), fault: { error: 'InvalidInput' } });
+    await expect(route53.getHostedZone({ Id: zone })).rejects.toMatchObject({ name: 'InvalidInput' });
     const log = readFileSync(join(dir, 'requests.ndjson'), 'utf8').trim().split('\n').map((line): unknown => JSON.parse(line));
-    expect(log.slice(-2)).toMatchObject([
+    expect(log.slice(-3)).toMatchObject([
       { service: 'route53', operation: 'ChangeResourceRecordSets', write: true, status: 400, code: 'PriorRequestNotComplete' },
       { service: 'route53', operation: 'ChangeResourceRecordSets', write: true, status: 200, code: null },
+      { service: 'route53', operation: 'GetHostedZone', write: false, status: 400, code: 'InvalidInput' },
     ]);
   });
 });
