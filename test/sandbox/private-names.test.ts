@@ -28,11 +28,13 @@ async function zone(route53: Route53, Name: string, vpcId: string, ...Changes: C
 describe('a Node program', () => {
   /** A folder whose path NODE_OPTIONS has to quote. */
   let dir: string;
+  let route53: Route53;
   let change: (...more: Change[]) => Promise<unknown>;
   beforeEach(async () => {
     dir = join(newFolder(), 'my "own" folder');
-    const route53 = new Route53(clientOf(await start({ dir }), 'us-east-1'));
+    route53 = new Route53(clientOf(await start({ dir }), 'us-east-1'));
     await zone(route53, 'other.internal', 'vpc-0b', alias('server.other.internal'));
+    await zone(route53, 'echo.internal', 'vpc-0b', alias('b.echo.internal'));
     change = await zone(
       route53, 'echo.internal', 'vpc-0a', alias('server.echo.internal'), record('both.echo.internal', 'A', '10.0.0.1', '10.0.0.2'),
       record('both.echo.internal', 'AAAA', 'fd00::1'), record('www.echo.internal', 'CNAME', 'server.echo.internal'),
@@ -79,6 +81,15 @@ describe('a Node program', () => {
     expect(await printed(script, { own: '--no-deprecation', module: true })).toEqual([true, '127.0.0.1', '127.0.0.1', '127.0.0.1', '10.1.2.3']);
   });
 
+  test('asks the zone whose name is the longest, and no other', async () => {
+    const script = `${print} const { lookup } = require('node:dns').promises;
+      Promise.all(['x.deep.echo.internal', 'y.deep.echo.internal'].map((name) => said(lookup(name)).then((found) => found.address ?? found))).then(print);`;
+    await change(record('x.deep.echo.internal', 'A', '10.0.0.1'), record('y.deep.echo.internal', 'A', '10.0.0.1'));
+    expect(await printed(script)).toEqual(['10.0.0.1', '10.0.0.1']);
+    await zone(route53, 'deep.echo.internal', 'vpc-0a', record('x.deep.echo.internal', 'A', '10.0.0.2'));
+    expect(await printed(script)).toEqual(['10.0.0.2', 'ENOTFOUND']);
+  });
+
   test('connects by them: TCP, HTTP/1.1, HTTP/2, gRPC', async () => {
     const connected = await printed(`${print}
       const http2 = require('node:http2'), http = require('node:http'), net = require('node:net'), grpc = require(process.env.GRPC);
@@ -106,10 +117,10 @@ describe('a Node program', () => {
 
   test('finds those of its own VPC only, where it is known', async () => {
     const script = `${print} const { lookup } = require('node:dns').promises;
-      Promise.all(['server.echo.internal', 'server.other.internal'].map((name) => said(lookup(name)).then((found) => found.address ?? 'none'))).then(print);`;
-    expect(await printed(script)).toEqual(['127.0.0.1', '127.0.0.1']);
+      Promise.all(['server.echo.internal', 'b.echo.internal', 'server.other.internal'].map((name) => said(lookup(name)).then((found) => found.address ?? 'none'))).then(print);`;
+    expect(await printed(script)).toEqual(['127.0.0.1', '127.0.0.1', '127.0.0.1']);
     const [own, others] = [await printed(script, { vpcId: 'vpc-0a' }), await printed(script, { vpcId: 'vpc-0b' })];
-    expect([own, others]).toEqual([['127.0.0.1', 'none'], ['none', '127.0.0.1']]);
+    expect([own, others]).toEqual([['127.0.0.1', 'none', 'none'], ['none', '127.0.0.1', '127.0.0.1']]);
   }, 60_000);
 
   test('that runs sees a change at its next look-up', async () => {
