@@ -132,4 +132,23 @@ describe('for a caller with policies', () => {
     expect((await lab.create('names', template({ records: { Name: ALIAS } }))).StackStatus).toBe('ROLLBACK_COMPLETE');
     expect(await lab.history('names')).toContainEqual(expect.stringMatching(reason));
   });
+
+  test('the names, types and actions of records are conditions', async () => {
+    const file = join(newFolder(), 'policy.json');
+    const Condition = { 'ForAllValues:StringLike': { 'route53:ChangeResourceRecordSetsNormalizedRecordNames': '*.echo.internal', 'route53:ChangeResourceRecordSetsActions': ['CREATE', 'UPSERT'] } };
+    writeFileSync(file, JSON.stringify({ Version: '2012-10-17', Statement: [
+      { Effect: 'Allow', Resource: '*', NotAction: 'route53:ChangeResourceRecordSets' },
+      { Effect: 'Allow', Resource: '*', Action: 'route53:ChangeResourceRecordSets', Condition },
+    ] }));
+    await lab.restart({ policies: [file] });
+    expect((await lab.create('names', template({ records: { Other: plain('A.echo.internal.', '10.0.0.1') } }))).StackStatus).toBe('CREATE_COMPLETE');
+    expect((await lab.update('names', template({ records: { Other: plain('echo.internal', '10.0.0.1') } }))).StackStatus).toBe('UPDATE_ROLLBACK_COMPLETE');
+
+    const HostedZoneId = await lab.physicalId('names', 'Zone');
+    const change = (Action: 'UPSERT' | 'DELETE', Name: string) =>
+      route53().changeResourceRecordSets({ HostedZoneId, ChangeBatch: { Changes: [{ Action, ResourceRecordSet: { Name, Type: 'A', TTL: 60, ResourceRecords: [{ Value: '10.0.0.1' }] } }] } });
+    await change('UPSERT', 'b.Echo.internal.');
+    await expect(change('DELETE', 'b.echo.internal')).rejects.toMatchObject({ name: 'AccessDenied' });
+    await expect(change('UPSERT', 'echo.internal')).rejects.toMatchObject({ name: 'AccessDenied', message: expect.stringContaining(`hostedzone/${HostedZoneId}`) });
+  });
 });
