@@ -145,9 +145,9 @@ export interface Caller {
   close(): void;
 }
 
-/** One channel to the lab's listener, which is `balancer.test`. */
-export function caller(lab: Lab): Caller {
-  const client = new Client(`127.0.0.1:${lab.port}`, credentials.createSsl(Buffer.from(CERTIFICATE.certificate)), {
+/** One channel to the listener on that port, which is `balancer.test`. */
+export function caller({ port }: Pick<Lab, 'port'>): Caller {
+  const client = new Client(`127.0.0.1:${port}`, credentials.createSsl(Buffer.from(CERTIFICATE.certificate)), {
     'grpc.ssl_target_name_override': 'balancer.test',
     'grpc.default_authority': 'balancer.test',
     'grpc.use_local_subchannel_pool': 1,
