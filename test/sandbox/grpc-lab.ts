@@ -1,4 +1,5 @@
 /** gRPC servers and clients for tests, with the library that most Node programs use; messages are plain text. */
+import { type ClientHttp2Session, connect } from 'node:http2';
 import {
   type CallOptions, Client, type ClientReadableStream, credentials, type handleUnaryCall, Metadata, Server, ServerCredentials,
   type ServerDuplexStream, type ServerReadableStream, type ServerWritableStream, type ServiceError, type StatusObject,
@@ -143,6 +144,13 @@ export interface Caller {
   load(): Running;
   talk(): Running;
   close(): void;
+}
+
+/** A connection of HTTP/2 to the lab's listener, which is `balancer.test`. */
+export function connection({ port }: Pick<Lab, 'port'>): ClientHttp2Session {
+  const session = connect(`https://127.0.0.1:${port}`, { ca: CERTIFICATE.certificate, servername: 'balancer.test' });
+  quays.push({ end: () => session.destroy() });
+  return session;
 }
 
 /** One channel to the listener on that port, which is `balancer.test`. */

@@ -1,8 +1,7 @@
 /** What peers may do to the load balancer by HTTP/2, meant or not: each request ends, others go on, and nothing stays behind. */
 import http2 from 'node:http2';
 import net from 'node:net';
-import { CERTIFICATE } from './certificates.ts';
-import { caller, type Caller, endAll } from './grpc-lab.ts';
+import { caller, type Caller, connection, endAll } from './grpc-lab.ts';
 import {
   begin, DATA, END_HEADERS, END_STREAM, endPeers, fields, type Frame, GOAWAY, HEADERS, message, type Peer, PUSH_PROMISE, rawClient, rawTarget,
   RST_STREAM, serve, SETTINGS, target, uint32,
@@ -137,9 +136,8 @@ describe('clients', () => {
     await lab.target(group, (request, response) => void request.resume().on('end', () => response.end('HTTP/1.1')));
     await eventually(() => lab.health(group), HEALTHY);
     await ends();
-    const session = http2.connect(`https://127.0.0.1:${lab.port}`, { ca: CERTIFICATE.certificate, servername: 'balancer.test' });
+    const session = connection(lab);
     const status = await new Promise((resolve) => session.request({ ':path': '/' }).on('response', (headers) => resolve(headers[':status'])).resume());
-    session.destroy();
     expect(status).toBe(200);
   });
 
@@ -223,7 +221,7 @@ describe('clients', () => {
       if (peer === teller && frame.stream > 0) frames.push(frame);
       else if (frame.type === DATA) answerWell(peer, frame.stream);
     }));
-    const session = http2.connect(`https://127.0.0.1:${lab.port}`, { ca: CERTIFICATE.certificate, servername: 'balancer.test' });
+    const session = connection(lab);
     const giveUp = new AbortController();
     const headers = { ':method': 'POST', ':path': '/harbour.Quay/Load', 'content-type': 'application/grpc', te: 'trailers' };
     // `close` would end the messages before it resets the stream.
@@ -234,7 +232,6 @@ describe('clients', () => {
     giveUp.abort();
     await until(() => frames.length > 1);
     expect(frames).toMatchObject([{ type: DATA, flags: 0 }, { type: RST_STREAM, payload: uint32(CANCEL) }]);
-    session.destroy();
   });
 });
 
