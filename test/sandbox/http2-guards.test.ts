@@ -10,6 +10,7 @@ import { eventually, forward, HEALTHY, type Lab, openLab, until } from './load-b
 
 const OK = 0;
 const UNAVAILABLE = 14;
+const PROTOCOL_ERROR = 1;
 const REFUSED_STREAM = 7;
 const CANCEL = 8;
 
@@ -328,6 +329,23 @@ describe('targets', () => {
     }
     const widths = [...peers.values()].map(({ length }) => length).filter((width) => width > 1);
     expect(widths).toEqual([2, 2, 2]);
+  });
+
+  test('the idle timeout ends a call that has no answer, and one whose client goes on after its answer', async () => {
+    const resets: number[] = [];
+    await strange((group) => rawTarget(lab, group, (target, { type, stream, payload }) => {
+      if (type === RST_STREAM) resets.push(payload.readUInt32BE());
+      if (type === DATA && payload.length > 0 && !payload.equals(message('wait'))) answerWell(target, stream);
+    }));
+    const waiting = client.hail('wait');
+    const peer = await rawClient(lab);
+    begin(peer, 1, '/harbour.Quay/Talk');
+    peer.send(DATA, 0, 1, message('boat'));
+    await until(() => peer.isOver(1));
+    expect(resetsOf(peer)).toEqual([]);
+    expect(await waiting).toMatchObject({ code: UNAVAILABLE, details: expect.stringContaining('504') });
+    await until(() => resetsOf(peer).length > 0 && resets.length === 2);
+    expect([resetsOf(peer), resets]).toEqual([[PROTOCOL_ERROR], [CANCEL, CANCEL]]);
   });
 
   test('one that goes away finishes what runs; what comes then has a new connection', async () => {

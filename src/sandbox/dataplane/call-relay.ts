@@ -16,8 +16,8 @@ export interface Relay {
 }
 
 export interface RelayedCall {
-  /** Whether the server has nothing more to say. */
-  isOver(): boolean;
+  /** Whether the client has the whole answer. It may go on all the same. */
+  isAnswered(): boolean;
   /** Resets the call to the server, which is `broken` then. */
   giveUp(): void;
   /** Ends a begun answer for the client, with these trailers. */
@@ -76,7 +76,7 @@ export function relayCall(client: ServerHttp2Stream, { request, head, broken, st
     const isReset = call.rstCode !== NGHTTP2_NO_ERROR && session?.destroyed === false;
     if (!isWhole && isWaiting()) broken(isReset ? call.rstCode : undefined);
   });
-  return { isOver: () => call.closed, giveUp, endWith };
+  return { isAnswered: () => isWhole, giveUp, endWith };
 }
 
 /** Node reads some heads that it refuses to write. */

@@ -11,12 +11,9 @@ import { http2Headers, linesOf } from './http2-headers.ts';
 const GRPC_CODES: Readonly<Record<number, number>> = { 400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14 };
 const UNKNOWN = 2;
 
-/** In MB, as the load balancer has it for its connections. */
-const MOST_MEMORY = 1_000;
-
 /** Takes connections as `connection` events. Each is one connection to the container, which ends with it, and the other way round. */
 export function callFront(target: number, treat: (headers: IncomingHttpHeaders) => Treatment): Http2Server {
-  const server = createServer({ maxSessionMemory: MOST_MEMORY });
+  const server = createServer();
   server.on('session', (session) => {
     const container = connectTo(target, session);
     session.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, rawHeaders: string[]) => {
@@ -36,7 +33,7 @@ export function callFront(target: number, treat: (headers: IncomingHttpHeaders) 
 }
 
 function connectTo(port: number, session: ServerHttp2Session): ClientHttp2Session {
-  const container = connect(`http://127.0.0.1:${port}`, { maxSessionMemory: MOST_MEMORY, settings: { enablePush: false } });
+  const container = connect(`http://127.0.0.1:${port}`, { settings: { enablePush: false } });
   const close = () => session.close();
   container.on('error', close).on('goaway', close).on('close', close);
   session.on('close', () => container.close());

@@ -56,7 +56,7 @@ export function forwardCall(exchange: Http2Exchange, { call, idleTimeoutMs, cook
   });
   const idle = setTimeout(() => {
     isIdle = true;
-    if (relayed.isOver()) client.close(NGHTTP2_PROTOCOL_ERROR);
+    if (relayed.isAnswered()) client.close(NGHTTP2_PROTOCOL_ERROR);
     else relayed.giveUp();
   }, idleTimeoutMs);
   exchange.onOver(() => clearTimeout(idle));

@@ -24,15 +24,12 @@ interface Connection {
   calls: number;
 }
 
-/** In MB: many long messages may be on their way at once. Node's own limit would refuse streams. */
-const MOST_MEMORY = 1_000;
-
 /** Connections to any number of targets. */
 export function makeTargetSessions(): TargetSessions {
   const connections = new Map<RegisteredTarget, Set<Connection>>();
 
   function open(target: RegisteredTarget, authority: string, idleTimeoutMs: number): Connection {
-    const session = connect(authority, { maxSessionMemory: MOST_MEMORY, settings: { enablePush: false } });
+    const session = connect(authority, { settings: { enablePush: false } });
     const connection = { session, authority, calls: 0 };
     const known = connections.get(target) ?? new Set();
     connections.set(target, known.add(connection));
