@@ -93,6 +93,7 @@ describe('target groups', () => {
     ['a matcher of gRPC for HTTP', { Matcher: { GrpcCode: '0' } }, 'HTTP codes'],
     ['a matcher of HTTP for gRPC', { ProtocolVersion: 'GRPC', Matcher: { HttpCode: '200' } }, 'GRPC codes'],
     ['a relative path', { HealthCheckPath: 'ping' }, "begin with a '/'"],
+    ['a path that no request can have', { HealthCheckPath: '/€' }, "begin with a '/'"],
     ['no VPC', { VpcId: undefined }, 'VPC ID'],
   ])('refuses %s', async (_what, wrong, message) => {
     await expect(lab.targetGroup(wrong)).rejects.toThrow(message);

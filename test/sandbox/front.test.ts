@@ -1,9 +1,10 @@
 /** The front before a container: where nothing is ordered for a request, both ends see each other as they are. */
 import http from 'node:http';
+import http2 from 'node:http2';
 import net from 'node:net';
 import { once } from 'node:events';
 import { startFront, type Front, type Treatment } from '../../src/sandbox/dataplane/front.ts';
-import { ask, freePort, listen } from './load-balancing.ts';
+import { ask, freePort, listen, until } from './load-balancing.ts';
 
 const PASS: Treatment = { delayMs: 0 };
 let target: http.Server;
@@ -70,4 +71,83 @@ test('who asks for another protocol gets it from the container', async () => {
   socket.write('hello');
   expect(String((await once(socket, 'data'))[0])).toBe('hello');
   socket.destroy();
+});
+
+describe('HTTP/2', () => {
+  let container: http2.Http2Server;
+  let balancer: http2.ClientHttp2Session;
+  let connection: net.Socket | undefined;
+  const sessions: http2.ServerHttp2Session[] = [];
+
+  async function openCalls(answer: (stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders) => void): Promise<void> {
+    container = http2.createServer().on('session', (session) => sessions.push(session));
+    container.on('connection', (socket: net.Socket) => {
+      connection = socket;
+    });
+    container.on('stream', (stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders) => answer(stream.on('error', () => undefined), headers));
+    target = http.createServer();
+    front = await startFront(await listen(container), () => PASS);
+    balancer = http2.connect(`http://127.0.0.1:${front.port}`).on('error', () => undefined);
+  }
+
+  /** Also after an error. */
+  const closed = (one: http2.ClientHttp2Session | http2.ClientHttp2Stream) => new Promise<void>((resolve) => void one.on('close', resolve));
+  const call = () => balancer.request({ ':method': 'POST', ':path': '/', 'content-type': 'application/grpc' }, { endStream: false });
+
+  afterEach(() => {
+    balancer.destroy();
+    for (const session of sessions.splice(0)) session.destroy();
+    container.close();
+  });
+
+  test('a container that goes away finishes what runs, and the balancer learns of it', async () => {
+    await openCalls((stream) => {
+      stream.respond({ 'content-type': 'application/grpc' }, { waitForTrailers: true });
+      stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+      stream.on('end', () => stream.end()).resume();
+    });
+    const running = call();
+    await once(running, 'response');
+    sessions[0]?.close();
+    await once(balancer, 'goaway');
+    running.resume().end();
+    expect((await once(running, 'trailers'))[0]).toMatchObject({ 'grpc-status': '0' });
+    await closed(balancer);
+  });
+
+  test.each([1, 7, 8, 11])('a call that the container resets with %d is reset so', async (code) => {
+    await openCalls((stream) => stream.close(code));
+    const reset = call().on('error', () => undefined);
+    await closed(reset);
+    expect(reset.rstCode).toBe(code);
+  });
+
+  test('a call that the balancer resets is reset', async () => {
+    const seen: number[] = [];
+    await openCalls((stream) => {
+      stream.respond({ 'content-type': 'application/grpc' });
+      stream.on('close', () => seen.push(stream.rstCode ?? 0));
+    });
+    const given = new AbortController();
+    const reset = balancer.request({ ':method': 'POST', ':path': '/' }, { endStream: false, signal: given.signal }).on('error', () => undefined);
+    await once(reset, 'response');
+    given.abort();
+    await until(() => seen.length > 0);
+    expect(seen).toEqual([http2.constants.NGHTTP2_CANCEL]);
+  });
+
+  test('nobody behind it, or nobody any more: the connection ends', async () => {
+    await openCalls((stream) => stream.respond({ 'content-type': 'application/grpc' }));
+    const running = call().on('error', () => undefined);
+    await once(running, 'response');
+    connection?.resetAndDestroy();
+    await closed(balancer);
+    expect(running.destroyed).toBe(true);
+    container.close();
+    front.close();
+    front = await startFront(await freePort(), () => PASS);
+    balancer = http2.connect(`http://127.0.0.1:${front.port}`).on('error', () => undefined);
+    call().on('error', () => undefined);
+    await closed(balancer);
+  });
 });

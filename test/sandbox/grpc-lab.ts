@@ -1,4 +1,5 @@
 /** gRPC servers and clients for tests, with the library that most Node programs use; messages are plain text. */
+import { type ClientHttp2Session, connect } from 'node:http2';
 import {
   type CallOptions, Client, type ClientReadableStream, credentials, type handleUnaryCall, Metadata, Server, ServerCredentials,
   type ServerDuplexStream, type ServerReadableStream, type ServerWritableStream, type ServiceError, type StatusObject,
@@ -145,9 +146,16 @@ export interface Caller {
   close(): void;
 }
 
-/** One channel to the lab's listener, which is `balancer.test`. */
-export function caller(lab: Lab): Caller {
-  const client = new Client(`127.0.0.1:${lab.port}`, credentials.createSsl(Buffer.from(CERTIFICATE.certificate)), {
+/** A connection of HTTP/2 to the lab's listener, which is `balancer.test`. */
+export function connection({ port }: Pick<Lab, 'port'>): ClientHttp2Session {
+  const session = connect(`https://127.0.0.1:${port}`, { ca: CERTIFICATE.certificate, servername: 'balancer.test' });
+  quays.push({ end: () => session.destroy() });
+  return session;
+}
+
+/** One channel to the listener on that port, which is `balancer.test`. */
+export function caller({ port }: Pick<Lab, 'port'>): Caller {
+  const client = new Client(`127.0.0.1:${port}`, credentials.createSsl(Buffer.from(CERTIFICATE.certificate)), {
     'grpc.ssl_target_name_override': 'balancer.test',
     'grpc.default_authority': 'balancer.test',
     'grpc.use_local_subchannel_pool': 1,

@@ -20,8 +20,9 @@ const mirror: RequestListener = (request, response) => {
   request.setEncoding('utf8').on('data', (text: string) => {
     body += text;
   });
-  const { method, url, headers } = request;
-  request.on('end', () => response.writeHead(201, { 'Set-Cookie': ['a=1', 'b=2'] }).end(JSON.stringify({ method, url, headers, body })));
+  const { method, url, headers, headersDistinct } = request;
+  const cookies = headersDistinct['cookie'];
+  request.on('end', () => response.writeHead(201, { 'Set-Cookie': ['a=1', 'b=2'] }).end(JSON.stringify({ method, url, headers, cookies, body })));
 };
 
 /** An HTTP target group behind an HTTPS listener, with a target that answers what it was asked. */
@@ -88,7 +89,8 @@ test('HTTP/2, of which a target of HTTP/1.1 sees nothing', async () => {
     method: 'POST',
     url: '/a?b',
     body: text,
-    headers: { host: 'balancer.test', cookie: 'c=1; d=2', 'x-forwarded-proto': 'https', 'x-forwarded-for': '192.0.2.1, 127.0.0.1' },
+    cookies: ['c=1; d=2'],
+    headers: { host: 'balancer.test', 'x-forwarded-proto': 'https', 'x-forwarded-for': '192.0.2.1, 127.0.0.1' },
   });
 });
 
@@ -117,6 +119,14 @@ test('a target that breaks off: the client does not take what it got for the who
   });
   await eventually(() => lab.health(group), HEALTHY);
   await expect(askByHttp2({ ':path': '/' })).rejects.toMatchObject({ code: 'ERR_HTTP2_STREAM_ERROR' });
+});
+
+test('what a target says twice and may say once', async () => {
+  const group = await lab.targetGroup();
+  await lab.secureListener(await lab.loadBalancer(), [forward([group, 1])]);
+  await lab.target(group, (_request, response) => response.setHeader('Location', ['/a', '/b']).setHeader('X-A', ['1', '2']).end());
+  await eventually(() => lab.health(group), HEALTHY);
+  expect((await askByHttp2({ ':path': '/' })).headers).toMatchObject({ ':status': 200, location: '/a', 'x-a': '1, 2' });
 });
 
 test('another certificate holds from the next connection on', async () => {

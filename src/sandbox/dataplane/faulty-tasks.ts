@@ -1,5 +1,5 @@
 /** Lets the containers of a region do what is ordered for their image: crash, fail health checks, answer badly or slowly. */
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
 import type { CountedVersionOrder, VersionFaults } from '../faults/faults.ts';
 import type { FaultyTasks, Region } from '../parts.ts';
 import { randomBy } from '../random.ts';
@@ -67,8 +67,8 @@ export function makeFaultyTasks(region: Region, faults: VersionFaults): FaultyTa
       return affliction;
     }
 
-    function treat(request: IncomingMessage): Treatment {
-      const isCheck = request.headers['user-agent']?.startsWith('ELB-HealthChecker/') === true;
+    function treat(headers: IncomingHttpHeaders): Treatment {
+      const isCheck = headers['user-agent']?.startsWith('ELB-HealthChecker/') === true;
       if (!isCheck) for (const affliction of afflictions) affliction.requests += 1;
       if (crashIfDue()) return 'cut';
       const due = afflictions.filter(isDue);

@@ -3,8 +3,9 @@ import { type Agent, type ClientRequest, type IncomingMessage, request as httpRe
 import type { Socket } from 'node:net';
 import type { TargetObserver } from '../world/metrics-of-requests.ts';
 import { answerError, reasonPhrase } from './balancer-answers.ts';
-import { type Exchange, headerValues, type UpgradeRequest } from './exchange.ts';
+import { type Exchange, headerValues, isHttp2, type UpgradeRequest } from './exchange.ts';
 import { endToEndHeaders, headersForTarget } from './forwarded-request.ts';
+import { linesOf } from './http2-headers.ts';
 
 export interface Destination {
   readonly host: string;
@@ -59,7 +60,8 @@ function passBack(exchange: Exchange, outgoing: ClientRequest, { cookies }: Dest
   outgoing.on('response', (answer) => {
     const status = answer.statusCode ?? 502;
     observer.answered(status);
-    const headers = [...endToEndHeaders(answer.rawHeaders), ...cookies.flatMap((cookie) => ['Set-Cookie', cookie])];
+    const lines = isHttp2(exchange) ? linesOf(answer.headers, answer.rawHeaders) : answer.rawHeaders;
+    const headers = [...endToEndHeaders(lines), ...cookies.flatMap((cookie) => ['Set-Cookie', cookie])];
     const output = exchange.begin({ status, reason: answer.statusMessage, headers });
     if (!output) {
       outgoing.destroy(new Error('malformed answer'));

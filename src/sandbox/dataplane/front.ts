@@ -2,9 +2,12 @@
  * A small HTTP server before a container's own port: it passes requests on as they are, or does with them what it is told.
  * Each connection to it is one connection to the container, so that the container's keep-alive still is what the balancer meets.
  */
-import { Agent, type ClientRequest, type IncomingMessage, type ServerResponse, createServer, request as httpRequest } from 'node:http';
-import { connect, type Socket } from 'node:net';
+import {
+  Agent, type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse, createServer, request as httpRequest,
+} from 'node:http';
+import { connect, createServer as createNetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { callFront } from './front-calls.ts';
 
 /** What becomes of a request. */
 export type Treatment =
@@ -19,11 +22,36 @@ export interface Front {
   readonly close: () => void;
 }
 
-/** Opens a free port of 127.0.0.1 before `target`. @param treat decides on each request. */
-export function startFront(target: number, treat: (request: IncomingMessage) => Treatment): Promise<Front> {
+/** What HTTP/2 begins with, and HTTP/1.1 can't. */
+const HTTP2 = 'PRI * HTTP/2.0';
+
+/** Opens a free port of 127.0.0.1 before `target`, for HTTP/1.1 and for HTTP/2. @param treat decides on each request, by its headers. */
+export function startFront(target: number, treat: (headers: IncomingHttpHeaders) => Treatment): Promise<Front> {
+  const requests = requestFront(target, treat);
+  const calls = callFront(target, treat);
+  const server = createNetServer((socket) => {
+    socket.on('error', () => socket.destroy());
+    socket.once('readable', () => {
+      const head: unknown = socket.read();
+      if (!Buffer.isBuffer(head)) return void socket.destroy();
+      socket.unshift(head);
+      (head.subarray(0, HTTP2.length).toString() === HTTP2 ? calls : requests).emit('connection', socket);
+    });
+  });
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      resolve({ port: typeof address === 'object' && address ? address.port : 0, close: () => server.close() });
+    });
+  });
+}
+
+/** Takes connections as `connection` events. */
+function requestFront(target: number, treat: (headers: IncomingHttpHeaders) => Treatment): Server {
   const agents = new WeakMap<Duplex, Agent>();
   const server = createServer({ keepAliveTimeout: 0, requestTimeout: 0 }, (request, response) => {
-    const treatment = treat(request);
+    const treatment = treat(request.headers);
     if (treatment === 'cut') return void request.socket.destroy();
     const goOn = () => {
       if (treatment.answer === undefined) passOn(request, response, target, agents.get(request.socket));
@@ -38,16 +66,10 @@ export function startFront(target: number, treat: (request: IncomingMessage) => 
     socket.on('close', () => agent.destroy());
   });
   server.on('upgrade', (request, socket, head) => {
-    if (treat(request) === 'cut') socket.destroy();
+    if (treat(request.headers) === 'cut') socket.destroy();
     else tunnel(request, socket, head, target);
   });
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      resolve({ port: typeof address === 'object' && address ? address.port : 0, close: () => server.close() });
-    });
-  });
+  return server;
 }
 
 function answer(request: IncomingMessage, response: ServerResponse, status: number): void {

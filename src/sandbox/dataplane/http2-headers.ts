@@ -1,5 +1,6 @@
 /** Header lines on their way into HTTP/2 and out of it. */
-import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2';
+import type { IncomingHttpHeaders } from 'node:http';
+import type { OutgoingHttpHeaders } from 'node:http2';
 
 /**
  * Names and values of the lines, one after the other, without those that begin with a colon. Lines of one name stay apart, as gRPC's binary

@@ -30,8 +30,6 @@ export interface ListenerServer {
 
 /** As many as an Application Load Balancer takes on one connection. */
 const MOST_STREAMS = 128;
-/** In MB: many long messages may be on their way at once. Node's own limit would refuse streams. */
-const MOST_MEMORY = 1_000;
 
 /** Rejects with an Error, worded for a user, when the port can't be had or the certificate is none. */
 export async function startListenerServer(options: ListenerOptions): Promise<ListenerServer> {
@@ -72,7 +70,7 @@ function responseOn(socket: Socket, request: IncomingMessage): ServerResponse {
 }
 
 function http2Server({ keepAliveMs, handle }: ListenerOptions): Http2Server {
-  const server = createHttp2Server({ settings: { maxConcurrentStreams: MOST_STREAMS }, maxSessionMemory: MOST_MEMORY });
+  const server = createHttp2Server({ settings: { maxConcurrentStreams: MOST_STREAMS } });
   server.on('session', (session) => closeWhenIdle(session, keepAliveMs));
   server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, rawHeaders: string[]) => {
     handle(http2Exchange(stream, headers, rawHeaders));

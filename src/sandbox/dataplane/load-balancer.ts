@@ -62,12 +62,12 @@ export function makeLoadBalancers(region: Region): LoadBalancers & Lifecycle {
   ): void {
     const takesGrpc = region.state.elbv2.targetGroups[target.targetGroupArn]?.description.ProtocolVersion === 'GRPC';
     const call = takesGrpc && isHttp2(exchange) && exchange.request.method === 'POST' ? exchange : undefined;
-    if (takesGrpc ? !call : isGrpc(exchange.request)) return answerError(exchange, WRONG_PROTOCOL);
+    if (takesGrpc ? !call : isGrpc(exchange)) return answerError(exchange, WRONG_PROTOCOL);
     const address = region.network.resolve(target);
     // Nobody is there: a connection attempt that runs out of time.
     if (!address) return answerError(exchange, 504);
     const sent = observer.sentTo(target.targetGroupArn);
-    if (call) forwardCall(call, { ...how, session: sessions.to(target, address, how.idleTimeoutMs) }, sent);
+    if (call) forwardCall(call, { ...how, call: (...call) => sessions.call(target, { ...address, ...how }, ...call) }, sent);
     else forwardRequest(exchange, { ...address, ...how, agent: connections.to(target, how.idleTimeoutMs), gone: target.gone }, sent);
   }
 

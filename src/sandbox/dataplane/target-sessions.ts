@@ -1,23 +1,38 @@
-/** The load balancer's HTTP/2 connections to targets: one for each, kept open between calls until it idles out or the target is gone. */
-import { type ClientHttp2Session, connect } from 'node:http2';
+/** The load balancer's HTTP/2 connections to targets, kept open between calls until they idle out or the target is gone. */
+import { type ClientHttp2Session, type ClientHttp2Stream, type ClientSessionRequestOptions, connect, type OutgoingHttpHeaders } from 'node:http2';
 import type { RegisteredTarget } from '../parts.ts';
 
 export interface TargetSessions {
-  /** The connection to one target, without TLS; `idleTimeoutMs` (real) is after how long an unused one is closed. */
-  to(target: RegisteredTarget, address: { host: string; port: number }, idleTimeoutMs: number): ClientHttp2Session;
+  /**
+   * Begins a call to a target, without TLS, on a connection that has room for it.
+   * @param to where the target really is; `idleTimeoutMs` (real) is after how long an unused connection is closed.
+   */
+  call(
+    target: RegisteredTarget,
+    to: { readonly host: string; readonly port: number; readonly idleTimeoutMs: number },
+    headers: OutgoingHttpHeaders,
+    options: ClientSessionRequestOptions,
+  ): ClientHttp2Stream;
   /** Cuts all of them. */
   end(): void;
 }
 
-/** In MB: many long messages may be on their way at once. Node's own limit would refuse streams. */
-const MOST_MEMORY = 1_000;
+/** A connection, with the number of calls that run on it. */
+interface Connection {
+  readonly session: ClientHttp2Session;
+  readonly authority: string;
+  calls: number;
+}
 
 /** Connections to any number of targets. */
 export function makeTargetSessions(): TargetSessions {
-  const sessions = new Map<RegisteredTarget, { readonly session: ClientHttp2Session; readonly authority: string }>();
+  const connections = new Map<RegisteredTarget, Set<Connection>>();
 
-  function open(target: RegisteredTarget, authority: string, idleTimeoutMs: number): ClientHttp2Session {
-    const session = connect(authority, { maxSessionMemory: MOST_MEMORY });
+  function open(target: RegisteredTarget, authority: string, idleTimeoutMs: number): Connection {
+    const session = connect(authority, { settings: { enablePush: false } });
+    const connection = { session, authority, calls: 0 };
+    const known = connections.get(target) ?? new Set();
+    connections.set(target, known.add(connection));
     const cut = () => session.destroy();
     target.gone.addEventListener('abort', cut);
     // Its calls learn of it by themselves.
@@ -25,24 +40,32 @@ export function makeTargetSessions(): TargetSessions {
     session.setTimeout(idleTimeoutMs, () => session.close());
     session.on('close', () => {
       target.gone.removeEventListener('abort', cut);
-      if (sessions.get(target)?.session === session) sessions.delete(target);
+      known.delete(connection);
+      if (known.size === 0) connections.delete(target);
     });
-    return session;
+    return connection;
   }
 
   return {
-    to(target, { host, port }, idleTimeoutMs) {
+    call(target, { host, port, idleTimeoutMs }, headers, options) {
       const authority = `http://${host}:${port}`;
-      const known = sessions.get(target);
-      if (known && known.authority === authority && !known.session.closed && !known.session.destroyed) return known.session;
-      const session = open(target, authority, idleTimeoutMs);
-      sessions.set(target, { session, authority });
-      return session;
+      const usable = [...(connections.get(target) ?? [])].find((known) => known.authority === authority && hasRoom(known));
+      const connection = usable ?? open(target, authority, idleTimeoutMs);
+      const call = connection.session.request(headers, options);
+      connection.calls += 1;
+      return call.on('close', () => {
+        connection.calls -= 1;
+      });
     },
 
     end() {
-      for (const { session } of sessions.values()) session.destroy();
-      sessions.clear();
+      for (const known of connections.values()) for (const { session } of known) session.destroy();
     },
   };
+}
+
+/** As far as is known: a target tells its limit after the first call was sent. */
+function hasRoom({ session, calls }: Connection): boolean {
+  if (session.closed || session.destroyed) return false;
+  return session.connecting || calls < (session.remoteSettings.maxConcurrentStreams ?? Infinity);
 }

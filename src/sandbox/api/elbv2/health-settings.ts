@@ -64,7 +64,7 @@ function check(settings: HealthSettings, codes: 'HTTP' | 'GRPC'): void {
   if (HealthCheckPort !== 'traffic-port' && !isWithin(HealthCheckPort, 1, 65_535)) {
     throw validationError(`Health check port '${HealthCheckPort}' must be either 'traffic-port' or in the 1-65535 range`);
   }
-  if (!/^\/\S{0,1023}$/.test(HealthCheckPath)) {
+  if (!/^\/[!-~]{0,1023}$/.test(HealthCheckPath)) {
     throw validationError(`Health check path '${HealthCheckPath}' must begin with a '/' character`);
   }
   checkRange('Health check interval', settings.HealthCheckIntervalSeconds, 5, 300);
