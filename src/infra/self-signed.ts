@@ -65,12 +65,9 @@ export function wildcardOf(zone: string): string {
   return `*.${zone}`;
 }
 
-/**
- * Takes its time to load, and a project needs it once. Its parts are put together by tsyringe, which refuses to load without
- * the reflection of metadata: nothing here has any, and so there is nothing to find.
- */
+/** It takes its time to load, and a project needs it once. Its parts are put together by reflection, which has to be there before. */
 async function loadX509() {
-  if (!('getMetadata' in Reflect)) Object.assign(Reflect, { getMetadata: () => undefined, getOwnMetadata: () => undefined });
+  await import('reflect-metadata');
   return import('@peculiar/x509');
 }
 

@@ -1,4 +1,5 @@
 /** Faults of a version that speaks gRPC: what its clients, the load balancer and ECS see of them is what a server's own would be. */
+import { ACM } from '@aws-sdk/client-acm';
 import { CloudWatch } from '@aws-sdk/client-cloudwatch';
 import { ECRClient } from '@aws-sdk/client-ecr';
 import type { Service } from '@aws-sdk/client-ecs';
@@ -70,8 +71,10 @@ async function deploy(tag: string): Promise<Version> {
   });
   const TargetGroupArn = TargetGroups?.[0]?.TargetGroupArn ?? '';
   const loadBalancer = LoadBalancers?.[0]?.LoadBalancerArn ?? '';
-  const CertificateArn = `arn:aws:acm:${REGION}:000000000000:certificate/${name}`;
-  (await lab.sandbox.region(REGION)).state.acm.certificates[CertificateArn] = CERTIFICATE;
+  const acm = new ACM(clientOf(lab.sandbox, REGION));
+  const { CertificateArn } = await acm.importCertificate({
+    Certificate: Buffer.from(CERTIFICATE.certificate), PrivateKey: Buffer.from(CERTIFICATE.privateKey),
+  });
   const Port = await freePort();
   await lab.elb.createListener({
     LoadBalancerArn: loadBalancer, Protocol: 'HTTPS', Port, Certificates: [{ CertificateArn }], DefaultActions: [forward([TargetGroupArn, 1])],
