@@ -471,25 +471,26 @@ const name = (cn) => seq(der(0x31, seq(oid('2.5.4.3'), der(12, Buffer.from(cn)))
 const time = (ms) => { const iso = new Date(ms).toISOString().replace(/[-:T]/g, '').slice(0, 14); return iso < '2050' ? der(0x17, Buffer.from(`${iso.slice(2)}Z`)) : der(0x18, Buffer.from(`${iso}Z`)); };
 const extension = (id, critical, value) => seq(oid(id), ...(critical ? [flag] : []), der(4, value));
 const pem = (what, bytes) => `-----BEGIN ${what}-----\n${bytes.toString('base64').replace(/.{64}/g, '$&\n').trim()}\n-----END ${what}-----\n`;
-const algorithm = seq(oid('1.2.840.10045.4.3.2'));
+const rsa = process.env.QUAY_KEY === 'rsa'; // ACM changes the kind of key of no certificate
+const algorithm = rsa ? seq(oid('1.2.840.113549.1.1.11'), der(5)) : seq(oid('1.2.840.10045.4.3.2'));
 function certificate(subject, issuer, keys, signer, extensions) {
   const body = seq(der(0xa0, der(2, Buffer.from([2]))), der(2, Buffer.concat([Buffer.from([1]), crypto.randomBytes(12)])), algorithm, name(issuer),
     seq(time(Date.now() - 864e5), time(Date.now() + days * 864e5)), name(subject), keys.publicKey.export({ type: 'spki', format: 'der' }), der(0xa3, seq(...extensions)));
   return pem('CERTIFICATE', seq(body, algorithm, bits(crypto.sign('sha256', body, signer.privateKey))));
 }
-const pair = () => crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const pair = () => rsa ? crypto.generateKeyPairSync('rsa', { modulusLength: 2048 }) : crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const authority = pair(), own = pair();
 const print = (keys) => crypto.createHash('sha1').update(keys.publicKey.export({ type: 'spki', format: 'der' })).digest();
 const ids = (keys) => [extension('2.5.29.14', false, der(4, print(keys))), extension('2.5.29.35', false, seq(der(0x80, print(authority))))];
 const altNames = seq(...names.map((n) => /^[\d.]+$/.test(n) ? der(0x87, Buffer.from(n.split('.').map(Number))) : der(0x82, Buffer.from(n))));
 const ca = certificate('Quay test CA', 'Quay test CA', authority, authority, [extension('2.5.29.19', true, seq(flag)), extension('2.5.29.15', true, der(3, Buffer.from([1, 6]))), ...ids(authority)]);
-const leaf = certificate(names[0], 'Quay test CA', own, authority, [extension('2.5.29.19', true, seq()), extension('2.5.29.15', true, der(3, Buffer.from([7, 0x80]))),
-  extension('2.5.29.37', false, seq(oid('1.3.6.1.5.5.7.3.1'))), extension('2.5.29.17', false, altNames), ...ids(own)]);
+const leaf = certificate(names[0], 'Quay test CA', own, authority, [extension('2.5.29.19', true, seq()), extension('2.5.29.15', true, der(3, rsa ? Buffer.from([5, 0xa0]) : Buffer.from([7, 0x80]))),
+  extension('2.5.29.37', false, seq(oid('1.3.6.1.5.5.7.3.1'), oid('1.3.6.1.5.5.7.3.2'))), extension('2.5.29.17', false, altNames), ...ids(own)]);
 fs.writeFileSync(`${prefix}-ca.pem`, ca);
 fs.writeFileSync(`${prefix}.pem`, leaf);
 fs.writeFileSync(`${prefix}.key`, own.privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
 END
-certify() { node "$WORK/certify.js" "$WORK/$1" "${@:2}"; } # NAME DAYS HOST…: $WORK/NAME.pem, NAME.key, NAME-ca.pem
+certify() { node "$WORK/certify.js" "$WORK/$1" "${@:2}"; } # NAME DAYS HOST…: $WORK/NAME.pem, NAME.key, NAME-ca.pem; QUAY_KEY=rsa for RSA
 
 # --- a server of the test's own --------------------------------------------------------------------------------------
 
