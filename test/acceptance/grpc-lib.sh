@@ -45,10 +45,12 @@ SAYS_IT_ENDS='certificate.*(expire|ends|renew|valid until)|(expire|renew).*certi
 # "A retriable status" of a stream that was cut is UNAVAILABLE: by trailers, as a refused stream, or with the connection.
 RETRIABLE=14
 
-# The example: which files a copy of the pair is made of, and how its parts are run on this machine.
-EXAMPLE=$ROOT/examples/echo
-RUN_SERVER=(node server.js) # in its folder server; A:87
-RUN_CLIENT=(node client.js) # in its folder client; A:94
+# The example: how its parts are run on this machine, and where its .env and its `make build-infra` are (A:24, A:37).
+RUN_SERVER=(node server.js)  # in examples/echo/server; A:87
+RUN_CLIENT=(node client.js)  # in examples/echo/client; A:94
+EXAMPLE_INFRA=.              # in examples/echo
+# What `make demo` ends in, without the building, which would disturb the other scripts.
+DEMO=(node scripts/demo.mjs) # in the top folder
 # === END OF THE GUESSES ==============================================================================================
 
 # --- a gRPC client and server on node:http2 --------------------------------------------------------------------------
@@ -136,8 +138,8 @@ const percent = (text) => [...Buffer.from(text)].map((b) => b < 32 || b > 126 ||
 
 // One channel: one connection at a time, a new one only when the other side has ended the last. `connections` counts them.
 class Channel {
-  constructor({ address = process.env.QUAY_ADDRESS, name = process.env.QUAY_NAME, ca = process.env.QUAY_CA, plain = !ca } = {}) {
-    Object.assign(this, { address, name: name || address, plain, ca: plain ? undefined : require('node:fs').readFileSync(ca) });
+  constructor({ address = process.env.QUAY_ADDRESS, name = process.env.QUAY_NAME, ca = process.env.QUAY_CA, pem, plain = !ca && !pem } = {}) {
+    Object.assign(this, { address, name: name || address, plain, ca: plain ? undefined : pem ?? require('node:fs').readFileSync(ca) });
     this.connections = 0;
     this.retried = 0;
     this.errors = [];
