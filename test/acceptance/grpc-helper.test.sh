@@ -101,6 +101,29 @@ check 'SIGTERM: the app ends, once its stream is done' '0, and 12 messages with 
   test "$seen $(tail -n 2 "$WORK/grpc.log" | tr '\n' ' ')" = '0 12 status 0 '
 check 'SIGTERM: what was open is told' 'sigterm open=1, then done' "$(grep -v Hail "$WORK/events" | awk '{ print $4, $5 }' | tr '\n' ';')" \
   test "$(event_time 'sigterm open=1')" -le "$(event_time 'done /quay.Harbour/Watch')"
+# What a cancelled stream looks like to the server, of both kinds.
+make_quay v9.3 9.3
+port=$(free_ports 1)
+(cd "$PROJECT/v9.3" && PORT=$port HOST=127.0.0.1 QUAY_BERTH=7 exec node app.js >"$WORK/app.log" 2>&1) &
+app=$!
+BACKGROUND+=("$app")
+wait_until 10 port_open "$port"
+ADDRESS=127.0.0.1:$port
+grpc_json 'const talk = channel.open("/quay.Harbour/Talk"), watch = channel.open("/quay.Harbour/Watch");
+  await talk.send(call("word"));
+  for await (const m of talk.messages) talk.cancel();
+  watch.stream.end(frame(call("boat", 100, 100)));
+  for await (const m of watch.messages) watch.cancel();
+  await sleep(200);
+  return [(await talk.status).code, (await watch.status).code, (await channel.hail("boat")).code]'
+expect_grpc 'cancelled: CANCELLED to the client, the channel goes on' 'o.join() === "1,1,0"'
+for method in Talk Watch; do
+  check "cancelled: the server sees it: $method" gone "$(grep "9.3 .*$method" "$WORK/events" | tr '\n' ';')" \
+    test "$(grep -c "9.3 .*gone /quay.Harbour/$method" "$WORK/events") $(grep -c "9.3 .*done /quay.Harbour/$method" "$WORK/events")" = '1 0'
+done
+check 'and what is not cancelled is done' done "$(grep '9.3 .*Hail' "$WORK/events" | tr '\n' ';')" event_seen '9\.3 .*done /quay.Harbour/Hail'
+kill "$app"
+wait "$app"
 check 'what no connection answers is UNAVAILABLE' '14' "$(grpc 'return (await channel.hail("boat")).code')" test "$(grpc 'return (await channel.hail("boat")).code')" = 14
 
 finish

@@ -159,16 +159,16 @@ class Channel {
   }
   // A call of any kind. `timeout` sends a deadline and keeps it here too; with `trusting` it is left to the other side.
   open(path, { metadata = {}, timeout, trusting = false } = {}) {
-    const session = this.session(), messages = queue(), begun = now();
+    const session = this.session(), messages = queue(), begun = now(), ends = new AbortController(); // close() would end the stream before it resets it
     const stream = session.request({ ':method': 'POST', ':scheme': this.plain ? 'http' : 'https', ':authority': this.name, ':path': path,
-      'content-type': 'application/grpc', te: 'trailers', 'user-agent': 'quay-test/1', ...(timeout && { 'grpc-timeout': `${timeout}m` }), ...metadata });
+      'content-type': 'application/grpc', te: 'trailers', 'user-agent': 'quay-test/1', ...(timeout && { 'grpc-timeout': `${timeout}m` }), ...metadata }, { signal: ends.signal });
     let headers, trailers, own, timer, failure;
     const status = new Promise((done) => {
       stream.on('response', (h, flags) => { headers = h; if (flags & http2.constants.NGHTTP2_FLAG_END_STREAM) trailers = h; });
       stream.on('trailers', (h) => { trailers = h; });
       stream.on('error', (error) => { failure = error; });
-      stream.on('data', (() => { const take = deframer((m) => messages.push(m)); return (chunk) => { try { take(chunk); } catch (error) { own ??= [13, error.message]; stream.close(8); } }; })());
-      if (timeout && !trusting) timer = setTimeout(() => { own ??= [4, 'deadline exceeded']; stream.close(http2.constants.NGHTTP2_CANCEL); }, timeout);
+      stream.on('data', (() => { const take = deframer((m) => messages.push(m)); return (chunk) => { try { take(chunk); } catch (error) { own ??= [13, error.message]; ends.abort(); } }; })());
+      if (timeout && !trusting) timer = setTimeout(() => { own ??= [4, 'deadline exceeded']; ends.abort(); }, timeout);
       stream.on('close', async () => {
         clearTimeout(timer);
         await sleep(20); // whether the connection ended with it shows a moment later
@@ -184,7 +184,7 @@ class Channel {
       });
     });
     return { stream, messages, status, send: (message) => new Promise((sent) => stream.write(frame(message), () => sent())), end: () => stream.end(),
-      cancel: () => { own ??= [1, 'cancelled']; stream.close(http2.constants.NGHTTP2_CANCEL); } };
+      cancel: () => { own ??= [1, 'cancelled']; ends.abort(); } };
   }
   // A stream that was refused never reached anybody: the only case in which gRPC tries again by itself.
   async unary(path, message, options) {
@@ -226,10 +226,10 @@ function serve(handlers, { port, host = '127.0.0.1', key, cert, log = () => {} }
       server.open -= 1;
       messages.end();
       left();
-      log(over ? `done ${path}` : `gone ${path} rst=${stream.rstCode}`);
+      log(over && !stream.aborted && !stream.rstCode ? `done ${path}` : `gone ${path} rst=${stream.rstCode}`);
     });
     const finish = (code, message = '') => {
-      if (over || stream.destroyed || stream.closed) return;
+      if (over || stream.aborted || stream.destroyed || stream.closed) return;
       over = true;
       const last = { ...trailers, 'grpc-status': String(code), ...(message && { 'grpc-message': percent(message) }) };
       if (!stream.headersSent) { stream.respond({ ':status': 200, 'content-type': 'application/grpc', ...last }, { endStream: true }); return; }
