@@ -342,6 +342,7 @@ stop_grpc() {
 }
 grpc_log_has() { grep -Eq -- "$1" "$WORK/grpc.log"; } # REGEX
 ADDRESS='' NAME='' CA=''
+: >"$WORK/grpc.err"
 
 hails() { [[ $(grpc 'return (await channel.hail("boat", 0, { timeout: 5000 })).version ?? "none"') == "$1" ]]; } # VERSION
 

@@ -88,6 +88,7 @@ wrong() { # REGEX-OF-THE-MESSAGE TEXT ARGUMENT…
   cli probe -n 5 "$@"
   expect_exit 2 "$text"
   expect_stderr "$regex" "$text: the message says what is wrong"
+  says_not "unknown option '?--(grpc|proto|data|url)" "$text: it is not the option that is unknown"
   expect_one_message "$text"
   check "$text: nothing is counted" 'no result' "$(head -n 1 "$OUT")" test "$(grep -c Results "$OUT")" -eq 0
 }

@@ -26,6 +26,7 @@ wrong() { # REGEX-OF-THE-MESSAGE TEXT SETTING… -- ARGUMENT…
   expect_exit 2 "$text"
   expect_stderr "$regex" "$text: the message says what is wrong"
   expect_one_message "$text"
+  [[ $1 != build-infra ]] || says_not "unknown option" "$text: it is not the option that is unknown"
   expect_no_writes "$mark" "$text"
 }
 
