@@ -40,9 +40,9 @@ expect_grpc 'issue 7.2: nor one that looks for another name' 'o.code === 14'
 NAME=$(grpc_name quay)
 
 # A second run, another machine.
-again 'issue 7.2: --self-signed once more' --self-signed
+again 'issue 7.2: --self-signed once more' "${INFRA[@]:1}"
 elsewhere
-again 'issue 7.2: --self-signed once more, from another machine' --self-signed
+again 'issue 7.2: --self-signed once more, from another machine' "${INFRA[@]:1}"
 check 'issue 7.2: it is the same certificate' "$made, $serial" "$(certificates | tr '\n' ' '), $(served c.serialNumber)" \
   test "$(certificates) $(served c.serialNumber)" = "$made $serial"
 check 'issue 7.2: the first client still trusts it' 'Version 3.1' "$(grpc 'return channel.hail("boat")')" hails 3.1
@@ -61,7 +61,7 @@ if wait_until 10 renewed; then
   take_channel quay
   expect_soon 10 'issue 7.2: a client with the CA of now is served' 'Version 3.1' hails 3.1
   check 'issue 7.2: no certificate is left over by that' 'one' "$(certificates | tr '\n' ' ')" test "$(certificates | wc -l)" -eq 1
-  again 'issue 7.2: then nothing is left to do' --self-signed
+  again 'issue 7.2: then nothing is left to do' "${INFRA[@]:1}"
 else
   says "$SAYS_IT_ENDS" 'issue 7.2: it is renewed, or it is said that it ends'
 fi
@@ -70,8 +70,8 @@ fi
 cli "${INFRA[@]}" --json
 cli "${INFRA[@]}" --dry-run
 cli status
-cli build-infra --template base
-cli build-infra --template service
+cli "${INFRA[@]}" --template base
+cli "${INFRA[@]}" --template service
 KEY='PRIVATE KEY|LS0tLS1CRUdJTiBQUklWQVRF|LS0tLS1CRUdJTiBFQyBQUklWQVRF|LS0tLS1CRUdJTiBSU0EgUFJJVkFUR'
 seen=$(grep -lE "$KEY" "$WORK"/calls/* | tr '\n' ' ')
 check 'issue 7.2: the key is in no output' none "$seen" test -z "$seen"

@@ -58,6 +58,18 @@ ADDRESS=127.0.0.1:$PORT_TLS CA=$WORK/own-ca.pem
 both_ways 'TLS'
 grpc_json 'return channel.hail("boat")'
 expect_grpc 'TLS: the certificate is checked, and holds' 'o.version === "9.1"'
+if have_grpc_js; then
+  for CA in "$WORK/own-ca.pem" ''; do
+    how=TLS
+    [[ -n $CA ]] || how=plain ADDRESS=127.0.0.1:$PORT_PLAIN
+    second_opinion 50
+    expect_grpc "$how: grpc-js calls this server" 'o.errors === 0 && o.versions["9.1"] === 50'
+    expect_second_opinion "$how"
+  done
+  ADDRESS=127.0.0.1:$PORT_TLS CA=$WORK/own-ca.pem
+else
+  echo "skipped: no @grpc/grpc-js and @grpc/proto-loader in $GRPC_MODULES (its opinion of this server)"
+fi
 NAME=tug.harbour.internal
 grpc_json 'return [await channel.hail("boat"), channel.errors]'
 expect_grpc 'TLS: not for another name' 'o[0].code === 14 && o[1].includes("ERR_TLS_CERT_ALTNAME_INVALID")'

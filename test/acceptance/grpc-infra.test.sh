@@ -23,7 +23,7 @@ done
 check 'issue 7.2: nothing is there yet' 'no certificate' "$(certificates)" test -z "$(certificates)"
 for template in base service; do
   log_mark mark
-  cli build-infra --template "$template"
+  cli "${INFRA[@]}" --template "$template"
   expect_exit 0 "section 2: build-infra --template $template, of gRPC"
   cp "$OUT" "$WORK/template-$template"
   seen=$(log_since "$mark" true | sed '$d')
@@ -70,7 +70,7 @@ answer=$(web --http1.1 -k -o /dev/null -w '%{http_code}' "https://$(grpc_address
 check 'section 6: to HTTP/1.1 it does not answer as if all was well' 'no 2xx' "$answer" grep -qvE '^2' <<<"$answer"
 
 # Nothing twice, and --json.
-again 'issue 7.2: once more' --self-signed
+again 'issue 7.2: once more' "${INFRA[@]:1}"
 cli "${INFRA[@]}" --json
 expect_exit 0 'section 3: build-infra --json'
 expect_json 'section 3: its keys' 'o.schemaVersion === 1 && "publicEndpoint" in o && "bastionEndpoint" in o'
@@ -84,6 +84,6 @@ expect_exit 0 'section 2: build-infra with another health check'
 seen=$(elb 'return (await all("DescribeTargetGroups", {}, "TargetGroups")).map((g) => `${g.HealthCheckPath} ${g.HealthCheckIntervalSeconds} ${g.Matcher.GrpcCode}`).join(";")')
 check 'section 2: HEALTH_CHECK_PATH and _INTERVAL reach both groups' '/quay.Harbour/Hail 7 0, twice' "$seen" \
   test "$seen" = '/quay.Harbour/Hail 7 0;/quay.Harbour/Hail 7 0'
-again 'issue 7.2: then nothing is left to do' --self-signed
+again 'issue 7.2: then nothing is left to do' "${INFRA[@]:1}"
 
 finish

@@ -343,6 +343,7 @@ stop_grpc() {
 grpc_log_has() { grep -Eq -- "$1" "$WORK/grpc.log"; } # REGEX
 ADDRESS='' NAME='' CA=''
 : >"$WORK/grpc.err"
+: >"$WORK/certificate.json"
 
 hails() { [[ $(grpc 'return (await channel.hail("boat", 0, { timeout: 5000 })).version ?? "none"') == "$1" ]]; } # VERSION
 
@@ -524,4 +525,57 @@ count_calls() { # N
       while (left-- > 0) { const r = await channel.hail("boat", 0, { timeout: 15000 }); const key = r.code === 0 && r.version ? r.version : `error-${r.name}-${r.message.replace(/\s+/g, "_").slice(0, 60)}`; counts[key] = (counts[key] ?? 0) + 1; }
     }));
     return [...Object.entries(counts), ["connections", channel.connections]].map((e) => e.join(" ")).join("\n")' "$1"
+}
+
+# --- a second opinion ------------------------------------------------------------------------------------------------
+
+# What most Node programs call gRPC with, where it is installed; not every machine, and no scripts but two, need it.
+GRPC_MODULES=$ROOT/node_modules
+have_grpc_js() { [[ -d $GRPC_MODULES/@grpc/grpc-js && -d $GRPC_MODULES/@grpc/proto-loader ]]; }
+cat >"$WORK/second.js" <<'END'
+const { createRequire } = require('node:module'), fs = require('node:fs');
+const from = createRequire(`${process.env.QUAY_MODULES}/x.js`), grpc = from('@grpc/grpc-js'), loader = from('@grpc/proto-loader');
+const { QUAY_WORK: work, QUAY_ADDRESS: address, QUAY_NAME: name, QUAY_CA: ca } = process.env;
+const { quay } = grpc.loadPackageDefinition(loader.loadSync(`${work}/quay.proto`));
+const client = new quay.Harbour(address, ca ? grpc.credentials.createSsl(fs.readFileSync(ca)) : grpc.credentials.createInsecure(),
+  { 'grpc.ssl_target_name_override': name, 'grpc.default_authority': name });
+const hail = (request, options = {}) => new Promise((done) => {
+  const out = {};
+  const it = client.Hail(request, new grpc.Metadata(), options, (error, answer) => { out.code = error ? error.code : 0; out.details = error?.details; out.text = answer?.text; });
+  it.on('status', (status) => { out.trailers = status.metadata.getMap(); setImmediate(() => done({ ...out, code: status.code, details: status.details })); });
+});
+const read = (it, each = () => {}) => new Promise((done) => {
+  const all = [];
+  it.on('data', (m) => { all.push(m); each(m, all.length); }).on('error', () => {}).on('status', (s) => setImmediate(() => done({ code: s.code, numbers: all.map((m) => m.number) })));
+});
+(async () => {
+  const out = { versions: {}, errors: 0 };
+  let left = Number(process.argv[2]);
+  await Promise.all(Array.from({ length: 10 }, async () => { while (left-- > 0) { const r = await hail({ name: 'boat' }, { deadline: Date.now() + 15000 }); const v = /\(Version ([^,]+),/.exec(r.text)?.[1]; if (r.code === 0 && v) out.versions[v] = (out.versions[v] ?? 0) + 1; else { out.errors += 1; out.error = r; } } }));
+  out.hail = await hail({ name: 'boat' });
+  out.nobody = await hail({ name: 'nobody' });
+  out.late = await hail({ name: 'boat', count: 20000 }, { deadline: Date.now() + 500 });
+  out.watch = await read(client.Watch({ name: 'boat', count: 5, every: 20 }));
+  out.load = await new Promise((done) => { const it = client.Load((error, answer) => done(error ? { code: error.code } : { code: 0, number: answer.number })); for (let i = 0; i < 7; i++) it.write({ name: 'crate' }); it.end(); });
+  const talk = client.Talk();
+  talk.write({ name: 'word' });
+  out.talk = await read(talk, (m, n) => n < 3 ? talk.write({ name: 'word' }) : talk.end());
+  const cancelled = client.Watch({ name: 'boat', count: 1000, every: 50 });
+  out.cancelled = await read(cancelled, (m, n) => { if (n === 2) cancelled.cancel(); });
+  console.log(JSON.stringify(out));
+  process.exit();
+})();
+END
+second_opinion() { # N: into $WORK/grpc.json
+  QUAY_MODULES=$GRPC_MODULES QUAY_ADDRESS=$ADDRESS QUAY_NAME=$NAME QUAY_CA=$CA timeout -s KILL 60 node "$WORK/second.js" "$1" >"$WORK/grpc.json" 2>"$WORK/grpc.err" </dev/null ||
+    echo "{\"failed\":$?}" >"$WORK/grpc.json"
+}
+expect_second_opinion() { # TEXT: of all but the counts
+  expect_grpc "$1: grpc-js agrees: unary, with trailers" 'o.hail.code === 0 && o.hail.trailers["quay-trailer"] === "tide"'
+  expect_grpc "$1: grpc-js agrees: an error" 'o.nobody.code === 5 && o.nobody.details === "no berth at the quay: 100 %, “über”" && o.nobody.trailers["quay-trailer"] === "ebb"'
+  expect_grpc "$1: grpc-js agrees: a deadline" 'o.late.code === 4'
+  expect_grpc "$1: grpc-js agrees: server stream" 'o.watch.code === 0 && o.watch.numbers.join() === "1,2,3,4,5"'
+  expect_grpc "$1: grpc-js agrees: client stream" 'o.load.code === 0 && o.load.number === 7'
+  expect_grpc "$1: grpc-js agrees: bidirectional stream" 'o.talk.code === 0 && o.talk.numbers.join() === "1,2,3"'
+  expect_grpc "$1: grpc-js agrees: cancelled" 'o.cancelled.code === 1'
 }
