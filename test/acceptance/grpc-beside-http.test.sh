@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # HTTP and gRPC services in one project, treated alike (issue 7.2, 7.5): each has its own protocol, health check, name and
 # endpoint; each is released while the other is under load; two gRPC services share the internal listener by path.
+# shellcheck disable=SC2016 # JavaScript, and texts for people
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/routing-lib.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/survival-lib.sh"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What gRPC is made of passes the load balancer (issue 7.3): unary calls with metadata and trailers, errors, server, client
 # and bidirectional streams, long messages, deadlines and cancellation, which reach the server; what nobody serves fails.
+# shellcheck disable=SC2016 # JavaScript, and texts for people
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/routing-lib.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/grpc-lib.sh"

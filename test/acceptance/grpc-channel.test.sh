@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # One client channel through an update there and back, with the old tasks really ended each time (issue 7; the 20,000 calls
 # of it are the bench's): no call fails, the channel is never cut, the share at 50 % is inside its band of 1e-6 (A:166).
+# shellcheck disable=SC2016 # JavaScript, and texts for people
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/routing-lib.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/grpc-lib.sh"

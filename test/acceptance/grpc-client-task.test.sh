@@ -15,7 +15,7 @@ take_endpoint
 # /ca: the names of the variables with a CA, whatever form it has. /call?to=…&name=…: a call under these CAs and no other.
 make_app pier p1
 cp "$WORK/grpc.js" "$PROJECT/pier/grpc.js"
-echo "require('node:fs').appendFileSync('$WORK/pids', process.pid + ' p1\\n');" >"$PROJECT/pier/app.js"
+echo "require('node:fs').appendFileSync('$WORK/pids', [process.pid, 'p1', ''].join(' ') + require('node:os').EOL);" >"$PROJECT/pier/app.js"
 cat >>"$PROJECT/pier/app.js" <<'END'
 const fs = require('node:fs'), { Channel } = require('./grpc.js');
 const is = (text) => text.includes('BEGIN CERTIFICATE');

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What build-infra makes of PROTOCOL=grpc: an HTTPS listener of the internal load balancer, target groups of version GRPC
 # with gRPC's own health check, a private hosted zone with a name per service (issue 7.2); shown before, and nothing twice.
+# shellcheck disable=SC2016 # JavaScript, and texts for people
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/routing-lib.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/survival-lib.sh"

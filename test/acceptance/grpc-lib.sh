@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2016,SC2034
+# shellcheck shell=bash disable=SC2016,SC2034,SC2119,SC2120
 # What the grpc-*.test.sh scripts share, on top of lib.sh and routing-lib.sh: a gRPC client and server on nothing but
 # Node's http2, a quay that answers by gRPC, certificates made by hand, ACM and Route 53 asked directly. "issue 7.N" in a
 # message is part N of the issue's "Build"; "issue 7" alone is its "It is done when".
@@ -509,7 +509,8 @@ serve_own() { # HANDLERS
     grpc.serve(handlers, { port: Number(tls), key: fs.readFileSync(`${work}/own.key`), cert: fs.readFileSync(`${work}/own.pem`) });
   ' "$PORT_PLAIN" "$PORT_TLS" "$WORK" "$1" &
   BACKGROUND+=("$!")
-  wait_until 10 port_open "$PORT_PLAIN" && wait_until 10 port_open "$PORT_TLS" || give_up 'preparing: a gRPC server of our own' 'both ports open' closed
+  wait_until 10 port_open "$PORT_PLAIN"
+  wait_until 10 port_open "$PORT_TLS" || give_up 'preparing: a gRPC server of our own' 'both ports open' closed
 }
 
 # --- shares ----------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # `probe --grpc`: B's experiment by gRPC, its format and its --json, what counts as an error, wrong usage (issue 7.4).
 # Against servers of our own, plain and with TLS; no AWS, no settings, no credentials.
+# shellcheck disable=SC2016 # JavaScript, and texts for people
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/routing-lib.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/grpc-lib.sh"

@@ -33,11 +33,11 @@ expect_share 10 'at 10 %'
 must route --canary 50
 expect_share 50 'at 50 %'
 
-log_mark MARK
+log_mark mark
 cli route --canary 50
 expect_exit 0 'section 3: a route that changes nothing ends 0'
 expect_line 'Modified 0 listener rules' 'section 3: and says so'
-seen=$(log_since "$MARK" 'c.write && /^Modify/.test(c.operation)')
+seen=$(log_since "$mark" 'c.write && /^Modify/.test(c.operation)')
 check 'section 4.3: a rule whose weight does not differ is not written' 'no Modify call' "$seen" test -z "$seen"
 
 # The program's own opinion, over TLS through the load balancer.

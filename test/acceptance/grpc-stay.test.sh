@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Streams that run stay where they are when weights change, whatever their kind; new ones go where the weights say (issue
 # 7.3). No stream ends before the test ends it, and each ends well.
+# shellcheck disable=SC2016 # JavaScript, and texts for people
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/routing-lib.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/grpc-lib.sh"
