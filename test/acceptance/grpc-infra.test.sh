@@ -18,7 +18,7 @@ for show in --dry-run --change-set; do
   log_mark mark
   cli "${INFRA[@]}" "$show"
   expect_exit 0 "issue 7.2: build-infra $show"
-  seen=$(log_since "$mark" "$BUT_CHANGE_SETS")
+  seen=$(log_since "$mark" "$BUT_CHANGE_SETS && c.operation !== 'DeleteStack'") # of the empty stack that had the change set
   check "issue 7.2: build-infra $show makes nothing, no certificate either" 'no write call' "${seen//$'\n'/, }" test -z "$seen"
 done
 check 'issue 7.2: nothing is there yet' 'no certificate' "$(certificates)" test -z "$(certificates)"
@@ -75,7 +75,7 @@ again 'issue 7.2: once more' "${INFRA[@]:1}"
 cli "${INFRA[@]}" --json
 expect_exit 0 'section 3: build-infra --json'
 expect_json 'section 3: its keys' 'o.schemaVersion === 1 && "publicEndpoint" in o && "bastionEndpoint" in o'
-expect_json 'issue 7.2: and the internal endpoint in one of them' "Object.values(o).some((v) => typeof v === 'string' && v.includes(':$PORT_INTERNAL'))"
+expect_json 'issue 7.2: and the internal endpoint' "$GRPC_JSON && JSON.stringify(o).includes(':$PORT_INTERNAL')"
 
 # Settings of the health check, and a service of its own kind of protocol.
 setting HEALTH_CHECK_PATH /quay.Harbour/Hail

@@ -20,6 +20,8 @@ grpc_name() { echo "$1.harbour.internal"; } # SERVICE
 grpc_address() { echo "127.0.0.1:$PORT_INTERNAL"; }
 # What build-infra prints below "Internal endpoint:".
 GRPC_ENDPOINT='(https|grpcs)://[^ /]+:[0-9]+/?'
+# And what of --json says the same.
+GRPC_JSON='typeof o.internalEndpoint === "string"'
 # Where a user finds the CA: what ACM's GetCertificate has for the listener's certificate (its chain, or itself), and
 # files with a certificate that build-infra left in the project's folder. All are trusted together.
 ca_candidates() {

@@ -51,13 +51,13 @@ await_healthy "$PAIR_CANARY" 2
 : >"$WORK/closed-3.2"
 expect_soon 20 'issue 7.2: its targets become unhealthy' 'none of two healthy' healthy_is "$PAIR_CANARY" 0
 log_mark mark
-cli route --canary 50
-expect_exit 1 'issue 7: route to a canary that is NOT_SERVING'
+cli route --canary 50 --no-scale --timeout 30s
+expect_exit '1|124' 'issue 7: route to a canary that is NOT_SERVING: the weights are as before'
 expect_stderr health 'issue 7: it says so'
 expect_no_modify "$mark" 'section 4.7: no weight without healthy targets'
 expect_weights 0 'issue 7: a canary that is NOT_SERVING has no weight'
-cli promote
-expect_exit 1 'issue 7: promote of a canary that is NOT_SERVING'
+cli promote --no-scale --timeout 30s
+expect_exit '1|124' 'issue 7: promote of a canary that is NOT_SERVING'
 expect_weights 0 'issue 7: it has no weight after that either'
 never_hailed 'issue 7: NOT_SERVING later' 3.2
 
