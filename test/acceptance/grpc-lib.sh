@@ -35,8 +35,8 @@ ca_candidates() {
 # `probe`: https for TLS, http for plain HTTP/2; whom to trust is told as to any Node program.
 PROBE_TLS=https PROBE_PLAIN=http
 probe_trust() { CLI_ENV=("NODE_EXTRA_CA_CERTS=$1"); } # FILE
-# Whether the certificate is for 127.0.0.1 too. If it is not, a user's probe can't check its name in the sandbox: say how.
-PROBE_NAME=() # such as (--server-name quay.harbour.internal)
+# The certificate is for the names of the zone: who reaches the load balancer by another way says which name is meant.
+PROBE_NAME=(--server-name quay.harbour.internal)
 # Where `probe --grpc` looks for the version: in the answer as JSON, so --pattern is as ever.
 
 # A service with PROTOCOL=grpc, no CERTIFICATE_ARN and no --self-signed, and both of these at once, are wrong usage.
@@ -298,6 +298,8 @@ function harbour(version, { berth = '7', healthy = () => true, prefix = '/quay.H
       const state = healthy();
       if (state === 'mute') return new Promise(() => {});
       await it.send(encode(state ? 1 : 2));
+      // A load balancer looks at the status only (docs/from-app-mesh.md): the message alone would be healthy to it.
+      if (!state) it.fail(14, 'NOT_SERVING');
     },
   };
 }
@@ -351,7 +353,7 @@ hails() { [[ $(grpc 'return (await channel.hail("boat", 0, { timeout: 5000 })).v
 
 # --- the quay, by gRPC -----------------------------------------------------------------------------------------------
 
-# MODE good; closed (its health check answers NOT_SERVING from the first); mute (its health check never gets an answer);
+# MODE good; closed (its health check answers NOT_SERVING, and UNAVAILABLE, from the first); mute (its health check never gets an answer);
 # fickle (NOT_SERVING from when $WORK/closed-VERSION is there). What happens to it is in $WORK/events: "MS VERSION PID EVENT…".
 make_quay() { # DIR VERSION [MODE [PREFIX]]
   make_app "$1" "$2"

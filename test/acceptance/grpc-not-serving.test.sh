@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A gRPC server that answers its health check with NOT_SERVING never gets weight (issue 7, section 7): as the first version,
-# by update, by route; nor does one whose health service never answers, or that becomes NOT_SERVING while it waits.
+# by update, by route; nor does one whose health service never answers, or that becomes NOT_SERVING while it waits. The check
+# ends with a status other than OK then: it is all that AWS's load balancers look at, and the sandbox's (section 6).
 # shellcheck disable=SC2016 # JavaScript, and texts for people
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/routing-lib.sh"
