@@ -4,6 +4,7 @@
 # shellcheck disable=SC2016 # JavaScript, and texts for people
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/routing-lib.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/survival-lib.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/grpc-lib.sh"
 
 start_sandbox

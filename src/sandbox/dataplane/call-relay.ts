@@ -45,7 +45,10 @@ export function relayCall(client: ServerHttp2Stream, { request, head, broken, st
     // A stream that is reset seems to end, too.
     if (client.rstCode === NGHTTP2_NO_ERROR && !client.destroyed) call.end();
   });
-  client.on('wantTrailers', () => client.sendTrailers(trailers));
+  client.on('wantTrailers', () => {
+    client.sendTrailers(trailers);
+    dismiss(client);
+  });
   client.on('close', () => {
     if (!isWhole || !call.writableFinished) giveUp();
   });
@@ -58,8 +61,12 @@ export function relayCall(client: ServerHttp2Stream, { request, head, broken, st
     const hasBody = (flags & NGHTTP2_FLAG_END_STREAM) === 0;
     if (!beginAnswer(client, answer, hasBody)) return giveUp();
     isWhole = !hasBody;
-    if (hasBody) call.on('data', stirred).pipe(client, { end: false });
-    else call.resume();
+    if (hasBody) {
+      call.on('data', stirred).pipe(client, { end: false });
+    } else {
+      call.resume();
+      dismiss(client);
+    }
   });
   call.on('trailers', (headers: IncomingHttpHeaders, _flags: number, rawHeaders: string[]) => {
     trailers = http2Headers(linesOf(headers, rawHeaders));
@@ -77,6 +84,14 @@ export function relayCall(client: ServerHttp2Stream, { request, head, broken, st
     if (!isWhole && isWaiting()) broken(isReset ? call.rstCode : undefined);
   });
   return { isAnswered: () => isWhole, giveUp, endWith };
+}
+
+/** Tells a client that has its whole answer, and goes on all the same, that nobody listens any more. Source: RFC 9113, section 8.1. */
+function dismiss(client: ServerHttp2Stream): void {
+  // A reset takes along what is not written yet, and what was just sent is written at the end of this turn.
+  setImmediate(() => {
+    if (!client.readableEnded && !client.closed) client.close(NGHTTP2_NO_ERROR);
+  });
 }
 
 /** Node reads some heads that it refuses to write. */
