@@ -55,7 +55,7 @@ async function previewStack({ do: what, request }: StackStep, inTheWay: string |
   const stack = request.name;
   const unknown = (note: string): StackPreview => ({ stack, changes: undefined, note });
   if (inTheWay !== undefined) return unknown(`made anew: it is ${inTheWay}, and deleted before`);
-  if (!isForeseeable(request)) return unknown('made once the base is there; what it is made of comes from it');
+  if (!isForeseeable(request)) return unknown(`${what === 'create-stack' ? 'made' : 'changed'} once the base is there; what it is made of comes from it`);
   session.progress({ type: 'waiting', text: `Ask CloudFormation what would change in stack ${stack}` });
   try {
     const changes = await lookAt({ request, type: what === 'create-stack' ? 'CREATE' : 'UPDATE' }, session, wait);

@@ -71,7 +71,7 @@ has service 'a log group with retention' 'of("Logs::LogGroup").length === 1 && /
 has service 'a security group' 'of("EC2::SecurityGroup").length >= 1'
 for which in base service; do
   has $which 'no exports, no imports' '!/^\s+Export:|ImportValue/m.test(text)'
-  has $which 'no fixed physical names' '!/^\s+(RoleName|LogGroupName|GroupName|LoadBalancerName|ManagedPolicyName):/m.test(section("Resources")) && !/^      Name:/m.test(section("Resources"))'
+  has $which 'no fixed physical names but those of DNS' '!/^\s+(RoleName|LogGroupName|GroupName|LoadBalancerName|ManagedPolicyName):/m.test(section("Resources")) && !/^      Name:(?!.*\.internal)/m.test(section("Resources"))'
   has $which 'no value of this project' '!/harbour|quay|eu-central-1|000000000000/.test(text)'
   has $which 'nothing that moves traffic or runs tasks' 'of("ElasticLoadBalancingV2::ListenerRule").length + of("ECS::Service").length + of("ECS::TaskDefinition").length === 0'
   has $which 'no silenced linter rules' '!/cfn-lint|ignore_checks/i.test(require("node:fs").readFileSync(process.argv[1], "utf8"))'

@@ -94,10 +94,31 @@ test('a run that was cut off is completed with the certificate that it has made,
     expect(await cutOff(project, own, 'DeleteCertificate', 'before', destroyAll)).toBe(true);
     expect(await project.aws.stacks.all()).toEqual([]);
     expect(await certificatesOf(own)).toEqual([made]);
+    // Whoever names it in the settings has made it theirs.
+    expect(await destroyAll(project.session({ ...GRPC, CERTIFICATE_ARN: made ?? '' }).session)).toBe(false);
     expect(await destroyAll(own)).toBe(true);
     expect(await certificatesOf(own)).toEqual([]);
     expect(await destroyAll(own)).toBe(false);
     expect(await project.aws.certificates.authority(theirs)).toBe(authority);
+  }));
+
+test('behind a load balancer of others gRPC goes to its HTTPS listeners only, and nothing is made for names', () =>
+  withProject(async ({ session, aws, ports }) => {
+    const both = { SERVICES: 'store,server', EXPOSE: 'internal', SERVICE_NAME: 'store', SERVER_PROTOCOL: 'grpc', INTERNAL_HTTPS_LISTENER_PORT: String(ports[0]), PATH_PATTERN: '/fleet/*' };
+    await buildInfra(switched(session(both).session));
+    const outputs = (await aws.stacks.describe('fleet'))?.outputs ?? {};
+    const [http = '', https = ''] = [outputs['InternalListenerArn'], outputs['InternalHttpsListenerArn']];
+    const given = {
+      PROJECT_NAME: 'boat', VPC_ID: outputs['VpcId'] ?? '', SUBNET_IDS: outputs['SubnetIds'] ?? '', SECURITY_GROUP_IDS: outputs['LoadBalancerSecurityGroupId'] ?? '',
+      PROTOCOL: 'grpc', PATH_PATTERN: '/boat.Boat/*',
+    };
+    await expect(buildInfra(session({ ...given, LISTENER_ARNS: http }).session)).rejects.toMatchObject({ exitCode: 2, message: expect.stringContaining('no HTTPS listener') });
+    const { session: boat, settings } = session({ ...given, LISTENER_ARNS: `${http},${https}` });
+    await buildInfra(boat);
+    const rules = (await aws.loadBalancing.rules([http, https])).filter(({ conditions }) => conditions.some(({ values }) => values.includes('/boat.Boat/*')));
+    expect(rules.map(({ listenerArn }) => listenerArn)).toEqual([https]);
+    expect((await describePlace(aws, settings, 'server')).neighbourhood).toBeUndefined();
+    expect(await certificatesOf(boat)).toEqual([]);
   }));
 
 test('an import whose answer is lost leaves certificates, of which one is used and all are removed', () =>
