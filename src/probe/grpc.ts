@@ -1,7 +1,8 @@
 /** Requests of the experiment by gRPC: one unary method over one channel. */
-import { type ChannelOptions, Client, credentials, Metadata, status } from '@grpc/grpc-js';
+import { type ChannelCredentials, type ChannelOptions, Client, credentials, Metadata, status } from '@grpc/grpc-js';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { Socket } from 'node:net';
+import { createSecureContext } from 'node:tls';
 import type { GrpcMethod } from './grpc-method.ts';
 import { REQUEST_TIMEOUT, type Respondent } from './probe.ts';
 
@@ -25,7 +26,7 @@ export function grpcRespondent({ url, method, serverName }: GrpcOptions): Respon
   const named = serverName === undefined ? {} : { 'grpc.ssl_target_name_override': serverName, 'grpc.default_authority': serverName };
   const address = `dns:${url.hostname}:${url.port || (secure ? 443 : 80)}`;
   const sockets = openedSockets();
-  const client = new Client(address, secure ? credentials.createSsl() : credentials.createInsecure(), { ...PLAIN_CALLS, ...named });
+  const client = new Client(address, secure ? trustOfNode() : credentials.createInsecure(), { ...PLAIN_CALLS, ...named });
   return {
     ask: (signal) => answerOf(client, method, signal),
     close() {
@@ -33,6 +34,11 @@ export function grpcRespondent({ url, method, serverName }: GrpcOptions): Respon
       sockets.destroy();
     },
   };
+}
+
+/** The library would trust nobody but those in GRPC_DEFAULT_SSL_ROOTS_FILE_PATH, where that is set. */
+function trustOfNode(): ChannelCredentials {
+  return credentials.createFromSecureContext(createSecureContext());
 }
 
 /** The sockets that are opened from now on. The library leaves those that still connect to themselves, and the program would wait for them. */
