@@ -1,6 +1,7 @@
 /** What is said to an engine, and what is made of its answers: with a script in its place, for what no engine does on demand. */
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Route53 } from '@aws-sdk/client-route-53';
 import { jest } from '@jest/globals';
 import { reset } from '../../src/sandbox/control.ts';
 import { whyNoEngine } from '../../src/sandbox/dataplane/engine.ts';
@@ -8,7 +9,7 @@ import { makeEngineRunner } from '../../src/sandbox/dataplane/engine-runner.ts';
 import { type ContainerOrder, OUT_OF_MEMORY, type OwnRunner, type RunnerName, type TaskRunner } from '../../src/sandbox/dataplane/runner.ts';
 import { makeTaskRunner } from '../../src/sandbox/dataplane/task-runner.ts';
 import type { StoredImage } from '../../src/sandbox/parts.ts';
-import { newFolder, start } from './running.ts';
+import { clientOf, newFolder, start } from './running.ts';
 
 const REGION = 'eu-central-1';
 const IMAGE: StoredImage = {
@@ -25,12 +26,12 @@ afterEach(() => {
   jest.restoreAllMocks();
 });
 
-/** Puts a shell script in the place of `docker`, which has its call in `$*`; each call is written down. */
-function pretend(script: string): { readonly calls: () => string; readonly environment: () => string } {
+/** Puts a shell script in the place of an engine, which has its call in `$*`; each call is written down. */
+function pretend(script: string, engine = 'docker'): { readonly calls: () => string; readonly environment: () => string } {
   const bin = join(newFolder(), 'bin');
   mkdirSync(bin);
-  writeFileSync(join(bin, 'docker'), `#!/bin/sh\necho "$*" >>${bin}/calls\n${script.replaceAll('BIN', bin)}\n`);
-  chmodSync(join(bin, 'docker'), 0o755);
+  writeFileSync(join(bin, engine), `#!/bin/sh\necho "$*" >>${bin}/calls\n${script.replaceAll('BIN', bin)}\n`);
+  chmodSync(join(bin, engine), 0o755);
   process.env['PATH'] = `${bin}:${path}`;
   return { calls: () => readFileSync(join(bin, 'calls'), 'utf8'), environment: () => readFileSync(join(bin, 'environment'), 'utf8') };
 }
@@ -107,6 +108,27 @@ test('the definition\'s command, user and folder count, and nothing is said of w
     definition: { name: 'server', image: 'demo/server:1', entryPoint: ['node', '-r'], command: ['a b'], user: '1000', workingDirectory: '/srv', readonlyRootFilesystem: true, memory: 128 },
   });
   expect(calls()).toMatch(/ --cpus=0\.25 --memory=134217728 --memory-swap=134217728 --user=1000 --workdir=\/srv --read-only --entrypoint=node localhost\/\S+:1 -r a b\n/);
+});
+
+test.each([
+  ['docker', 'bridge', ['server.echo.internal:host-gateway']],
+  ['docker', 'host', ['server.echo.internal:127.0.0.1']],
+  ['podman', 'bridge', []],
+  ['podman', 'host', ['server.echo.internal:127.0.0.1']],
+] as const)('%s with network %s is told which names of private zones lead to load balancers: %j', async (engine, network, hosts) => {
+  const { calls } = pretend(ENGINE.replace('STATE', '0 false').replace('bridge', network), engine);
+  const sandbox = await start();
+  const route53 = new Route53(clientOf(sandbox, 'us-east-1'));
+  for (const [Name, VPCId] of [['echo.internal', 'vpc-0a'], ['other.internal', 'vpc-0b']]) {
+    const { HostedZone } = await route53.createHostedZone({ Name, CallerReference: VPCId, VPC: { VPCId, VPCRegion: REGION } });
+    const AliasTarget = { HostedZoneId: 'Z35SXDOTRQ7X7K', DNSName: '127.0.0.1', EvaluateTargetHealth: false };
+    const Changes = ['server', '*.any'].map((name) => ({ Action: 'CREATE' as const, ResourceRecordSet: { Name: `${name}.${Name}`, Type: 'A' as const, AliasTarget } }));
+    await route53.changeResourceRecordSets({ HostedZoneId: HostedZone?.Id, ChangeBatch: { Changes } });
+  }
+  const region = await sandbox.region(REGION);
+  await runWith(makeEngineRunner({ ...region, images: { ...region.images, find: async () => IMAGE } }, engine, 'feed'), { vpcId: 'vpc-0a' });
+  const last = calls().split('\n').findLast((line) => line.startsWith('create'));
+  expect(last?.match(/(?<=--add-host=)\S+/g) ?? []).toEqual(hosts);
 });
 
 /** An engine that knows again what it has made, and never forgets it: containers c0ffee1, c0ffee2 and so on. */

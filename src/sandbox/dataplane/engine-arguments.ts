@@ -14,7 +14,7 @@ export interface Wiring {
   readonly ports: Readonly<Record<number, number>>;
   /** The engine brings requests for these ports to the container. Else it shares this machine's network, and is told where to listen. */
   readonly published: boolean;
-  /** Names in private hosted zones. */
+  /** Of load balancers, in private hosted zones. */
   readonly names: readonly string[];
   /** Variables that tell it. */
   readonly env: Readonly<Record<string, string>>;
@@ -50,7 +50,7 @@ export function createArguments(engine: EngineName, order: ContainerOrder, image
       ...(engine === 'podman' ? ['--http-proxy=false'] : []),
       ...(wiring.published ? Object.entries(wiring.ports).map(([containerPort, port]) => `--publish=127.0.0.1:${port}:${containerPort}`) : []),
       ...variables.map(([name, value]) => `--env=${ENGINES_OWN.test(name) ? `${name}=${value}` : name}`),
-      ...wiring.names.map((name) => `--add-host=${name}:${wiring.published ? 'host-gateway' : '127.0.0.1'}`),
+      ...hosts(engine, wiring),
       ...limits(order),
       ...(definition.user ? [`--user=${definition.user}`] : []),
       ...(definition.workingDirectory ? [`--workdir=${definition.workingDirectory}`] : []),
@@ -64,6 +64,12 @@ export function createArguments(engine: EngineName, order: ContainerOrder, image
 function variablesOf({ definition, secrets, region }: ContainerOrder): Record<string, string> {
   const defined = Object.fromEntries((definition.environment ?? []).map(({ name = '', value = '' }) => [name, value]));
   return { AWS_EXECUTION_ENV: 'AWS_ECS_FARGATE', AWS_REGION: region, AWS_DEFAULT_REGION: region, ...defined, ...secrets };
+}
+
+/** Load balancers listen on this machine's loopback. From a network of its own Docker knows a way to the machine; not every Podman does. */
+function hosts(engine: EngineName, { names, published }: Wiring): string[] {
+  if (published && engine === 'podman') return [];
+  return names.map((name) => `--add-host=${name}:${published ? 'host-gateway' : '127.0.0.1'}`);
 }
 
 /** The task's limits and the container's own, whichever is lower. */

@@ -1,7 +1,7 @@
 /**
  * Node programs of tasks load this before their own code: it answers for names in private hosted zones, as the resolver of a VPC does,
  * and leaves every other name to the machine. It is copied to `<VPC>.cjs` beside `zones.json`, which it reads at every look-up, and
- * says which VPC the task is in by its own name.
+ * says which VPC the task is in by its own name. It is written for old versions of Node, too, which images may bring.
  */
 'use strict';
 const dns = require('node:dns');
@@ -27,12 +27,15 @@ function zones() {
 /** The records of a name by type; an empty object where its zone has none, undefined where no zone is responsible. */
 function recordsOf(name) {
   const wanted = name.toLowerCase().replace(/\.?$/, '.');
-  const [zone] = zones().filter((one) => wanted === one.name || wanted.endsWith(`.${one.name}`)).toSorted((a, b) => b.name.length - a.name.length);
-  if (!zone) return undefined;
+  const responsible = zones().filter((one) => wanted === one.name || wanted.endsWith(`.${one.name}`));
+  if (responsible.length === 0) return undefined;
+  const zone = responsible.map((one) => one.name).reduce((longest, other) => (other.length > longest.length ? other : longest));
+  // Where the VPC is not known there may be several of that name.
+  const held = responsible.filter((one) => one.name === zone).flatMap(({ records }) => records);
   for (let labels = wanted.split('.'), asked = wanted; ; labels = labels.slice(1), asked = `*.${labels.join('.')}`) {
-    const found = zone.records.filter((record) => record.name === asked);
+    const found = held.filter((record) => record.name === asked);
     if (found.length > 0) return Object.fromEntries(found.map(({ type, values, alias }) => [type, { values, alias }]));
-    if (labels.join('.') === zone.name) return {};
+    if (labels.join('.') === zone) return {};
   }
 }
 

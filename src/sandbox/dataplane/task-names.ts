@@ -33,7 +33,8 @@ export function nodeOptions(own: string | undefined, { vpcId = ANY_VPC }: Pick<C
 export function namesFor({ vpcId }: Pick<ContainerOrder, 'vpcId'>, { zones }: Route53State): string[] {
   const seen = Object.values(zones).filter(({ isPrivate, vpcs }) => isPrivate && (vpcId === undefined || vpcs.some(({ VPCId }) => VPCId === vpcId)));
   const records = seen.flatMap((zone) => zone.records).filter(({ type, alias }) => type === 'A' && alias?.HostedZoneId === LOAD_BALANCER_ZONE);
-  return records.map(({ name }) => name.slice(0, -1));
+  // A file of hosts has no wildcards.
+  return records.map(({ name }) => name.slice(0, -1)).filter((name) => !name.includes('*'));
 }
 
 function readable({ name, vpcs, records }: StoredZone) {

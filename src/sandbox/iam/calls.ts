@@ -3,8 +3,9 @@
  * own name, on no resource.
  * Sources, where none is named: the services' pages of the Service Authorization Reference. Nothing of it was tried on AWS.
  */
+import type { VPC } from '@aws-sdk/client-route-53';
 import type { ServiceName } from '../parts.ts';
-import { all, arnOr, type Asked, type Need, onNothing, requestTags, text, texts } from './needs.ts';
+import { all, arnOr, type Asked, type Need, onNothing, recordKeys, requestTags, text, texts } from './needs.ts';
 
 type Calls = Readonly<Record<string, readonly Need[]>>;
 
@@ -96,6 +97,18 @@ const certificate = (asked: Asked) => [text(asked, 'CertificateArn') || asked.re
 /** Ids may have the path before them that answers give them. */
 const bare = (id: string) => id.slice(id.lastIndexOf('/') + 1);
 const hostedZone = (member: string) => (asked: Asked) => texts(asked, member).map((id) => `arn:aws:route53:::hostedzone/${bare(id)}`);
+interface GivenChange {
+  readonly Action?: string;
+  readonly ResourceRecordSet?: { readonly Name?: string; readonly Type?: string };
+}
+const recordsIn = ({ input }: Asked) => {
+  const { Changes = [] }: { Changes?: readonly GivenChange[] } = { ...Object(input['ChangeBatch']) };
+  return Changes.map(({ Action = '', ResourceRecordSet: { Name = '', Type = '' } = {} }) => ({ name: Name, type: Type, action: Action }));
+};
+const zoneAndVpc = (asked: Asked) => {
+  const { VPCId = '*' }: VPC = { ...Object(asked.input['VPC']) };
+  return [...hostedZone('HostedZoneId')(asked), asked.region.arn('ec2', `vpc/${VPCId}`)];
+};
 
 export const CALLS: Readonly<Record<ServiceName, Calls>> = {
   acm: {
@@ -189,12 +202,13 @@ export const CALLS: Readonly<Record<ServiceName, Calls>> = {
     GetHostedZone: all(['route53:GetHostedZone'], hostedZone('Id')),
     UpdateHostedZoneComment: all(['route53:UpdateHostedZoneComment'], hostedZone('Id')),
     DeleteHostedZone: all(['route53:DeleteHostedZone'], hostedZone('Id')),
-    ChangeResourceRecordSets: all(['route53:ChangeResourceRecordSets'], hostedZone('HostedZoneId')),
+    ChangeResourceRecordSets: all(['route53:ChangeResourceRecordSets'], hostedZone('HostedZoneId'), { keys: (asked) => recordKeys(recordsIn(asked)) }),
     ListResourceRecordSets: all(['route53:ListResourceRecordSets'], hostedZone('HostedZoneId')),
     ChangeTagsForResource: all(['route53:ChangeTagsForResource'], hostedZone('ResourceId')),
     ListTagsForResource: all(['route53:ListTagsForResource'], hostedZone('ResourceId')),
-    AssociateVPCWithHostedZone: all(['route53:AssociateVPCWithHostedZone'], hostedZone('HostedZoneId')),
-    DisassociateVPCFromHostedZone: all(['route53:DisassociateVPCFromHostedZone'], hostedZone('HostedZoneId')),
+    // The zone and the VPC. Source: issue 18176 of hashicorp/terraform-provider-aws shows a refusal on the VPC.
+    AssociateVPCWithHostedZone: all(['route53:AssociateVPCWithHostedZone'], zoneAndVpc),
+    DisassociateVPCFromHostedZone: all(['route53:DisassociateVPCFromHostedZone'], zoneAndVpc),
     GetChange: all(['route53:GetChange'], (asked) => texts(asked, 'Id').map((id) => `arn:aws:route53:::change/${bare(id)}`)),
   },
   monitoring: { GetMetricData: onNothing('cloudwatch:GetMetricData') },

@@ -75,12 +75,15 @@ const THROUGH_CLOUDFORMATION = {
   'aws:ViaAWSService': 'true',
 };
 
+/** Wherever they are called from, their requests count as made in us-east-1. Source: "aws:RequestedRegion" of the IAM User Guide. */
+const IN_NO_REGION = ['iam', 'route53'];
+
 function contextOf({ action, tags, keys }: Need, resource: string, asked: Asked, more: Readonly<Record<string, string>>): ReadonlyMap<string, readonly string[]> {
   const requested = tags?.(asked) ?? new Map<string, string>();
   const [service = ''] = action.split(':');
   const resourceTags = [...(tagsOfArn(resource, asked.region) ?? [])];
   const all: (readonly [string, readonly string[]])[] = [
-    ['aws:RequestedRegion', [asked.region.name]],
+    ['aws:RequestedRegion', [IN_NO_REGION.includes(service) ? 'us-east-1' : asked.region.name]],
     ['aws:PrincipalAccount', [asked.region.config.account]],
     ...[...requested].map(([key, value]) => [`aws:RequestTag/${key}`, [value]] as const),
     ...(requested.size > 0 ? [['aws:TagKeys', [...requested.keys()]] as const] : []),

@@ -55,6 +55,18 @@ export function requestTags({ input }: Asked): ReadonlyMap<string, string> {
 
 type RequestTag = Readonly<Partial<Record<'Key' | 'Value' | 'key' | 'value', string>>>;
 
+/**
+ * Condition keys of a change of records. Source: "Using IAM policy conditions for fine-grained access control" of the Route 53 guide: names
+ * are in lower case there, without the dot at their end.
+ */
+export function recordKeys(records: readonly Readonly<Record<'name' | 'type' | 'action', string>>[]): Readonly<Record<string, readonly string[]>> {
+  return {
+    'route53:ChangeResourceRecordSetsNormalizedRecordNames': records.map(({ name }) => name.toLowerCase().replace(/\.$/, '')),
+    'route53:ChangeResourceRecordSetsRecordTypes': records.map(({ type }) => type),
+    'route53:ChangeResourceRecordSetsActions': records.map(({ action }) => action),
+  };
+}
+
 /** The ARN itself, or that of the resource which a name stands for. */
 export function arnOr(region: Region, service: string, nameOrArn: string, prefix: string): string {
   return nameOrArn.startsWith('arn:') ? nameOrArn : region.arn(service, `${prefix}${nameOrArn}`);

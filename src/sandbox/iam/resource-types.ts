@@ -7,7 +7,7 @@
 import type { Region } from '../parts.ts';
 import type { LinkedService } from '../world/iam-state.ts';
 import { lacksRole, LINKED_ROLES } from '../world/linked-roles.ts';
-import { all, type Asked, type Need, onNothing, requestTags, text, texts } from './needs.ts';
+import { all, type Asked, type Need, onNothing, recordKeys, requestTags, text, texts } from './needs.ts';
 
 export type Verb = 'create' | 'update' | 'delete';
 export type ResourceNeeds = Readonly<Record<Verb, readonly Need[]>>;
@@ -94,11 +94,16 @@ const managedPolicies = (action: string): Need => ({
   keys: (asked) => ({ 'iam:PolicyARN': texts(asked, 'ManagedPolicyArns') }),
 });
 
+/** What the zone is associated with is asked about beside it, as in `privateName`. */
+const zoneAndVpcs = (asked: Asked) => [...hostedZone(asked), ...vpcsIn(asked.input['VPCs']).map((id) => ec2('vpc', id, asked))];
 const hostedZone = ({ physicalId }: Asked) => [`arn:aws:route53:::hostedzone/${physicalId ?? '*'}`];
 const routedChange: Need = { action: 'route53:GetChange', on: () => ['arn:aws:route53:::change/*'] };
 const zoneReads = [...all(['route53:GetHostedZone', 'route53:ListTagsForResource'], hostedZone), ...onNothing('route53:ListQueryLoggingConfigs'), routedChange];
 const zoneOfRecord = (asked: Asked) => [`arn:aws:route53:::hostedzone/${text(asked, 'HostedZoneId') || '*'}`];
-const recordChanges = [...all(['route53:GetHostedZone', 'route53:ChangeResourceRecordSets', 'route53:ListResourceRecordSets'], zoneOfRecord), routedChange];
+const recordChanges = (action: string) => [
+  ...all(['route53:ChangeResourceRecordSets'], zoneOfRecord, { keys: (asked) => recordKeys([{ name: text(asked, 'Name'), type: text(asked, 'Type'), action }]) }),
+  ...all(['route53:GetHostedZone', 'route53:ListResourceRecordSets'], zoneOfRecord), routedChange,
+];
 
 /** The first cluster, and the first load balancer, of an account have their service's role made. Source: "Using service-linked roles". */
 const linkedRole = (service: LinkedService): Need => ({
@@ -108,6 +113,10 @@ const linkedRole = (service: LinkedService): Need => ({
 });
 const ecsRole = linkedRole('ecs.amazonaws.com');
 const elbRole = linkedRole('elasticloadbalancing.amazonaws.com');
+
+function vpcsIn(value: unknown): string[] {
+  return Array.isArray(value) ? value.flatMap(({ VPCId }: { VPCId?: string }) => VPCId ?? []) : [];
+}
 
 export const RESOURCE_TYPES: Readonly<Record<string, ResourceNeeds>> = {
   'AWS::EC2::VPC': {
@@ -290,18 +299,18 @@ export const RESOURCE_TYPES: Readonly<Record<string, ResourceNeeds>> = {
     create: [
       // A zone that is still to be made is no resource that CreateHostedZone could be limited to.
       ...onNothing('route53:CreateHostedZone', 'ec2:DescribeVpcs'),
-      ...all(['route53:AssociateVPCWithHostedZone'], ifGiven('VPCs', hostedZone)),
+      ...all(['route53:AssociateVPCWithHostedZone'], ifGiven('VPCs', zoneAndVpcs)),
       ...all(['route53:ChangeTagsForResource'], hostedZone), ...zoneReads,
     ],
     update: [
       ...all(['route53:UpdateHostedZoneComment', 'route53:ChangeTagsForResource'], hostedZone),
-      ...all(['route53:AssociateVPCWithHostedZone', 'route53:DisassociateVPCFromHostedZone'], ifGiven('VPCs', hostedZone)),
+      ...all(['route53:AssociateVPCWithHostedZone', 'route53:DisassociateVPCFromHostedZone'], ifGiven('VPCs', zoneAndVpcs)),
       ...onNothing('ec2:DescribeVpcs'), ...zoneReads,
     ],
     delete: [...all(['route53:DeleteHostedZone'], hostedZone), ...zoneReads],
   },
   // No public schema was at hand; these are the calls that find the zone, change it and wait.
-  'AWS::Route53::RecordSet': { create: recordChanges, update: recordChanges, delete: recordChanges },
+  'AWS::Route53::RecordSet': { create: recordChanges('CREATE'), update: recordChanges('UPSERT'), delete: recordChanges('DELETE') },
   'AWS::Logs::LogGroup': {
     create: [
       ...all(['logs:CreateLogGroup', 'logs:TagResource'], logGroup, { tags: requestTags }),

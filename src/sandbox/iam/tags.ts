@@ -20,6 +20,8 @@ export function tagsOfArn(arn: string, region: Region): ReadonlyMap<string, stri
   if (service === 'acm') return asMap(pairs(state.acm.certificates[arn]?.tags));
   if (service === 'ssm') return asMap(pairs(state.ssm.parameters[`/${resource.replace(/^parameter\//, '')}`]?.tags));
   if (service === 'logs') return asMap(pairs(state.logs.groups[rest[1] ?? '']?.tags));
+  // IAM knows no tags of hosted zones. Source: "Condition keys for Amazon Route 53" of the Service Authorization Reference.
+  if (service === 'route53') return undefined;
   if (service === 'cloudformation') return asMap(state.cloudformation.stacks[arn]?.definition.tags);
   return ofStackResource(lastOf(resource), region);
 }

@@ -95,7 +95,8 @@ function splitOutput(schema: NormalizedSchema, output: object): { headers: Recor
   for (const [name, member] of schema.structIterator()) {
     const { httpHeader } = member.getMergedTraits();
     if (httpHeader === undefined) continue;
-    headers[httpHeader.toLowerCase()] = String(members[name]);
+    const value = members[name];
+    if (typeof value === 'string') headers[httpHeader.toLowerCase()] = value;
     delete members[name];
   }
   return { headers, members };

@@ -61,8 +61,9 @@ function afterChanges(zone: StoredZone, changes: readonly Change[]): StoredRecor
       continue;
     }
     records = records.filter((other) => keyOf(other) !== keyOf(record));
-    if (change.Action !== 'DELETE') records.push(record);
-    if (change.Action !== 'DELETE') added.add(keyOf(record));
+    if (change.Action === 'DELETE') continue;
+    records.push(record);
+    added.add(keyOf(record));
   }
   const has = (type: string) => records.some((record) => record.name === zone.name && record.type === type);
   if (!has('SOA')) problems.push('A HostedZone must contain exactly one SOA record.');

@@ -24,7 +24,7 @@ export const zoneOperations = {
     if (PrivateZone === true && !VPC) throw invalidInput('A private hosted zone must be associated with a VPC when it is created.');
     const vpc = VPC && checkVpc(VPC);
     if (Object.values(zones).some((zone) => zone.callerReference === callerReference)) {
-      throw new AwsError('HostedZoneAlreadyExists', `A hosted zone has already been created with the specified caller reference.`);
+      throw new AwsError('HostedZoneAlreadyExists', 'A hosted zone has already been created with the specified caller reference.');
     }
     if (vpc) refuseConflict(region, vpc, name);
     const id = `Z${hexId(20).toUpperCase()}`;
