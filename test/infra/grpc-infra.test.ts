@@ -67,6 +67,15 @@ test('beside an internal HTTP service nothing that is there is touched, and what
     expect((await aws.stacks.describe('fleet'))?.outputs).toEqual(after?.outputs);
   }));
 
+test('beside a public HTTP service the security group of the load balancers is not changed', () =>
+  withProject(async ({ session }) => {
+    await buildInfra(session({ SERVICES: 'web', SERVICE_NAME: 'web' }).session);
+    const { stacks } = await previewInfra(switched(session({ SERVICES: 'web,server', SERVICE_NAME: 'web', SERVER_PROTOCOL: 'grpc' }).session));
+    expect(stacks[0]?.changes?.map(({ change, resource }) => `${change} ${resource}`).toSorted()).toEqual([
+      'added InternalHttpsIngress', 'added InternalHttpsListener', 'added InternalLoadBalancer', 'added InternalZone',
+    ]);
+  }));
+
 /** @returns whether the command failed at the call. */
 async function cutOff({ sandbox }: Project, session: InfraSession, operation: string, fault: 'before' | 'after', command: (cut: InfraSession) => Promise<unknown>): Promise<boolean> {
   const endpoint = await faultyEndpoint(sandbox.url);
