@@ -4,6 +4,7 @@ import type { EcsService } from '../aws/ecs.ts';
 import type { ListenerRule } from '../aws/elbv2.ts';
 import { logPath } from '../release/log.ts';
 import { COLOURS, loadBalancerOf, type Pair, serviceName } from '../release/model.ts';
+import { hasInternalHttps } from './internal-https.ts';
 import { clusterOf, listenersOf, ownCertificates, pairOf, rulesAround } from './observe-infra.ts';
 import { type InfraSession, PROJECT_TAG, SERVICE_TAG } from './session.ts';
 import { baseName } from './stack-requests.ts';
@@ -62,7 +63,8 @@ export async function observeRemains(session: Observing): Promise<Remains> {
     tenants: all.filter((stack) => !stacks.includes(stack) && standsOn(stack, base)).map(({ name }) => name),
     ecsServices: await sortEcsServices(session, cluster, { base, services }),
     cluster,
-    certificates: (await ownCertificates(session)).map(({ arn }) => arn).filter((arn) => arn !== settings.certificateArn),
+    // Who never had such a listener may be allowed nothing with certificates.
+    certificates: hasInternalHttps(settings, base) ? (await ownCertificates(session)).map(({ arn }) => arn).filter((arn) => arn !== settings.certificateArn) : [],
   };
 }
 
