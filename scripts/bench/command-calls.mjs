@@ -1,4 +1,6 @@
 // Which AWS calls each command makes.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { table } from './table.mjs';
 
 const COMMANDS = [
@@ -19,7 +21,7 @@ const COMMANDS = [
 /** One version runs afterwards. */
 export function commandCalls(place) {
   const rows = COMMANDS.map((command) => {
-    if (command[0] === 'push') place.setVersion(command[3]);
+    if (command[0] === 'push') writeFileSync(join(place.app, 'version.js'), `export const version = '${command[3]}';\n`);
     const calls = place.callsOf(command);
     const writes = calls.filter(({ write }) => write).map(({ operation }) => operation);
     return [`\`${command.join(' ')}\``, calls.length - writes.length, writes.length, counted(writes)];

@@ -1,10 +1,11 @@
-// Where the program is measured: a copy of the example, a sandbox, and nothing of the caller's own settings.
-import { spawnSync } from 'node:child_process';
+// Where the program is measured: a copy of an example, a sandbox, and nothing of the caller's own settings.
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
@@ -12,12 +13,14 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 export const CLI = join(root, 'bin', 'ecs-canary.js');
 export const REGION = 'eu-west-1';
 
-/** Everything in it ends with `end`. */
-export function openPlace() {
+/** Everything in it ends with `end`. @param example a folder of `examples`. */
+export function openPlace(example) {
   const folder = mkdtempSync(join(tmpdir(), 'ecs-canary-bench-'));
-  const app = join(folder, 'echo');
+  const app = join(folder, example);
   const sandbox = join(folder, 'sandbox');
-  cpSync(join(root, 'examples', 'echo'), app, { recursive: true });
+  cpSync(join(root, 'examples', example), app, { recursive: true, filter: (path) => !['node_modules', 'dist'].includes(basename(path)) });
+  // What an example is bundled from, and with.
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'), 'junction');
   let endpoint = '';
 
   /** Runs Node in the app's folder; returns its standard output. */
@@ -29,6 +32,15 @@ export function openPlace() {
   const run = (args, env) => node([CLI, ...args], env);
   const start = (port, options) => run(['sandbox', 'start', '--detach', '--port', port, '--dir', sandbox, '--speed', '20', ...options]);
 
+  /** Runs the program while this one goes on; `onLine` gets each line of its standard output as it comes. */
+  async function runAside(args, onLine) {
+    const child = spawn(process.execPath, [CLI, ...args], { cwd: app, env: cleanEnv(), stdio: ['ignore', 'pipe', 'inherit'] });
+    const ended = once(child, 'close');
+    for await (const line of createInterface({ input: child.stdout })) onLine(line);
+    const [code] = await ended;
+    if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}`);
+  }
+
   /** All API calls that the sandbox has answered so far. */
   function requests() {
     const lines = readFileSync(join(sandbox, 'requests.ndjson'), 'utf8').trim().split('\n');
@@ -36,8 +48,10 @@ export function openPlace() {
   }
 
   return {
+    app,
     node,
     run,
+    runAside,
     requests,
     endpoint: () => endpoint,
     /** The API calls that the program makes. */
@@ -46,10 +60,9 @@ export function openPlace() {
       run(args, env);
       return requests().slice(before);
     },
-    setVersion: (version) => writeFileSync(join(app, 'version.js'), `export const version = '${version}';\n`),
-    async startSandbox() {
+    async startSandbox(more = {}) {
       endpoint = start('0', []).match(/AWS_ENDPOINT_URL=(\S+)/)[1];
-      const settings = { PROJECT_NAME: 'bench', AWS_DEFAULT_REGION: REGION, AWS_ACCOUNT_ID: '000000000000', AWS_ENDPOINT_URL: endpoint, AWS_ACCESS_KEY_ID: 'sandbox', AWS_SECRET_ACCESS_KEY: 'sandbox', BUILDER: 'pack', LISTENER_PORT: await freePort(), HEALTH_CHECK_PATH: '/ping', POLL_INTERVAL: '0.5', SETTLE: '0', HOLD: '0', DEREGISTRATION_DELAY: '5' };
+      const settings = { PROJECT_NAME: 'bench', AWS_DEFAULT_REGION: REGION, AWS_ACCOUNT_ID: '000000000000', AWS_ENDPOINT_URL: endpoint, AWS_ACCESS_KEY_ID: 'sandbox', AWS_SECRET_ACCESS_KEY: 'sandbox', BUILDER: 'pack', LISTENER_PORT: await freePort(), INTERNAL_LISTENER_PORT: await freePort(), POLL_INTERVAL: '0.5', SETTLE: '0', HOLD: '0', DEREGISTRATION_DELAY: '5', ...more };
       writeFileSync(join(app, '.env'), Object.entries(settings).map(([name, value]) => `${name}=${value}\n`).join(''));
     },
     /** The same sandbox, with everything in it, started with other options. */
@@ -68,7 +81,7 @@ function cleanEnv() {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('AWS_') && !name.startsWith('ECS_CANARY_')));
 }
 
-async function freePort() {
+export async function freePort() {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address();
