@@ -46,12 +46,14 @@ export function certificateOf(settings: Settings, base: Stack | undefined, own: 
   const isLive = base?.outputs['InternalHttpsListenerArn'] !== undefined && InternalCertificateArn !== '';
   const kept = isLive ? { arn: InternalCertificateArn, authority: CertificateAuthority } : undefined;
   // Whoever trusts its authority trusts no other.
-  if (selfSigned) return own ?? (kept?.authority ? kept : NOT_IMPORTED);
+  if (selfSigned) return kept?.authority && kept.arn !== own?.arn ? kept : (own ?? NOT_IMPORTED);
   const made = kept === undefined || kept.arn === own?.arn ? own : undefined;
   const given = certificateArn === undefined ? undefined : { arn: certificateArn, authority: '' };
   // Of a public listener's certificate nobody has said that it is for the internal one, too.
   const isPublic = services.some(({ expose }) => expose === 'public') || base?.outputs['PublicListenerArn'] !== undefined;
-  const chosen = (isPublic ? (made ?? given) : (given ?? made)) ?? kept;
+  // One certificate for both listeners is exchanged on both; another one that is live here stays.
+  const isShared = base?.outputs['PublicHttpsListenerArn'] !== undefined && base.parameters['CertificateArn'] === kept?.arn;
+  const chosen = (isPublic ? (made ?? (isShared ? given : (kept ?? given))) : (given ?? made)) ?? kept;
   if (chosen) return chosen;
   const names = services.filter(isInternalGrpc).map(({ name }) => name);
   throw usageError(

@@ -160,6 +160,8 @@ function projectProblems(project: ProjectVariables, services: readonly ServiceSe
   ];
 }
 
+const GRPC_METHOD = /^\/[\w.]+\/\w+$/;
+
 function readService(name: string, variables: Variables, first: boolean, problems: string[]): ServiceSettings | undefined {
   const prefix = `${name.toUpperCase().replaceAll('-', '_')}_`;
   const own: Record<string, string | undefined> = {};
@@ -169,6 +171,9 @@ function readService(name: string, variables: Variables, first: boolean, problem
   if (!value) return undefined;
   if (value.HEALTH_CHECK_TIMEOUT >= value.HEALTH_CHECK_INTERVAL) {
     problems.push('HEALTH_CHECK_TIMEOUT should be less than HEALTH_CHECK_INTERVAL.');
+  }
+  if (value.PROTOCOL === 'grpc' && value.HEALTH_CHECK_PATH !== undefined && !GRPC_METHOD.test(value.HEALTH_CHECK_PATH)) {
+    problems.push(`${nameOf('HEALTH_CHECK_PATH')} is "${value.HEALTH_CHECK_PATH}": for ${name}, which speaks gRPC, it should be a method. Set ${prefix}HEALTH_CHECK_PATH=${HEALTH_CHECK_PATHS.grpc}.`);
   }
   const { secrets, parameters } = resourcesOf(value.SECRETS ?? {});
   for (const list of [secrets, parameters]) problems.push(...lengthProblems({ [nameOf('SECRETS')]: list.join(',') }).filter((problem) => !problems.includes(problem)));
