@@ -13,6 +13,7 @@ export function requestLoop(url, { report, answered }) {
   const seen = [];
   let requests = 0;
   let errors = 0;
+  let over = false;
   const ending = new AbortController();
   let second = {};
 
@@ -37,11 +38,13 @@ export function requestLoop(url, { report, answered }) {
     }
     clearInterval(timer);
     agent.destroy();
+    over = true;
     for (const { resolve } of waiting) resolve();
   })();
 
   return {
-    until: (condition) => new Promise((resolve) => waiting.push({ condition, resolve })),
+    /** Resolves too when the loop is over. */
+    until: (condition) => (over ? Promise.resolve() : new Promise((resolve) => waiting.push({ condition, resolve }))),
     async end() {
       ending.abort();
       await done;

@@ -1,9 +1,10 @@
 /** What gRPC targets may do to the load balancer, meant or not: each call ends, others go on, and nothing stays behind. */
+import http2 from 'node:http2';
 import net from 'node:net';
 import { caller, type Caller, endAll } from './grpc-lab.ts';
 import {
   begin, DATA, END_HEADERS, END_STREAM, endPeers, fields, GOAWAY, HEADERS, message, type Peer, PUSH_PROMISE, rawClient, rawTarget,
-  RST_STREAM, SETTINGS, target, uint32,
+  RST_STREAM, serve, SETTINGS, target, uint32,
 } from './http2-frames.ts';
 import { type Lab, openLab, until } from './load-balancing.ts';
 import { answering, answerWell, head, resetsOf, strange } from './strange-targets.ts';
@@ -55,6 +56,16 @@ test('one that says more than once what may come once: the first counts', async 
     peer.send(DATA, 0, stream, message('well'));
     peer.send(HEADERS, END_HEADERS | END_STREAM, stream, fields('grpc-status', '0', 'content-type', 'a', 'content-type', 'b'));
   });
+  expect(await client.hail()).toMatchObject({ code: OK, answers: ['well'] });
+});
+
+test('one whose trailers have what belongs to a connection: that is left out', async () => {
+  await answering(lab, (peer, stream) => {
+    peer.send(HEADERS, END_HEADERS, stream, head());
+    peer.send(DATA, 0, stream, message('well'));
+    peer.send(HEADERS, END_HEADERS | END_STREAM, stream, fields('grpc-status', '0', 'http2-settings', 'x'));
+  });
+  expect(await client.hail()).toMatchObject({ code: OK, answers: ['well'] });
   expect(await client.hail()).toMatchObject({ code: OK, answers: ['well'] });
 });
 
@@ -119,6 +130,18 @@ test('one that takes no more calls on its connection gets the others on a second
   }
   const widths = [...peers.values()].map(({ length }) => length).filter((width) => width > 1);
   expect(widths).toEqual([2, 2, 2]);
+});
+
+test('a burst is more than the first connection takes: none waits for another', async () => {
+  const server = http2.createServer({ settings: { maxConcurrentStreams: 3 } });
+  server.on('stream', (stream) => {
+    stream.on('error', () => undefined).on('data', () => stream.write(message('well')));
+    stream.respond({ 'content-type': 'application/grpc' });
+  });
+  await strange(lab, (group) => serve(lab, group, server));
+  const talks = Array.from({ length: 20 }, () => client.talk());
+  for (const talk of talks) talk.send('one');
+  await until(() => talks.every(({ answers }) => answers.length > 0));
 });
 
 test('the idle timeout ends a call that has no answer; a client that goes on after its answer is told at once to stop', async () => {

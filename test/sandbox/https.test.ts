@@ -152,3 +152,35 @@ test('it is there again after a restart; without its certificate it is kept and 
   await lab.elb.modifyListener({ ListenerArn, Certificates: [{ CertificateArn: 'arn:aws:acm:eu-central-1:000000000000:certificate/none' }] });
   await expect(presented()).rejects.toMatchObject({ code: 'ECONNREFUSED' });
 });
+
+test('by HTTP/2, a target that says twice what may come once', async () => {
+  const group = await lab.targetGroup();
+  await lab.secureListener(await lab.loadBalancer(), [forward([group, 1])]);
+  await lab.target(group, (_request, response) => response.setHeader('X-Content-Type-Options', ['nosniff', 'nosniff']).setHeader('Set-Cookie', ['a=1', 'b=2']).end('well'));
+  await eventually(() => lab.health(group), HEALTHY);
+  const { headers, body } = await askByHttp2({ ':path': '/' });
+  expect({ headers, body }).toMatchObject({ headers: { ':status': 200, 'x-content-type-options': 'nosniff, nosniff', 'set-cookie': ['a=1', 'b=2'] }, body: 'well' });
+});
+
+test('by HTTP/2, a target that changes the protocol unasked: 502', async () => {
+  const group = await lab.targetGroup();
+  await lab.secureListener(await lab.loadBalancer(), [forward([group, 1])]);
+  await lab.target(group, (request, response) => {
+    if (isCheck(request)) response.end();
+    else request.socket.end('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: foo\r\n\r\n');
+  });
+  await eventually(() => lab.health(group), HEALTHY);
+  expect((await askByHttp2({ ':path': '/' })).headers).toMatchObject({ ':status': 502 });
+});
+
+test('by HTTP/2, who goes on with a request that is answered already is told to stop', async () => {
+  await lab.secureListener(await lab.loadBalancer(), [{ Type: 'fixed-response', FixedResponseConfig: { StatusCode: '413' } }]);
+  const session = http2.connect(`https://127.0.0.1:${lab.port}`, { ca: CERTIFICATE.certificate, servername: 'balancer.test' });
+  const stream = session.request({ ':method': 'POST', ':path': '/' }, { endStream: false });
+  stream.write('more');
+  const answered = new Promise((resolve) => stream.on('response', (headers) => resolve(headers[':status'])));
+  stream.resume();
+  await new Promise((resolve) => stream.on('close', resolve));
+  expect([await answered, stream.rstCode]).toEqual([413, http2.constants.NGHTTP2_NO_ERROR]);
+  session.destroy();
+});

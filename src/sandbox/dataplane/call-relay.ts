@@ -2,7 +2,8 @@
 import {
   type ClientHttp2Stream, constants, type IncomingHttpHeaders, type IncomingHttpStatusHeader, type OutgoingHttpHeaders, type ServerHttp2Stream,
 } from 'node:http2';
-import { http2Headers, linesOf } from './http2-headers.ts';
+import { endToEndHeaders } from './forwarded-request.ts';
+import { dismiss, http2Headers, linesOf } from './http2-headers.ts';
 
 export interface Relay {
   /** Begins the call. Not called where the client is gone already. @param signal resets it, without an end of its messages. */
@@ -69,7 +70,7 @@ export function relayCall(client: ServerHttp2Stream, { request, head, broken, st
     }
   });
   call.on('trailers', (headers: IncomingHttpHeaders, _flags: number, rawHeaders: string[]) => {
-    trailers = http2Headers(linesOf(headers, rawHeaders));
+    trailers = http2Headers(endToEndHeaders(linesOf(headers, rawHeaders)));
     // A call that is cut may seem to end, too, but without trailers.
     call.on('end', () => {
       isWhole = true;
@@ -84,14 +85,6 @@ export function relayCall(client: ServerHttp2Stream, { request, head, broken, st
     if (!isWhole && isWaiting()) broken(isReset ? call.rstCode : undefined);
   });
   return { isAnswered: () => isWhole, giveUp, endWith };
-}
-
-/** Tells a client that has its whole answer, and goes on all the same, that nobody listens any more. Source: RFC 9113, section 8.1. */
-function dismiss(client: ServerHttp2Stream): void {
-  // A reset takes along what is not written yet, and what was just sent is written at the end of this turn.
-  setImmediate(() => {
-    if (!client.readableEnded && !client.closed) client.close(NGHTTP2_NO_ERROR);
-  });
 }
 
 /** Node reads some heads that it refuses to write. */

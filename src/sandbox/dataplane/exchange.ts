@@ -4,7 +4,7 @@ import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'nod
 import type { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { TLSSocket } from 'node:tls';
-import { http2Headers, linesOf } from './http2-headers.ts';
+import { dismiss, joinedHeaders, linesOf } from './http2-headers.ts';
 
 export interface ArrivedRequest {
   readonly method: string;
@@ -116,7 +116,8 @@ export function http2Exchange(stream: ServerHttp2Stream, headers: IncomingHttpHe
     },
     begin({ status, headers }) {
       return attempt(() => {
-        stream.respond({ ':status': status, ...http2Headers(headers) });
+        stream.respond({ ':status': status, ...joinedHeaders(headers) });
+        stream.once('finish', () => dismiss(stream));
         return stream;
       });
     },

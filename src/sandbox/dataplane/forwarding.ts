@@ -40,6 +40,8 @@ export function forwardRequest(exchange: Exchange, to: Destination, observer: Ta
   });
   passBack(exchange, outgoing, to, observer);
   if (upgrade) outgoing.on('upgrade', (answer, socket, head) => tunnel(upgrade, { answer, socket, head }, to));
+  // What changes the protocol unasked gets no further than Node, which says nothing of it.
+  else outgoing.on('close', () => exchange.status === undefined && answerError(exchange, 502));
   if (request.hasBody) body.pipe(outgoing);
   else outgoing.end();
 }

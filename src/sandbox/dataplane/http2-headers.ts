@@ -1,6 +1,6 @@
-/** Header lines on their way into HTTP/2 and out of it. */
+/** Header lines on their way into HTTP/2 and out of it, and how an answer ends there. */
 import type { IncomingHttpHeaders } from 'node:http';
-import type { OutgoingHttpHeaders } from 'node:http2';
+import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 
 /**
  * Names and values of the lines, one after the other, without those that begin with a colon. Lines of one name stay apart, as gRPC's binary
@@ -19,6 +19,19 @@ export function linesOf(headers: IncomingHttpHeaders, rawHeaders: readonly strin
 /** Lines as Node's HTTP/2 takes them. @param lines names and values, one after the other. */
 export function http2Headers(lines: readonly string[]): OutgoingHttpHeaders {
   return Object.fromEntries(byName(lines));
+}
+
+/** The same for an answer that came by HTTP/1.1, where one line with commas says what several do. A name that may come once would be refused twice. */
+export function joinedHeaders(lines: readonly string[]): OutgoingHttpHeaders {
+  return Object.fromEntries([...byName(lines)].map(([name, values]) => [name, name === 'set-cookie' ? values : values.join(', ')]));
+}
+
+/** Tells a client that has its whole answer, and goes on all the same, that nobody listens any more. Source: RFC 9113, section 8.1. */
+export function dismiss(client: ServerHttp2Stream): void {
+  // A reset takes along what is not written yet, and what was just sent is written at the end of this turn.
+  setImmediate(() => {
+    if (!client.readableEnded && !client.closed) client.close(constants.NGHTTP2_NO_ERROR);
+  });
 }
 
 function byName(lines: readonly string[]): Map<string, string[]> {

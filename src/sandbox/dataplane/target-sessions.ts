@@ -22,6 +22,8 @@ interface Connection {
   readonly session: ClientHttp2Session;
   readonly authority: string;
   calls: number;
+  /** Calls that it takes at a time. */
+  room: number;
 }
 
 /** Connections to any number of targets. */
@@ -30,7 +32,11 @@ export function makeTargetSessions(): TargetSessions {
 
   function open(target: RegisteredTarget, authority: string, idleTimeoutMs: number): Connection {
     const session = connect(authority, { settings: { enablePush: false } });
-    const connection = { session, authority, calls: 0 };
+    // A target tells its limit after the first call was sent, and what is above it would wait.
+    const connection = { session, authority, calls: 0, room: 1 };
+    session.on('remoteSettings', ({ maxConcurrentStreams = Infinity }) => {
+      connection.room = maxConcurrentStreams;
+    });
     const known = connections.get(target) ?? new Set();
     connections.set(target, known.add(connection));
     const cut = () => session.destroy();
@@ -64,8 +70,6 @@ export function makeTargetSessions(): TargetSessions {
   };
 }
 
-/** As far as is known: a target tells its limit after the first call was sent. */
-function hasRoom({ session, calls }: Connection): boolean {
-  if (session.closed || session.destroyed) return false;
-  return session.connecting || calls < (session.remoteSettings.maxConcurrentStreams ?? Infinity);
+function hasRoom({ session, calls, room }: Connection): boolean {
+  return !session.closed && !session.destroyed && calls < room;
 }
