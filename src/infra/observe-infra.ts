@@ -8,7 +8,7 @@ import { holdsExactly } from '../release/observe.ts';
 import type { ServiceSettings, Settings } from '../settings/settings.ts';
 import { hasInternalHttps, type OwnCertificate, zoneOf } from './internal-https.ts';
 import { observeSecretsInUse } from './secrets-in-use.ts';
-import { type InfraSession, PROJECT_TAG, SERVICE_TAG } from './session.ts';
+import { type InfraSession, PROJECT_TAG, SELF_SIGNED_TAG, SERVICE_TAG } from './session.ts';
 import { baseName, serviceStackName } from './stack-requests.ts';
 import { wildcardOf } from './self-signed.ts';
 import { observeStranded } from './stranded.ts';
@@ -89,9 +89,9 @@ async function observeCertificate({ aws, settings }: Pick<InfraSession, 'aws' | 
   return used && { ...used, authority: await aws.certificates.authority(used.arn) };
 }
 
-/** Those that `--self-signed` has made. */
+/** Those that `--self-signed` has made. The project's tag alone may be one of somebody's who sorts costs by it. */
 export function ownCertificates({ aws, settings }: Pick<InfraSession, 'aws' | 'settings'>): ReturnType<InfraSession['aws']['certificates']['imported']> {
-  return aws.certificates.imported(wildcardOf(zoneOf(settings)), [PROJECT_TAG, settings.project]);
+  return aws.certificates.imported(wildcardOf(zoneOf(settings)), [SELF_SIGNED_TAG, zoneOf(settings)]);
 }
 
 /** Nothing else would miss it before the first rollout. */

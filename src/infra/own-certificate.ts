@@ -4,7 +4,7 @@ import type { Settings } from '../settings/settings.ts';
 import type { OwnCertificate } from './internal-https.ts';
 import type { InfraState } from './observe-infra.ts';
 import { selfSigned } from './self-signed.ts';
-import { type InfraSession, PROJECT_TAG } from './session.ts';
+import { type InfraSession, PROJECT_TAG, SELF_SIGNED_TAG } from './session.ts';
 
 interface Importing {
   readonly aws: Pick<Aws, 'certificates'>;
@@ -14,7 +14,7 @@ interface Importing {
 /** Its key is in memory only on its way. @param zone whose names it is for. */
 export async function importCertificate(zone: string, { aws, settings }: Importing): Promise<OwnCertificate> {
   const { certificate, privateKey, authority } = await selfSigned(zone, new Date());
-  const arn = await aws.certificates.import({ certificate, privateKey, chain: authority, tags: { [PROJECT_TAG]: settings.project } });
+  const arn = await aws.certificates.import({ certificate, privateKey, chain: authority, tags: { [PROJECT_TAG]: settings.project, [SELF_SIGNED_TAG]: zone } });
   return { arn, authority, notAfter: undefined };
 }
 

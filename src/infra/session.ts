@@ -19,6 +19,8 @@ export interface InfraSession {
 
 export const PROJECT_TAG = 'ecs-canary:project';
 export const SERVICE_TAG = 'ecs-canary:service';
+/** On a certificate that `--self-signed` has made, and no other: the zone that it is for. */
+export const SELF_SIGNED_TAG = 'ecs-canary:self-signed';
 
 /** State of users when an operation on a stack went wrong: weights are in rules, and no stack has any. */
 export const UNTOUCHED = 'where they were before; no listener rule was changed.';

@@ -1,4 +1,5 @@
 /** Task definitions: the one generated for a first version, and the next one made from what runs or from a file. */
+import { X509Certificate } from 'node:crypto';
 import type { Endpoint, TaskDefinition } from '../aws/ecs.ts';
 import { CanaryError, UNCHANGED } from '../errors.ts';
 import type { CpuArchitecture } from '../settings/platforms.ts';
@@ -58,10 +59,21 @@ function variablesOf({ environment = [], secrets = [] }: Container, { addresses,
     const before = found.get(name);
     if (before === undefined || hostOf(before) === hostOf(address)) found.set(name, address);
   }
-  if (authority === undefined) found.delete(AUTHORITY);
-  else found.set(AUTHORITY, authority);
+  const trusted = found.get(AUTHORITY);
+  // A bundle of somebody's, with ours among others, stays; so does what was never ours.
+  if (authority !== undefined && !trusted?.includes(authority)) found.set(AUTHORITY, authority);
+  if (authority === undefined && trusted !== undefined && isSelfSigned(trusted)) found.delete(AUTHORITY);
   for (const { name = '' } of secrets) found.delete(name);
   return { environment: [...found].map(([name, value]) => ({ name, value })) };
+}
+
+/** Whether it is the one authority that `build-infra --self-signed` makes. Whoever trusts it alone refuses what everybody else takes. */
+function isSelfSigned(pem: string): boolean {
+  try {
+    return pem.split('BEGIN CERTIFICATE').length === 2 && /^CN=[\w-]+\.internal authority$/.test(new X509Certificate(pem).subject);
+  } catch {
+    return false;
+  }
 }
 
 function hostOf(address: string): string {

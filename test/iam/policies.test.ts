@@ -135,7 +135,7 @@ test('every command of the program does its work with the policy that README.md 
   const https = { ...BASTION, CERTIFICATE_ARN, HTTPS_LISTENER_PORT: String(await freePort()) };
   await as('infra', 'build-infra --yes', { ...https, SECRETS });
   await as('infra', 'build-infra --yes', https);
-  const grpc = { ...BASTION, SERVICES: 'server,store,quay', QUAY_PROTOCOL: 'grpc', INTERNAL_HTTPS_LISTENER_PORT: String(await freePort()) };
+  const grpc = { ...BASTION, SERVICES: 'server,store,quay', QUAY_PROTOCOL: 'grpc', QUAY_HEALTH_CHECK_PATH: '/grpc.health.v1.Health/Check', INTERNAL_HTTPS_LISTENER_PORT: String(await freePort()) };
   await as('infra', 'build-infra --yes --self-signed', grpc);
   await as('infra', 'build-infra --self-signed', grpc);
   await as('read-only', 'build-infra --self-signed --dry-run', grpc);

@@ -57,6 +57,15 @@ describe('the certificate', () => {
     // ACM says nothing of it: its clients would refuse another one.
     expect(chosen(GRPC, { base: own, switched: true })).toMatchObject({ arn: 'arn:own', authority: 'PEM' });
     expect(chosen({}, { base: own })).toMatchObject({ arn: 'arn:own', authority: 'PEM' });
+    // Nor is one of ours that a run which was cut off has left beside it.
+    const stray = { ...OWN, arn: 'arn:stray', authority: 'OTHER' };
+    expect(chosen(GRPC, { base: own, own: stray, switched: true })).toMatchObject({ arn: 'arn:own', authority: 'PEM' });
+    // Once there is a public listener, CERTIFICATE_ARN is that one's.
+    const another = CERTIFICATE_ARN.replace(/.$/, 'f');
+    expect(chosen({ ...BOTH, CERTIFICATE_ARN: another }, { base: given })).toEqual(GIVEN);
+    // Unless both have had one for both.
+    const shared = { ...given, outputs: { ...LIVE, PublicListenerArn: 'public', PublicHttpsListenerArn: 'https' }, parameters: { ...given.parameters, CertificateArn: GIVEN.arn } };
+    expect(chosen({ ...BOTH, CERTIFICATE_ARN: another }, { base: shared })).toEqual({ arn: another, authority: '' });
   });
 
   test('is not made beside one that is given for that very listener', () => {

@@ -1,4 +1,5 @@
 /** What tasks are told of the internal services of their project. */
+import { selfSigned } from '../../src/infra/self-signed.ts';
 import type { Neighbourhood, Version } from '../../src/release/model.ts';
 import { generate, withVersion } from '../../src/release/task-definition.ts';
 import { readSettings } from '../../src/settings/settings.ts';
@@ -31,9 +32,18 @@ test('what a version before was told is brought up to date, and what somebody ch
   expect(told(NEIGHBOURHOOD, old)).toEqual({
     SERVER_ADDRESS: 'server.echo.internal:8443', PRICE_LIST_ADDRESS: 'prices.example:443', INTERNAL_CA_CERTIFICATE: 'PEM', TIDE: 'low',
   });
-  // Whoever trusts an old authority alone would refuse a certificate that everybody else takes.
-  expect(told({ ...NEIGHBOURHOOD, authority: undefined }, old)).not.toHaveProperty('INTERNAL_CA_CERTIFICATE');
   expect(told(undefined, old)).toMatchObject({ INTERNAL_CA_CERTIFICATE: 'OLD', SERVER_ADDRESS: 'server.echo.internal:9443' });
+});
+
+test('whom somebody trusts besides, or instead, stays trusted', async () => {
+  const trusting = (pem: string) => ({ environment: [{ name: 'INTERNAL_CA_CERTIFICATE', value: pem }] });
+  expect(told(NEIGHBOURHOOD, trusting('OTHER\nPEM\n'))).toMatchObject({ INTERNAL_CA_CERTIFICATE: 'OTHER\nPEM\n' });
+  const everybodys = { ...NEIGHBOURHOOD, authority: undefined };
+  expect(told(everybodys, trusting('OTHER'))).toMatchObject({ INTERNAL_CA_CERTIFICATE: 'OTHER' });
+  const { authority } = await selfSigned('echo.internal', new Date());
+  expect(told(everybodys, trusting(`${authority}\n${authority}`))).toHaveProperty('INTERNAL_CA_CERTIFICATE');
+  // Whoever trusts it alone would refuse a certificate that everybody else takes.
+  expect(told(everybodys, trusting(authority))).not.toHaveProperty('INTERNAL_CA_CERTIFICATE');
 });
 
 test('a secret keeps its variable: ECS takes none of that name beside it', () => {

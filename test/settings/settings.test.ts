@@ -277,6 +277,15 @@ test('a health check must end before the next begins', () => {
   expect(problems(() => read({ HEALTH_CHECK_TIMEOUT: '5' }))).toEqual(['HEALTH_CHECK_TIMEOUT should be less than HEALTH_CHECK_INTERVAL.']);
 });
 
+test("gRPC's health check is a method: the path of the project's HTTP services is none", () => {
+  const CHECK = '/grpc.health.v1.Health/Check';
+  expect(read({ SERVICES: 'client,server', SERVER_PROTOCOL: 'grpc' }).services).toMatchObject([{ healthCheck: { path: '/' } }, { healthCheck: { path: CHECK } }]);
+  expect(problems(() => read({ SERVICES: 'client,server', SERVER_PROTOCOL: 'grpc', HEALTH_CHECK_PATH: '/ping' }))).toEqual([
+    `HEALTH_CHECK_PATH is "/ping": for server, which speaks gRPC, it should be a method. Set SERVER_HEALTH_CHECK_PATH=${CHECK}.`,
+  ]);
+  expect(read({ PROTOCOL: 'grpc', HEALTH_CHECK_PATH: '/tide.Harbour/Well' }).service.healthCheck.path).toBe('/tide.Harbour/Well');
+});
+
 test('what A needed and we do not is read without a word', () => {
   expect(read({ ENVOY_IMAGE: '840364872350.dkr.ecr.us-west-2.amazonaws.com/aws-appmesh-envoy:v1.11.1.1-prod' })).toEqual(read());
 });

@@ -15,7 +15,9 @@ const RESUME = { tries: 10, firstPause: 100, longestPause: 2_000 };
 const CUT = [status.UNAVAILABLE, status.INTERNAL];
 
 const { proto, grpc } = loadPackageDefinition(loadSync(['echo.proto', 'health.proto'], protos()));
-const trust = INTERNAL_CA_CERTIFICATE ? credentials.createSsl(Buffer.from(INTERNAL_CA_CERTIFICATE)) : credentials.createInsecure();
+// A load balancer takes gRPC by TLS only. Its certificate may be one that Node trusts anyway, or by NODE_EXTRA_CA_CERTS.
+const isSecure = INTERNAL_CA_CERTIFICATE !== undefined || /\.internal:\d+$/.test(SERVER_ADDRESS);
+const trust = isSecure ? credentials.createSsl(INTERNAL_CA_CERTIFICATE ? Buffer.from(INTERNAL_CA_CERTIFICATE) : null) : credentials.createInsecure();
 // One channel for all calls: a load balancer chooses where each call goes, not each connection.
 const server = new proto.echo.EchoService(SERVER_ADDRESS, trust, {
   'grpc.service_config': JSON.stringify({ methodConfig: [retriedEcho()] }),
