@@ -228,6 +228,27 @@ describe('records', () => {
   });
 });
 
+test.each<[string, RegExp, Change]>([
+  ['an action that is none', /at 'Action' failed/, Object.assign({ Action: 'CREATE', ResourceRecordSet: set('a.echo.internal', '10.0.0.1') } as const, { Action: 'FOO' })],
+  ['a type that is none', /at 'Type' failed/, { Action: 'CREATE', ResourceRecordSet: Object.assign(set('a.echo.internal', '10.0.0.1'), { Type: 'BOGUS' }) }],
+  ['a TTL below zero', /'TTL'/, { Action: 'CREATE', ResourceRecordSet: { ...set('a.echo.internal', '10.0.0.1'), TTL: -5 } }],
+  ['a TTL that is no number', /'TTL'/, { Action: 'CREATE', ResourceRecordSet: { ...set('a.echo.internal', '10.0.0.1'), TTL: Number.NaN } }],
+])('%s is refused', async (_what, message, wrong) => {
+  const id = await privateZone();
+  await expect(change(id, wrong)).rejects.toMatchObject({ name: 'InvalidInput', message: expect.stringMatching(message) });
+  expect(await listed(id)).toHaveLength(2);
+});
+
+test.each<[string, ResourceRecordSet]>([
+  ['no domain name', set('a..b c.echo.internal', '10.0.0.1')],
+  ['more than one value', { ...set('a.echo.internal', 'b.echo.internal', 'CNAME'), ResourceRecords: [{ Value: 'b.echo.internal' }, { Value: 'c.echo.internal' }] }],
+  ['Duplicate Resource Record', { ...set('a.echo.internal', '10.0.0.1'), ResourceRecords: [{ Value: '10.0.0.1' }, { Value: '10.0.0.1' }] }],
+])('a record with %s is refused', async (what, ResourceRecordSet) => {
+  const id = await privateZone();
+  const words = new RegExp(what.replace('no domain name', 'not a valid domain name'));
+  await expect(change(id, { Action: 'CREATE', ResourceRecordSet })).rejects.toMatchObject({ name: 'InvalidChangeBatch', message: expect.stringMatching(words) });
+});
+
 describe('on the wire', () => {
   const ask = (path: string, init: RequestInit = {}) => fetch(`${sandbox.url}${path}`, { ...init, headers: { authorization: signatureFor('route53', 'us-east-1') } });
 

@@ -1,7 +1,7 @@
 /**
  * AWS's throttling of API calls: token buckets for each account and region, which calls empty and time fills.
  * Sources: "Request throttling for the Elastic Load Balancing API", "Request throttling for the Amazon ECS API", "AWS Systems
- * Manager endpoints and quotas", and "Quotas" of the ACM guide. What the guides give no figures for is not throttled.
+ * Manager endpoints and quotas", "Quotas" of the ACM guide, and those of the Route 53 guide. What the guides give no figures for is not throttled.
  */
 import type { Clock } from '../clock.ts';
 import type { ServiceName } from '../parts.ts';
@@ -32,6 +32,8 @@ const buckets: readonly Bucket[] = [
   { service: 'elasticloadbalancing', burst: 40, perSecond: 10 },
   { service: 'elasticloadbalancing', of: isWrite, burst: 20, perSecond: 3 },
   { service: 'elasticloadbalancing', of: ['CreateLoadBalancer'], burst: 10, perSecond: 0.2 },
+
+  { service: 'route53', burst: 5, perSecond: 5 },
 
   { service: 'ecs', of: CLUSTER_WRITES, burst: 20, perSecond: 1 },
   { service: 'ecs', of: ['DescribeClusters', 'ListClusters'], burst: 50, perSecond: 20 },

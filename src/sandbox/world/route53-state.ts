@@ -48,6 +48,11 @@ export function absoluteName(name: string): string {
   return lower.endsWith('.') ? lower : `${lower}.`;
 }
 
+/** Of an absolute name. Source: "DNS domain name format" of the guide. */
+export function isDomainName(name: string): boolean {
+  return name.length <= 255 && name.slice(0, -1).split('.').every((label) => label.length <= 63 && /^[!-~]+$/.test(label));
+}
+
 /** Whether a name is the zone's own or stands below it. */
 export function isWithin(zone: StoredZone, name: string): boolean {
   return name === zone.name || name.endsWith(`.${zone.name}`);

@@ -1,13 +1,18 @@
 /** What a record may be, in Route 53's words for what it may not. */
-import type { Change } from '@aws-sdk/client-route-53';
+import { type Change, ChangeAction, RRType } from '@aws-sdk/client-route-53';
 import { isIPv4, isIPv6 } from 'node:net';
 import { LOAD_BALANCER_ADDRESS, LOAD_BALANCER_ZONE } from '../../world/elbv2-state.ts';
-import { absoluteName, isWithin, type StoredRecordSet, type StoredZone } from '../../world/route53-state.ts';
+import { absoluteName, isDomainName, isWithin, type StoredRecordSet, type StoredZone } from '../../world/route53-state.ts';
 import { invalidInput } from './lookup.ts';
 
-/** Throws AwsError InvalidInput for a record that is not whole, and for routing policies, which the sandbox does not have. */
+/** Throws AwsError InvalidInput for a change that is not whole, and for routing policies, which the sandbox does not have. */
 export function readRecordSet({ Action, ResourceRecordSet: given }: Change): StoredRecordSet {
-  const { Name = '', Type = 'A', TTL, ResourceRecords, AliasTarget, SetIdentifier } = given ?? {};
+  const { Name = '', Type, TTL, ResourceRecords, AliasTarget, SetIdentifier } = given ?? {};
+  requireOneOf('Action', Action, Object.values(ChangeAction));
+  requireOneOf('Type', Type, Object.values(RRType));
+  if (TTL !== undefined && !(Number.isInteger(TTL) && TTL >= 0 && TTL <= LONGEST_TTL)) {
+    throw invalidInput(`The value of 'TTL' is not valid: it is a whole number from 0 to ${LONGEST_TTL}.`);
+  }
   if (SetIdentifier !== undefined) throw invalidInput('The sandbox knows simple records only: one without SetIdentifier.');
   const isPlain = TTL !== undefined && ResourceRecords !== undefined && ResourceRecords.length > 0;
   if (isPlain === (AliasTarget !== undefined)) {
@@ -23,9 +28,20 @@ export function readRecordSet({ Action, ResourceRecordSet: given }: Change): Sto
   return { ...key, alias };
 }
 
+/** Source: `TTL` of the API reference. */
+const LONGEST_TTL = 2_147_483_647;
+
+function requireOneOf<Value extends string>(member: string, value: string | undefined, allowed: readonly Value[]): asserts value is Value {
+  if (allowed.some((one) => one === value)) return;
+  throw invalidInput(`Value '${value ?? ''}' at '${member}' failed to satisfy constraint: Member must satisfy enum value set: [${allowed.join(', ')}]`);
+}
+
 /** Why the zone can't have that record beside those it has; undefined when it can. */
 export function whyRefused(zone: StoredZone, record: StoredRecordSet, records: readonly StoredRecordSet[]): string | undefined {
   const { name, type, values = [] } = record;
+  if (!isDomainName(name)) return `The resource record set name ${name} is not a valid domain name`;
+  if (type === 'CNAME' && values.length > 1) return `RRSet of type CNAME with DNS name ${name} has more than one value`;
+  if (new Set(values).size < values.length) return `Duplicate Resource Record: '${values.find((value, index) => values.indexOf(value) !== index)}'`;
   if (!isWithin(zone, name)) return `RRSet with DNS name ${name} is not permitted in zone ${zone.name}`;
   if (type === 'CNAME' && name === zone.name) return `RRSet of type CNAME with DNS name ${name} is not permitted at apex in zone ${zone.name}`;
   const others = records.filter((other) => other.name === name && other.type !== type);

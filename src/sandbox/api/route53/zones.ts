@@ -7,7 +7,7 @@ import { randomInt } from 'node:crypto';
 import { AwsError } from '../../errors.ts';
 import { hexId } from '../../ids.ts';
 import type { Region } from '../../parts.ts';
-import { absoluteName, type StoredRecordSet, type StoredZone } from '../../world/route53-state.ts';
+import { absoluteName, isDomainName, type StoredRecordSet, type StoredZone } from '../../world/route53-state.ts';
 import type { Operations } from '../service.ts';
 import { submit } from './changes.ts';
 import { describeZone, findZone, invalidInput } from './lookup.ts';
@@ -21,6 +21,7 @@ export const zoneOperations = {
     const { CallerReference: callerReference = '', VPC, HostedZoneConfig: { Comment: comment, PrivateZone } = {} } = input;
     const { zones } = region.global.state.route53;
     const name = checkDomain(input.Name);
+    if (callerReference === '') throw invalidInput("Value '' at 'callerReference' failed to satisfy constraint: Member must have length greater than or equal to 1");
     if (PrivateZone === true && !VPC) throw invalidInput('A private hosted zone must be associated with a VPC when it is created.');
     const vpc = VPC && checkVpc(VPC);
     if (Object.values(zones).some((zone) => zone.callerReference === callerReference)) {
@@ -69,12 +70,9 @@ function isOwn(zone: StoredZone, { name, type }: StoredRecordSet): boolean {
   return name === zone.name && (type === 'NS' || type === 'SOA');
 }
 
-/** Source: "DNS domain name format" of the guide. */
 function checkDomain(given = ''): string {
   const name = absoluteName(given);
-  const labels = name.slice(0, -1).split('.');
-  const isWellFormed = name.length <= 255 && labels.every((label) => label.length <= 63 && /^[!-~]+$/.test(label));
-  if (!isWellFormed) throw new AwsError('InvalidDomainName', `The domain name '${given}' is not valid.`);
+  if (!isDomainName(name)) throw new AwsError('InvalidDomainName', `The domain name '${given}' is not valid.`);
   return name;
 }
 
