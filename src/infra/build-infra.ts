@@ -10,7 +10,7 @@ import { tellLeftOver } from './left-over.ts';
 import { unfinished } from './unfinished.ts';
 import { type InfraState, observeInfra } from './observe-infra.ts';
 import { importCertificate, tellEnding } from './own-certificate.ts';
-import type { OwnCertificate } from './internal-https.ts';
+import { exchangeOf, type OwnCertificate } from './internal-https.ts';
 import { makeLinkedRoles } from './linked-roles.ts';
 import { makeRule } from './make-rule.ts';
 import { newOperation } from './operation-name.ts';
@@ -131,19 +131,20 @@ function outrun(step: InfraStep): CanaryError {
 
 function refuse(updates: readonly StackUpdate[]): never {
   const stacks = updates.map(({ stack }) => stack).join(' and ');
-  throw usageError(`The update of ${stacks} would replace or remove something.`, 'ecs-canary build-infra --yes');
+  const exchanges = updates.flatMap(({ exchange }) => exchange ?? []);
+  throw usageError([`The update of ${stacks} would replace${exchanges.length === 0 ? ' or' : ', exchange or'} remove something.`, ...exchanges].join(' '), 'ecs-canary build-infra --yes');
 }
 
 /** Who says no must find everything as it was: later updates are asked about before the first step, as far as they are known. */
 async function askAhead(steps: readonly InfraStep[], session: InfraSession, wait: Wait, consent: Consent): Promise<void> {
-  const requests = steps.flatMap((step) => (step.do === 'update-stack' && isForeseeable(step.request) ? [step.request] : []));
+  const known = steps.flatMap((step) => (step.do === 'update-stack' && isForeseeable(step.request) ? [step] : []));
   // What stands first anyway asks by itself.
-  if (requests.length === 0 || (requests.length === 1 && steps[0]?.do === 'update-stack')) return;
+  if (known.length === 0 || (known.length === 1 && steps[0]?.do === 'update-stack')) return;
   const updates: StackUpdate[] = [];
-  for (const request of requests) {
+  for (const { request, stack } of known) {
     session.progress({ type: 'waiting', text: `Ask CloudFormation what would change in stack ${request.name}` });
     try {
-      updates.push({ stack: request.name, changes: (await lookAt({ request, type: 'UPDATE' }, session, wait)) ?? [] });
+      updates.push({ stack: request.name, changes: (await lookAt({ request, type: 'UPDATE' }, session, wait)) ?? [], exchange: exchangeOf(stack, request) });
     } catch (error) {
       // Somebody else is at work on that stack: it is asked about when its turn comes.
       if (!isOvertaken(error)) throw error;
@@ -187,7 +188,9 @@ async function apply(step: Exclude<InfraStep, { do: 'import-certificate' }>, ses
     }
     case 'update-stack': {
       const { request } = step;
-      const outcome = await updateStack(request, session, wait, { consent, follow: (operation) => follow({ stack: request.name, operation, verb: 'updated' }) });
+      const outcome = await updateStack(request, session, wait, {
+        exchange: exchangeOf(step.stack, request), consent, follow: (operation) => follow({ stack: request.name, operation, verb: 'updated' }),
+      });
       return outcome === 'updated' ? 'changed' : outcome;
     }
     case 'delete-failed-stack': {

@@ -1,6 +1,6 @@
 /** The HTTPS listener of the internal load balancer, which gRPC needs: when there is one, and with which certificate. Pure: no call, no clock. */
 import type { Certificate } from '../aws/acm.ts';
-import type { Stack } from '../aws/cloudformation.ts';
+import type { Stack, StackRequest } from '../aws/cloudformation.ts';
 import { usageError } from '../errors.ts';
 import type { ServiceSettings, Settings } from '../settings/settings.ts';
 
@@ -59,6 +59,20 @@ export function certificateOf(settings: Settings, base: Stack | undefined, own: 
   throw usageError(
     `${names.join(' and ')} ${names.length === 1 ? 'speaks' : 'speak'} gRPC, and the internal load balancer has no certificate for it.`,
     'ecs-canary build-infra --self-signed   (makes one for the names of the private zone)\n      or set CERTIFICATE_ARN in .env, then: ecs-canary build-infra',
+  );
+}
+
+/**
+ * What an update of the base does to whoever calls a listener that is there, in a sentence; undefined where it keeps its certificate.
+ * CloudFormation calls it a change like any other, but clients that run can be cut off by it as by a replacement.
+ */
+export function exchangeOf(base: Stack, { parameters }: StackRequest): string | undefined {
+  const { InternalCertificateArn: before = '' } = base.parameters;
+  const wanted = parameters['InternalCertificateArn'] ?? before;
+  if (base.outputs['InternalHttpsListenerArn'] === undefined || !before || !wanted || before === wanted) return undefined;
+  return (
+    `The internal HTTPS listener gets another certificate than ${before}: clients that run trust the authority of the one before. ` +
+    'Those that do not trust the new one refuse it, and must be released anew.'
   );
 }
 

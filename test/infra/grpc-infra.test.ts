@@ -183,3 +183,31 @@ test('--ca-file gets what a caller has to trust, and no key; --json has the inte
       expect(other).toMatchObject({ code: 1, stderr: expect.stringContaining('not one of --self-signed') });
     });
   }));
+
+test('another certificate for a listener that is there needs consent, which a look at the changes tells', () =>
+  withProject(async ({ session, aws, writes }) => {
+    const { session: own } = session(GRPC);
+    await buildInfra(switched(own));
+    const used = async () => (await aws.stacks.describe('fleet'))?.parameters['InternalCertificateArn'];
+    const before = await used();
+    const { certificate, privateKey, authority } = await selfSigned('fleet.internal', new Date());
+    const theirs = await aws.certificates.import({ certificate, privateKey, chain: authority, tags: { owner: 'somebody' } });
+    const { session: other } = session({ ...GRPC, CERTIFICATE_ARN: theirs });
+    const told = expect.stringMatching(new RegExp(`gets another certificate than ${before}: clients that run trust the authority of the one before.*released anew`));
+    expect((await previewInfra(other)).stacks).toEqual([expect.objectContaining({ stack: 'fleet', note: told })]);
+    expect(await planInfra(other)).toEqual([told]);
+    await expect(buildInfra(other)).rejects.toMatchObject({ exitCode: 2, message: told, next: 'ecs-canary build-infra --yes' });
+    const no = new Error('no');
+    await expect(buildInfra(other, () => Promise.reject(no))).rejects.toBe(no);
+    expect([await used(), (await writes()).at(-1)]).toEqual([before, 'cloudformation:DeleteChangeSet']);
+    const asked: unknown[] = [];
+    const agree = (updates: readonly unknown[]) => { asked.push(...updates); return Promise.resolve(); };
+    await buildInfra(other, agree);
+    expect([await used(), asked]).toEqual([theirs, [expect.objectContaining({ stack: 'fleet', exchange: told })]]);
+    // Back again: the one to come may still have to be made, and it is asked once.
+    await aws.certificates.remove(before ?? '');
+    asked.length = 0;
+    await buildInfra(switched(own), agree);
+    expect(asked).toHaveLength(1);
+    expect(await used()).not.toBe(theirs);
+  }));

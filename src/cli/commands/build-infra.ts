@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { CanaryError, messageOf, UNCHANGED, usageError } from '../../errors.ts';
 import type { StackUpdate } from '../../infra/consent.ts';
 import type { Preview } from '../../infra/preview-infra.ts';
+import { needsConsent } from '../../infra/stack-changes.ts';
 import { changeTable } from '../change-table.ts';
 import { type Command, isSet, option } from '../command.ts';
 import { confirm } from '../confirm.ts';
@@ -93,8 +94,9 @@ function show(context: Context, { stacks, steps }: Preview): object {
 
 /** Asks for consent to updates that take something away. */
 async function agree(context: Context, updates: readonly StackUpdate[]): Promise<void> {
-  for (const { stack, changes } of updates) {
-    context.progress({ type: 'warning', text: [`The update of stack ${stack} replaces or removes resources:`, ...changeTable(changes)].join('\n') });
+  for (const { stack, changes, exchange } of updates) {
+    if (changes.some(needsConsent)) context.progress({ type: 'warning', text: [`The update of stack ${stack} replaces or removes resources:`, ...changeTable(changes)].join('\n') });
+    if (exchange !== undefined) context.progress({ type: 'warning', text: exchange });
   }
   await confirm(context, `Update ${updates.map(({ stack }) => stack).join(' and ')}?`);
 }
