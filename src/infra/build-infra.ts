@@ -10,7 +10,7 @@ import { tellLeftOver } from './left-over.ts';
 import { unfinished } from './unfinished.ts';
 import { type InfraState, observeInfra } from './observe-infra.ts';
 import { importCertificate, tellEnding } from './own-certificate.ts';
-import { exchangeOf, type OwnCertificate } from './internal-https.ts';
+import { certificateOf, exchangeOf, type OwnCertificate, sharingOf } from './internal-https.ts';
 import { makeLinkedRoles } from './linked-roles.ts';
 import { makeRule } from './make-rule.ts';
 import { newOperation } from './operation-name.ts';
@@ -32,6 +32,7 @@ export async function planInfra(session: InfraSession): Promise<string[]> {
   const state = await observeInfra(session);
   tellLeftOver(state, session);
   const steps = plan(state, session.settings, session.selfSigned);
+  tellSharing(state, session);
   tellEnding(state, session);
   return steps.map(explainStep);
 }
@@ -74,6 +75,7 @@ async function takeSteps(session: InfraSession, ask: Consent, done: InfraStep[])
     const state = { ...seen, certificate: seen.certificate ?? imported };
     const [step, ...later] = plan(state, session.settings, session.selfSigned).filter((next) => !taken.has(describeStep(next)));
     if (!step) return state;
+    if (isFirst) tellSharing(state, session);
     if (isFirst && later.length > 0) await askAhead([step, ...later], session, wait, consent);
     isFirst = false;
     try {
@@ -151,6 +153,12 @@ async function askAhead(steps: readonly InfraStep[], session: InfraSession, wait
     }
   }
   await consent(updates);
+}
+
+/** Before anything is made with it. */
+function tellSharing({ base, certificate }: InfraState, { settings, selfSigned = false, progress }: InfraSession): void {
+  const text = sharingOf(settings, base, certificateOf(settings, base, certificate, selfSigned));
+  if (text !== undefined) progress({ type: 'warning', text });
 }
 
 function unlessOvertaken(error: unknown): undefined {

@@ -50,7 +50,7 @@ export function certificateOf(settings: Settings, base: Stack | undefined, own: 
   const made = kept === undefined || kept.arn === own?.arn ? own : undefined;
   const given = certificateArn === undefined ? undefined : { arn: certificateArn, authority: '' };
   // Of a public listener's certificate nobody has said that it is for the internal one, too.
-  const isPublic = services.some(({ expose }) => expose === 'public') || base?.outputs['PublicListenerArn'] !== undefined;
+  const isPublic = hasPublic(settings, base);
   // One certificate for both listeners is exchanged on both; another one that is live here stays.
   const isShared = base?.outputs['PublicHttpsListenerArn'] !== undefined && base.parameters['CertificateArn'] === kept?.arn;
   const chosen = (isPublic ? (made ?? (isShared ? given : (kept ?? given))) : (given ?? made)) ?? kept;
@@ -60,6 +60,15 @@ export function certificateOf(settings: Settings, base: Stack | undefined, own: 
     `${names.join(' and ')} ${names.length === 1 ? 'speaks' : 'speak'} gRPC, and the internal load balancer has no certificate for it.`,
     'ecs-canary build-infra --self-signed   (makes one for the names of the private zone)\n      or set CERTIFICATE_ARN in .env, then: ecs-canary build-infra',
   );
+}
+
+/**
+ * A warning where a new internal listener takes the certificate that a public one has; undefined otherwise.
+ * @param chosen by `certificateOf`.
+ */
+export function sharingOf(settings: Settings, base: Stack | undefined, chosen: ListenerCertificate): string | undefined {
+  if (base?.outputs['InternalHttpsListenerArn'] !== undefined || !hasPublic(settings, base) || !chosen.arn || chosen.arn !== settings.certificateArn) return undefined;
+  return `The internal listener takes CERTIFICATE_ARN: it has to be for the names *.${zoneOf(settings)}; else: ecs-canary build-infra --self-signed`;
 }
 
 /**
@@ -92,6 +101,10 @@ export function refuseWithoutHttps({ existing, certificateArn, services }: Setti
     `CERTIFICATE_ARN is missing: ${one.name} is public and speaks gRPC, which a load balancer takes by HTTPS only.`,
     `set CERTIFICATE_ARN, or EXPOSE=internal for ${one.name}, then: ecs-canary build-infra`,
   );
+}
+
+function hasPublic({ services }: Settings, base: Stack | undefined): boolean {
+  return services.some(({ expose }) => expose === 'public') || base?.outputs['PublicListenerArn'] !== undefined;
 }
 
 function isInternalGrpc({ expose, protocol }: ServiceSettings): boolean {

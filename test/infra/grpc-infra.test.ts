@@ -12,6 +12,7 @@ import { previewInfra } from '../../src/infra/preview-infra.ts';
 import { selfSigned } from '../../src/infra/self-signed.ts';
 import type { InfraSession } from '../../src/infra/session.ts';
 import type { ProgressEvent } from '../../src/progress/events.ts';
+import { freePort } from '../../src/sandbox/dataplane/free-port.ts';
 import { withFolder } from '../folder.ts';
 import { faultyEndpoint } from '../faulty-endpoint.ts';
 import { destroyAll, type Project, REGION, withProject } from './project.ts';
@@ -210,4 +211,24 @@ test('another certificate for a listener that is there needs consent, which a lo
     await buildInfra(switched(own), agree);
     expect(asked).toHaveLength(1);
     expect(await used()).not.toBe(theirs);
+  }));
+
+test('an internal listener that takes the certificate of the public one is told, before it is there', () =>
+  withProject(async ({ session, aws, ports }) => {
+    const { certificate, privateKey, authority } = await selfSigned('fleet.internal', new Date());
+    const CERTIFICATE_ARN = await aws.certificates.import({ certificate, privateKey, chain: authority, tags: { owner: 'somebody' } });
+    const both = { SERVICES: 'client,server', SERVICE_NAME: 'client', SERVER_PROTOCOL: 'grpc', CERTIFICATE_ARN, HTTPS_LISTENER_PORT: String(await freePort()) };
+    const warning = { type: 'warning', text: 'The internal listener takes CERTIFICATE_ARN: it has to be for the names *.fleet.internal; else: ecs-canary build-infra --self-signed' };
+    const told = async (run: (own: InfraSession) => Promise<unknown>, variables: Record<string, string> = both) => {
+      const { session: own, events } = session(variables);
+      await run(own);
+      return events.filter(({ type }) => type === 'warning');
+    };
+    expect(await told((own) => planInfra(switched(own)))).toEqual([]);
+    expect(await told(planInfra)).toEqual([warning]);
+    expect(await told(buildInfra, { ...both, SERVICES: 'client' })).toEqual([]);
+    expect(await told(buildInfra)).toEqual([warning]);
+    expect(await told(buildInfra)).toEqual([]);
+    // Nothing else can be meant by it.
+    expect(await told(planInfra, { ...GRPC, PROJECT_NAME: 'boat', CERTIFICATE_ARN, INTERNAL_LISTENER_PORT: String(ports[0]) })).toEqual([]);
   }));
