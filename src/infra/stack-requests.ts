@@ -91,16 +91,21 @@ function refuseSamePorts(settings: Settings, ports: Pick<ListenerPorts, 'http' |
 /** CloudFormation makes a new listener before it moves an old one out of its way; and clients of that one would meet another that does not know them. */
 function refuseTakenPorts(settings: Settings, existing: Stack | undefined, wanted: { readonly isInternalHttp: boolean; readonly isInternalHttps: boolean }): void {
   const { outputs = {}, parameters = {} }: Partial<Stack> = existing ?? {};
-  const refuse = (setting: string, port: number, other: string) => {
-    throw usageError(
-      `${setting} is "${port}": the internal ${other} listener of stack ${baseName(settings)} has that port, and stays on it until the other listener is there.`,
-      'correct the settings, then: ecs-canary build-infra',
-    );
-  };
   const { internalListenerPort: http, internalHttpsListenerPort: https } = settings;
   const [live, liveSecure] = [outputs['InternalListenerArn'], outputs['InternalHttpsListenerArn']];
-  if (wanted.isInternalHttps && !liveSecure && live && parameters['InternalListenerPort'] === String(https)) refuse('INTERNAL_HTTPS_LISTENER_PORT', https, 'HTTP');
-  if (wanted.isInternalHttp && !live && liveSecure && parameters['InternalHttpsListenerPort'] === String(http)) refuse('INTERNAL_LISTENER_PORT', http, 'HTTPS');
+  const next = 'correct the settings, then: ecs-canary build-infra';
+  const stack = baseName(settings);
+  if (wanted.isInternalHttps && !liveSecure && live && parameters['InternalListenerPort'] === String(https)) {
+    throw usageError(`INTERNAL_HTTPS_LISTENER_PORT is "${https}": the internal HTTP listener of stack ${stack} has that port, and stays on it until the other listener is there.`, next);
+  }
+  const kept = parameters['InternalHttpsListenerPort'];
+  if (wanted.isInternalHttp && !live && liveSecure && (kept === String(http) || kept !== String(https))) {
+    throw usageError(
+      `The internal HTTPS listener of stack ${stack} stays on ${kept}, which running tasks have in their addresses: ` +
+        `set INTERNAL_HTTPS_LISTENER_PORT=${kept}, and another INTERNAL_LISTENER_PORT.`,
+      next,
+    );
+  }
 }
 
 type SecretsInUse = ReadonlyMap<string, readonly string[]>;

@@ -119,7 +119,13 @@ describe('listeners and ports', () => {
     expect(() => parametersOf({ ...joined, INTERNAL_LISTENER_PORT: '8080', INTERNAL_HTTPS_LISTENER_PORT: '8443' }, http)).toThrow(refusal(/^INTERNAL_HTTPS_LISTENER_PORT is "8443": the internal HTTP listener/));
     expect(parametersOf({ ...joined, INTERNAL_HTTPS_LISTENER_PORT: '9443' }, http)).toMatchObject({ InternalListenerPort: '8443', InternalHttpsListenerPort: '9443' });
     const grpc = baseWith(settingsWith(GRPC), OWN);
-    expect(() => parametersOf({ ...joined, INTERNAL_HTTPS_LISTENER_PORT: '9443' }, grpc)).toThrow(refusal(/^INTERNAL_LISTENER_PORT is "8443": the internal HTTPS listener/));
+    // Not even one that is moved away from it, as whoever reads of two listeners with one port may do.
+    for (const INTERNAL_LISTENER_PORT of ['8443', '8080']) {
+      expect(() => parametersOf({ ...joined, INTERNAL_HTTPS_LISTENER_PORT: '9443', INTERNAL_LISTENER_PORT }, grpc)).toThrow(
+        refusal(/stays on 8443, which running tasks have in their addresses: set INTERNAL_HTTPS_LISTENER_PORT=8443, and another INTERNAL_LISTENER_PORT\.$/),
+      );
+    }
+    expect(parametersOf({ ...joined, INTERNAL_HTTPS_LISTENER_PORT: '8443', INTERNAL_LISTENER_PORT: '8080' }, grpc)).toMatchObject({ InternalListenerPort: '8080', InternalHttpsListenerPort: '8443' });
   });
 });
 
