@@ -1,9 +1,10 @@
 /** What gRPC services stand on, made and removed: beside what is there, and when a run is cut off. */
-import { readFile, stat } from 'node:fs/promises';
+import { readFile, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { connectAws } from '../../src/aws/aws.ts';
 import { runProgram } from '../../src/cli/program.ts';
+import { UNCHANGED } from '../../src/errors.ts';
 import { buildInfra, planInfra } from '../../src/infra/build-infra.ts';
 import { describePlace } from '../../src/infra/describe-infra.ts';
 import { tellEnding } from '../../src/infra/own-certificate.ts';
@@ -162,7 +163,7 @@ test('a certificate that ends within 60 days is told, with what to do, and is no
   }));
 
 test('--ca-file gets what a caller has to trust, and no key; --json has the internal endpoint', () =>
-  withProject(async ({ variables, ports, aws }) => {
+  withProject(async ({ variables, ports, aws, writes }) => {
     await withFolder({}, async (folder) => {
       const file = join(folder, 'ca.pem');
       const run = async (args: readonly string[], more: Record<string, string> = GRPC) => {
@@ -174,14 +175,23 @@ test('--ca-file gets what a caller has to trust, and no key; --json has the inte
         const code = await runProgram(['build-infra', ...args], { stdin: new PassThrough(), stdout, stderr, env }, '0');
         return { code, stdout: said.join(''), stderr: complained.join('') };
       };
+      const calls = async () => (await aws.stacks.all()).length + (await writes()).length;
+      for (const [place, why] of [[folder, 'is a folder'], [join(folder, 'none', 'ca.pem'), 'there is no ']] as const) {
+        expect(await run(['--self-signed', '--ca-file', place])).toMatchObject({ code: 2, stderr: expect.stringContaining(why) });
+      }
+      expect(await calls()).toBe(0);
       const first = await run(['--self-signed', '--ca-file', file, '--json']);
       expect({ ...first, stdout: JSON.parse(first.stdout) }).toMatchObject({ code: 0, stdout: { internalEndpoint: `https://127.0.0.1:${ports[1]}`, publicEndpoint: null } });
       const written = await readFile(file, 'utf8');
       expect(written.trim()).toBe((await aws.stacks.describe('fleet'))?.outputs['CertificateAuthority']);
       expect((await stat(file)).mode & 0o777).toBe(0o644 & ~process.umask());
-      expect(await run(['--ca-file', join(folder, 'none', 'ca.pem')])).toMatchObject({ code: 1, stderr: expect.stringContaining("--ca-file can't be written") });
+      await symlink(join(folder, 'none', 'ca.pem'), join(folder, 'nowhere.pem'));
+      const unwritten = await run(['--ca-file', join(folder, 'nowhere.pem')]);
+      expect(unwritten).toMatchObject({ code: 1, stderr: expect.stringContaining("--ca-file can't be written") });
+      expect(unwritten.stderr).toContain(UNCHANGED);
       const other = await run(['--ca-file', file], { PROJECT_NAME: 'boat', LISTENER_PORT: String(ports[0]) });
       expect(other).toMatchObject({ code: 1, stderr: expect.stringContaining('not one of --self-signed') });
+      expect(other.stderr).not.toContain(UNCHANGED);
     });
   }));
 
