@@ -2,6 +2,7 @@
 import { readFile, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
+import { type ChangeAction, ChangeResourceRecordSetsCommand, Route53Client } from '@aws-sdk/client-route-53';
 import { connectAws } from '../../src/aws/aws.ts';
 import { runProgram } from '../../src/cli/program.ts';
 import { UNCHANGED } from '../../src/errors.ts';
@@ -12,6 +13,7 @@ import { observeInfra, ownCertificates } from '../../src/infra/observe-infra.ts'
 import { previewInfra } from '../../src/infra/preview-infra.ts';
 import { selfSigned } from '../../src/infra/self-signed.ts';
 import type { InfraSession } from '../../src/infra/session.ts';
+import { followStack } from '../../src/infra/stack-operation.ts';
 import type { ProgressEvent } from '../../src/progress/events.ts';
 import { freePort } from '../../src/sandbox/dataplane/free-port.ts';
 import { withFolder } from '../folder.ts';
@@ -241,4 +243,33 @@ test('an internal listener that takes the certificate of the public one is told,
     expect(await told(buildInfra)).toEqual([]);
     // Nothing else can be meant by it.
     expect(await told(planInfra, { ...GRPC, PROJECT_NAME: 'boat', CERTIFICATE_ARN, INTERNAL_LISTENER_PORT: String(ports[0]) })).toEqual([]);
+  }));
+
+test('stacks of others that use the zone are named before anything is destroyed, and their records are said to be in its way', () =>
+  withProject(async ({ session, aws, sandbox, writes }) => {
+    const { session: own } = session(GRPC);
+    await buildInfra(switched(own));
+    const zone = (await aws.stacks.describe('fleet'))?.outputs['InternalZoneId'] ?? '';
+    const template = ['Parameters:', '  Zone: { Type: String }', 'Resources:', '  Name:', '    Type: AWS::Route53::RecordSet',
+      "    Properties: { HostedZoneId: !Ref Zone, Name: theirs.fleet.internal, Type: A, TTL: '60', ResourceRecords: [192.0.2.1] }", ''].join('\n');
+    const theirs = { verb: 'made', usersAre: '', next: '', operation: 'theirs' } as const;
+    const stack = await aws.stacks.create({ name: 'annex', template, parameters: { Zone: zone }, tags: {}, protect: undefined }, theirs.operation);
+    await followStack({ ...theirs, stack }, own, own.wait());
+    const before = await writes();
+    await expect(destroyAll(own)).rejects.toMatchObject({ code: 'not-ours', message: expect.stringContaining('stack annex') });
+    expect(await writes()).toEqual(before);
+    await aws.stacks.delete(stack, 'gone');
+    await followStack({ ...theirs, stack, operation: 'gone', verb: 'deleted' }, own, own.wait());
+
+    const client = new Route53Client({ region: REGION, endpoint: sandbox.url });
+    const record = (Action: ChangeAction) => client.send(new ChangeResourceRecordSetsCommand({
+      HostedZoneId: zone,
+      ChangeBatch: { Changes: [{ Action, ResourceRecordSet: { Name: 'theirs.fleet.internal', Type: 'A', TTL: 60, ResourceRecords: [{ Value: '192.0.2.1' }] } }] },
+    }));
+    await record('CREATE');
+    await expect(destroyAll(own)).rejects.toMatchObject({ code: 'stack-failed', next: 'remove the records of others in zone fleet.internal, then: ecs-canary destroy-infra' });
+    await record('DELETE');
+    expect(await destroyAll(own)).toBe(true);
+    client.destroy();
+    expect(await aws.stacks.all()).toEqual([]);
   }));
