@@ -2,7 +2,7 @@
 import { readFile, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { type ChangeAction, ChangeResourceRecordSetsCommand, Route53Client } from '@aws-sdk/client-route-53';
+import { type ChangeAction, ChangeResourceRecordSetsCommand, CreateHostedZoneCommand, Route53Client } from '@aws-sdk/client-route-53';
 import { connectAws } from '../../src/aws/aws.ts';
 import { runProgram } from '../../src/cli/program.ts';
 import { UNCHANGED } from '../../src/errors.ts';
@@ -272,4 +272,16 @@ test('stacks of others that use the zone are named before anything is destroyed,
     expect(await destroyAll(own)).toBe(true);
     client.destroy();
     expect(await aws.stacks.all()).toEqual([]);
+  }));
+
+test('a VPC that has a zone of that name already: what to do is said, since trying again helps nobody', () =>
+  withProject(async ({ session, sandbox }) => {
+    const VPC_ID = 'vpc-0a1b2c3d';
+    const client = new Route53Client({ region: REGION, endpoint: sandbox.url });
+    await client.send(new CreateHostedZoneCommand({ Name: 'fleet.internal', CallerReference: 'theirs', VPC: { VPCId: VPC_ID, VPCRegion: REGION } }));
+    client.destroy();
+    const { session: own } = session({ ...GRPC, VPC_ID, SUBNET_IDS: 'subnet-0a1b2c3d,subnet-4e5f6a7b' });
+    await expect(buildInfra(switched(own))).rejects.toMatchObject({
+      code: 'stack-failed', message: expect.stringContaining('InternalZone'), next: expect.stringMatching(/^choose another PROJECT_NAME, or remove that zone from the VPC/),
+    });
   }));
