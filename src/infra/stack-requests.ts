@@ -1,6 +1,7 @@
 /** What the stacks of a project are to be, from its settings. */
 import type { Stack, StackRequest } from '../aws/cloudformation.ts';
 import { CanaryError, UNCHANGED, usageError } from '../errors.ts';
+import { LONGEST_PARAMETER } from '../settings/parameters.ts';
 import { type ListenerPorts, portProblems } from '../settings/ports.ts';
 import { resourcesOf } from '../settings/secrets.ts';
 import type { ServiceSettings, Settings } from '../settings/settings.ts';
@@ -19,7 +20,8 @@ export function needsBase({ existing: { vpcId, cluster, listenerArns }, bastion 
  *   their rules, private subnets and security groups with their tasks.
  * @param secretsInUse by service name: secrets beside those of the settings that tasks have to reach.
  * @param certificate of the internal HTTPS listener, where there is one.
- * @throws CanaryError `infra-moved` when it would move to another VPC or cluster; `usage` when two listeners would have one port.
+ * @throws CanaryError `infra-moved` when it would move to another VPC or cluster; `usage` when two listeners would have one port,
+ *   or the certificate's chain is longer than a parameter may be.
  */
 export function baseRequest(
   settings: Settings, existing: Stack | undefined, secretsInUse: SecretsInUse = new Map(), certificate: ListenerCertificate = NO_CERTIFICATE,
@@ -42,6 +44,7 @@ export function baseRequest(
     internal: isInternalHttp ? settings.internalListenerPort : undefined,
     internalHttps: isInternalHttps ? settings.internalHttpsListenerPort : undefined,
   });
+  refuseLongChain(certificate);
   refuseTakenPorts(settings, existing, { isInternalHttp, isInternalHttps });
   const reads = (kind: 'secrets' | 'parameters') => services.some((service) => secretsOf(service, secretsInUse.get(service.name))[kind].length > 0);
   return {
@@ -106,6 +109,16 @@ function refuseTakenPorts(settings: Settings, existing: Stack | undefined, wante
       next,
     );
   }
+}
+
+/** Of one that somebody has imported in place of ours. */
+function refuseLongChain({ arn, authority }: ListenerCertificate): void {
+  const length = Buffer.byteLength(authority);
+  if (length <= LONGEST_PARAMETER) return;
+  throw usageError(
+    `The chain of certificate ${arn} is too long: it comes to ${length} bytes, and CloudFormation takes ${LONGEST_PARAMETER} at most.`,
+    'import the certificate again with nothing but the authority as its chain (aws acm import-certificate), then: ecs-canary build-infra',
+  );
 }
 
 type SecretsInUse = ReadonlyMap<string, readonly string[]>;

@@ -59,6 +59,12 @@ describe('the certificate', () => {
     expect(chosen({}, { base: own })).toMatchObject({ arn: 'arn:own', authority: 'PEM' });
   });
 
+  test('with a chain that no parameter can hold is refused before anything is made', () => {
+    const withChain = (length: number) => () => baseRequest(settingsWith(GRPC), undefined, undefined, { ...OWN, authority: 'x'.repeat(length) });
+    expect(withChain(4_096)).not.toThrow();
+    expect(withChain(4_097)).toThrow(refusal(/^The chain of certificate arn:own is too long: it comes to 4097 bytes, and CloudFormation takes 4096 at most\.$/));
+  });
+
   test('is not made beside one that is given for that very listener', () => {
     expect(() => refuseSelfSigned(settingsWith({ ...GRPC, CERTIFICATE_ARN }))).toThrow(refusal(/--self-signed and CERTIFICATE_ARN/));
     expect(() => refuseSelfSigned(settingsWith({ ...BOTH, CERTIFICATE_ARN }))).not.toThrow();
