@@ -10,7 +10,7 @@ import { tellLeftOver } from './left-over.ts';
 import { unfinished } from './unfinished.ts';
 import { type InfraState, observeInfra } from './observe-infra.ts';
 import { importCertificate, tellEnding } from './own-certificate.ts';
-import type { OwnCertificate } from './internal-https.ts';
+import { certificateOf, exchangeOf, type OwnCertificate, sharingOf } from './internal-https.ts';
 import { makeLinkedRoles } from './linked-roles.ts';
 import { makeRule } from './make-rule.ts';
 import { newOperation } from './operation-name.ts';
@@ -32,6 +32,7 @@ export async function planInfra(session: InfraSession): Promise<string[]> {
   const state = await observeInfra(session);
   tellLeftOver(state, session);
   const steps = plan(state, session.settings, session.selfSigned);
+  tellSharing(state, session);
   tellEnding(state, session);
   return steps.map(explainStep);
 }
@@ -74,6 +75,7 @@ async function takeSteps(session: InfraSession, ask: Consent, done: InfraStep[])
     const state = { ...seen, certificate: seen.certificate ?? imported };
     const [step, ...later] = plan(state, session.settings, session.selfSigned).filter((next) => !taken.has(describeStep(next)));
     if (!step) return state;
+    if (isFirst) tellSharing(state, session);
     if (isFirst && later.length > 0) await askAhead([step, ...later], session, wait, consent);
     isFirst = false;
     try {
@@ -131,25 +133,32 @@ function outrun(step: InfraStep): CanaryError {
 
 function refuse(updates: readonly StackUpdate[]): never {
   const stacks = updates.map(({ stack }) => stack).join(' and ');
-  throw usageError(`The update of ${stacks} would replace or remove something.`, 'ecs-canary build-infra --yes');
+  const exchanges = updates.flatMap(({ exchange }) => exchange ?? []);
+  throw usageError([`The update of ${stacks} would replace${exchanges.length === 0 ? ' or' : ', exchange or'} remove something.`, ...exchanges].join(' '), 'ecs-canary build-infra --yes');
 }
 
 /** Who says no must find everything as it was: later updates are asked about before the first step, as far as they are known. */
 async function askAhead(steps: readonly InfraStep[], session: InfraSession, wait: Wait, consent: Consent): Promise<void> {
-  const requests = steps.flatMap((step) => (step.do === 'update-stack' && isForeseeable(step.request) ? [step.request] : []));
+  const known = steps.flatMap((step) => (step.do === 'update-stack' && isForeseeable(step.request) ? [step] : []));
   // What stands first anyway asks by itself.
-  if (requests.length === 0 || (requests.length === 1 && steps[0]?.do === 'update-stack')) return;
+  if (known.length === 0 || (known.length === 1 && steps[0]?.do === 'update-stack')) return;
   const updates: StackUpdate[] = [];
-  for (const request of requests) {
+  for (const { request, stack } of known) {
     session.progress({ type: 'waiting', text: `Ask CloudFormation what would change in stack ${request.name}` });
     try {
-      updates.push({ stack: request.name, changes: (await lookAt({ request, type: 'UPDATE' }, session, wait)) ?? [] });
+      updates.push({ stack: request.name, changes: (await lookAt({ request, type: 'UPDATE' }, session, wait)) ?? [], exchange: exchangeOf(stack, request) });
     } catch (error) {
       // Somebody else is at work on that stack: it is asked about when its turn comes.
       if (!isOvertaken(error)) throw error;
     }
   }
   await consent(updates);
+}
+
+/** Before anything is made with it. */
+function tellSharing({ base, certificate }: InfraState, { settings, selfSigned = false, progress }: InfraSession): void {
+  const text = sharingOf(settings, base, certificateOf(settings, base, certificate, selfSigned));
+  if (text !== undefined) progress({ type: 'warning', text });
 }
 
 function unlessOvertaken(error: unknown): undefined {
@@ -160,6 +169,9 @@ function tellStep(step: InfraStep, { progress }: InfraSession): void {
   const text = describeStep(step);
   progress({ type: 'waiting', text: text.charAt(0).toUpperCase() + text.slice(1) });
 }
+
+/** What Route 53 says of a VPC that has a zone of that name: whatever is typed again fails again. */
+const TAKEN_ZONE = /ConflictingDomainExists|already been associated with the hosted zone/;
 
 type Outcome = 'changed' | 'unchanged' | 'overtaken';
 
@@ -173,7 +185,8 @@ async function apply(step: Exclude<InfraStep, { do: 'import-certificate' }>, ses
     const failure = await failureOf(operation, session, session.wait());
     if (!failure) return;
     const { status, message } = failure;
-    throw new CanaryError({ code: 'stack-failed', message, usersAre: usersAfter(status), next: nextFor(failure, session.settings) });
+    const next = TAKEN_ZONE.test(message) ? 'choose another PROJECT_NAME, or remove that zone from the VPC, then: ecs-canary build-infra' : nextFor(failure, session.settings);
+    throw new CanaryError({ code: 'stack-failed', message, usersAre: usersAfter(status), next });
   };
   switch (step.do) {
     case 'make-linked-roles':
@@ -187,7 +200,9 @@ async function apply(step: Exclude<InfraStep, { do: 'import-certificate' }>, ses
     }
     case 'update-stack': {
       const { request } = step;
-      const outcome = await updateStack(request, session, wait, { consent, follow: (operation) => follow({ stack: request.name, operation, verb: 'updated' }) });
+      const outcome = await updateStack(request, session, wait, {
+        exchange: exchangeOf(step.stack, request), consent, follow: (operation) => follow({ stack: request.name, operation, verb: 'updated' }),
+      });
       return outcome === 'updated' ? 'changed' : outcome;
     }
     case 'delete-failed-stack': {

@@ -4,10 +4,12 @@ import { needsConsent, type StackChange } from './stack-changes.ts';
 export interface StackUpdate {
   readonly stack: string;
   readonly changes: readonly StackChange[];
+  /** What is taken away without a resource that goes, in a sentence; undefined for nothing. */
+  readonly exchange?: string | undefined;
 }
 
 /**
- * Resolves when somebody wants these updates, each of which replaces or removes something.
+ * Resolves when somebody wants these updates, each of which replaces, removes or exchanges something.
  * @throws CanaryError when nobody does: nothing of it is done.
  */
 export type Consent = (updates: readonly StackUpdate[]) => Promise<void>;
@@ -23,6 +25,6 @@ export function askingOnce(ask: Consent): Consent {
   };
 }
 
-function lossesOf({ stack, changes }: StackUpdate): string[] {
-  return changes.filter(needsConsent).map(({ change, resource }) => `${stack} ${resource} ${change}`);
+function lossesOf({ stack, changes, exchange }: StackUpdate): string[] {
+  return [...changes.filter(needsConsent).map(({ change, resource }) => `${stack} ${resource} ${change}`), ...(exchange === undefined ? [] : [exchange])];
 }

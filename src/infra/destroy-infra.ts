@@ -5,6 +5,7 @@ import { isLocked, logPath } from '../release/log.ts';
 import { type Turn, writeInTurn } from '../release/write-in-turn.ts';
 import { poll, type Wait } from '../time.ts';
 import type { Pair } from '../release/model.ts';
+import { zoneOf } from './internal-https.ts';
 import { observeRemains, type Remains } from './observe-remains.ts';
 import { newOperation } from './operation-name.ts';
 import { countOf, describeDestroyStep, type DestroyStep, notAgreed, planDestroy } from './plan-destroy.ts';
@@ -193,12 +194,18 @@ async function deleteStack({ stack, id, isProtected }: DeleteStack, session: Inf
       await followStack({ stack: id, operation, verb: 'deleted', usersAre, next: 'ecs-canary destroy-infra' }, session, wait);
       return;
     } catch (error) {
+      if (error instanceof CanaryError && FOREIGN_RECORDS.test(error.message)) {
+        throw error.with({ next: `remove the records of others in zone ${zoneOf(session.settings)}, then: ecs-canary destroy-infra` });
+      }
       if (!isStillHeld(error) || wait.clock.now() >= wait.deadline) throw error;
       progress({ type: 'waiting', text: `Something in stack ${stack} is still in use, such as a network interface of a stopped task: it is deleted once more` });
     }
     await wait.clock.sleep(PAUSES * wait.pollInterval, wait.signal);
   }
 }
+
+/** What Route 53 says of records in the zone that no stack of the project has put there: nothing here deletes what is not its own. */
+const FOREIGN_RECORDS = /InternalZone .*(HostedZoneNotEmpty|non-required resource record sets)/s;
 
 /** Poll intervals until a deletion is tried again. */
 const PAUSES = 5;

@@ -1,6 +1,6 @@
 /** The HTTPS listener of the internal load balancer, which gRPC needs: when there is one, and with which certificate. Pure: no call, no clock. */
 import type { Certificate } from '../aws/acm.ts';
-import type { Stack } from '../aws/cloudformation.ts';
+import type { Stack, StackRequest } from '../aws/cloudformation.ts';
 import { usageError } from '../errors.ts';
 import type { ServiceSettings, Settings } from '../settings/settings.ts';
 
@@ -50,7 +50,7 @@ export function certificateOf(settings: Settings, base: Stack | undefined, own: 
   const made = kept === undefined || kept.arn === own?.arn ? own : undefined;
   const given = certificateArn === undefined ? undefined : { arn: certificateArn, authority: '' };
   // Of a public listener's certificate nobody has said that it is for the internal one, too.
-  const isPublic = services.some(({ expose }) => expose === 'public') || base?.outputs['PublicListenerArn'] !== undefined;
+  const isPublic = hasPublic(settings, base);
   // One certificate for both listeners is exchanged on both; another one that is live here stays.
   const isShared = base?.outputs['PublicHttpsListenerArn'] !== undefined && base.parameters['CertificateArn'] === kept?.arn;
   const chosen = (isPublic ? (made ?? (isShared ? given : (kept ?? given))) : (given ?? made)) ?? kept;
@@ -59,6 +59,29 @@ export function certificateOf(settings: Settings, base: Stack | undefined, own: 
   throw usageError(
     `${names.join(' and ')} ${names.length === 1 ? 'speaks' : 'speak'} gRPC, and the internal load balancer has no certificate for it.`,
     'ecs-canary build-infra --self-signed   (makes one for the names of the private zone)\n      or set CERTIFICATE_ARN in .env, then: ecs-canary build-infra',
+  );
+}
+
+/**
+ * A warning where a new internal listener takes the certificate that a public one has; undefined otherwise.
+ * @param chosen by `certificateOf`.
+ */
+export function sharingOf(settings: Settings, base: Stack | undefined, chosen: ListenerCertificate): string | undefined {
+  if (base?.outputs['InternalHttpsListenerArn'] !== undefined || !hasPublic(settings, base) || !chosen.arn || chosen.arn !== settings.certificateArn) return undefined;
+  return `The internal listener takes CERTIFICATE_ARN: it has to be for the names *.${zoneOf(settings)}; else: ecs-canary build-infra --self-signed`;
+}
+
+/**
+ * What an update of the base does to whoever calls a listener that is there, in a sentence; undefined where it keeps its certificate.
+ * CloudFormation calls it a change like any other, but clients that run can be cut off by it as by a replacement.
+ */
+export function exchangeOf(base: Stack, { parameters }: StackRequest): string | undefined {
+  const { InternalCertificateArn: before = '' } = base.parameters;
+  const wanted = parameters['InternalCertificateArn'] ?? before;
+  if (base.outputs['InternalHttpsListenerArn'] === undefined || !before || !wanted || before === wanted) return undefined;
+  return (
+    `The internal HTTPS listener gets another certificate than ${before}: clients that run trust the authority of the one before. ` +
+    'Those that do not trust the new one refuse it, and must be released anew.'
   );
 }
 
@@ -78,6 +101,10 @@ export function refuseWithoutHttps({ existing, certificateArn, services }: Setti
     `CERTIFICATE_ARN is missing: ${one.name} is public and speaks gRPC, which a load balancer takes by HTTPS only.`,
     `set CERTIFICATE_ARN, or EXPOSE=internal for ${one.name}, then: ecs-canary build-infra`,
   );
+}
+
+function hasPublic({ services }: Settings, base: Stack | undefined): boolean {
+  return services.some(({ expose }) => expose === 'public') || base?.outputs['PublicListenerArn'] !== undefined;
 }
 
 function isInternalGrpc({ expose, protocol }: ServiceSettings): boolean {

@@ -118,8 +118,8 @@ function isOnBase(rule: ListenerRule, base: Stack | undefined): boolean {
 /** Whether a stack was given the id of something that goes with the base. */
 function standsOn({ parameters }: Stack, base: Stack | undefined): boolean {
   if (!base) return false;
-  const { VpcId = '', SubnetIds = '', PrivateSubnetIds = '', LoadBalancerSecurityGroupId = '', TaskSecurityGroupId = '' } = base.outputs;
+  const { VpcId = '', SubnetIds = '', PrivateSubnetIds = '', LoadBalancerSecurityGroupId = '', TaskSecurityGroupId = '', InternalZoneId = '' } = base.outputs;
   const network = base.parameters['ExistingVpcId'] ? [] : [VpcId, ...SubnetIds.split(','), ...PrivateSubnetIds.split(',')];
-  const going = new Set([...network, LoadBalancerSecurityGroupId, TaskSecurityGroupId, ...listenersOf(base)].filter(Boolean));
+  const going = new Set([...network, LoadBalancerSecurityGroupId, TaskSecurityGroupId, InternalZoneId, ...listenersOf(base)].filter(Boolean));
   return Object.values(parameters).some((value) => value.split(',').some((id) => going.has(id.trim())));
 }

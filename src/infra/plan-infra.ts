@@ -3,7 +3,7 @@ import type { StackRequest } from '../aws/cloudformation.ts';
 import type { ListenerRule, NewRule } from '../aws/elbv2.ts';
 import { CanaryError, UNCHANGED } from '../errors.ts';
 import { difference } from './difference.ts';
-import { certificateOf, hasInternalHttps, NOT_IMPORTED, refuseWithoutHttps, zoneOf } from './internal-https.ts';
+import { certificateOf, exchangeOf, hasInternalHttps, NOT_IMPORTED, refuseWithoutHttps, zoneOf } from './internal-https.ts';
 import { isOurs } from './operation-name.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { InfraState, KnownStack } from './observe-infra.ts';
@@ -81,7 +81,7 @@ function zoneIn({ base }: InfraState, settings: Settings): Zone | undefined {
 
 /** The step with what makes it needed, for `--dry-run`. */
 export function explainStep(step: InfraStep): string {
-  const lines = step.do === 'update-stack' ? difference(step.stack, step.request) : [];
+  const lines = step.do === 'update-stack' ? [exchangeOf(step.stack, step.request) ?? [], difference(step.stack, step.request)].flat() : [];
   return [describeStep(step), ...lines.map((line) => `  ${line}`)].join('\n');
 }
 

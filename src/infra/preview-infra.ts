@@ -3,6 +3,7 @@ import { isOvertaken } from '../aws/cloudformation.ts';
 import { CanaryError, UNCHANGED } from '../errors.ts';
 import type { Wait } from '../time.ts';
 import { discardChangeSet, discardReviewed, lookAt } from './change-set.ts';
+import { exchangeOf } from './internal-https.ts';
 import { observeInfra } from './observe-infra.ts';
 import { isLook } from './operation-name.ts';
 import { describeStep, type InfraStep, isForeseeable, planInfra } from './plan-infra.ts';
@@ -51,7 +52,8 @@ export async function previewInfra(session: InfraSession): Promise<Preview> {
 
 type StackStep = Extract<InfraStep, { do: 'create-stack' | 'update-stack' }>;
 
-async function previewStack({ do: what, request }: StackStep, inTheWay: string | undefined, session: InfraSession, wait: Wait): Promise<StackPreview> {
+async function previewStack(step: StackStep, inTheWay: string | undefined, session: InfraSession, wait: Wait): Promise<StackPreview> {
+  const { do: what, request } = step;
   const stack = request.name;
   const unknown = (note: string): StackPreview => ({ stack, changes: undefined, note });
   if (inTheWay !== undefined) return unknown(`made anew: it is ${inTheWay}, and deleted before`);
@@ -60,7 +62,8 @@ async function previewStack({ do: what, request }: StackStep, inTheWay: string |
   try {
     const changes = await lookAt({ request, type: what === 'create-stack' ? 'CREATE' : 'UPDATE' }, session, wait);
     if (!changes) return { stack, changes: [], note: 'nothing to do' };
-    return { stack, changes, note: changes.length === 0 ? 'no resource changes, only outputs or the like' : undefined };
+    const exchange = step.do === 'update-stack' ? exchangeOf(step.stack, request)?.replace(/\.$/, '') : undefined;
+    return { stack, changes, note: changes.length === 0 ? 'no resource changes, only outputs or the like' : exchange };
   } catch (error) {
     if (!isOvertaken(error)) throw error;
     throw new CanaryError({

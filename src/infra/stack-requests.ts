@@ -1,6 +1,7 @@
 /** What the stacks of a project are to be, from its settings. */
 import type { Stack, StackRequest } from '../aws/cloudformation.ts';
 import { CanaryError, UNCHANGED, usageError } from '../errors.ts';
+import { LONGEST_PARAMETER } from '../settings/parameters.ts';
 import { type ListenerPorts, portProblems } from '../settings/ports.ts';
 import { resourcesOf } from '../settings/secrets.ts';
 import type { ServiceSettings, Settings } from '../settings/settings.ts';
@@ -19,7 +20,8 @@ export function needsBase({ existing: { vpcId, cluster, listenerArns }, bastion 
  *   their rules, private subnets and security groups with their tasks.
  * @param secretsInUse by service name: secrets beside those of the settings that tasks have to reach.
  * @param certificate of the internal HTTPS listener, where there is one.
- * @throws CanaryError `infra-moved` when it would move to another VPC or cluster; `usage` when two listeners would have one port.
+ * @throws CanaryError `infra-moved` when it would move to another VPC or cluster; `usage` when two listeners would have one port,
+ *   or the certificate's chain is longer than a parameter may be.
  */
 export function baseRequest(
   settings: Settings, existing: Stack | undefined, secretsInUse: SecretsInUse = new Map(), certificate: ListenerCertificate = NO_CERTIFICATE,
@@ -42,6 +44,7 @@ export function baseRequest(
     internal: isInternalHttp ? settings.internalListenerPort : undefined,
     internalHttps: isInternalHttps ? settings.internalHttpsListenerPort : undefined,
   });
+  refuseLongChain(certificate);
   refuseTakenPorts(settings, existing, { isInternalHttp, isInternalHttps });
   const reads = (kind: 'secrets' | 'parameters') => services.some((service) => secretsOf(service, secretsInUse.get(service.name))[kind].length > 0);
   return {
@@ -91,16 +94,31 @@ function refuseSamePorts(settings: Settings, ports: Pick<ListenerPorts, 'http' |
 /** CloudFormation makes a new listener before it moves an old one out of its way; and clients of that one would meet another that does not know them. */
 function refuseTakenPorts(settings: Settings, existing: Stack | undefined, wanted: { readonly isInternalHttp: boolean; readonly isInternalHttps: boolean }): void {
   const { outputs = {}, parameters = {} }: Partial<Stack> = existing ?? {};
-  const refuse = (setting: string, port: number, other: string) => {
-    throw usageError(
-      `${setting} is "${port}": the internal ${other} listener of stack ${baseName(settings)} has that port, and stays on it until the other listener is there.`,
-      'correct the settings, then: ecs-canary build-infra',
-    );
-  };
   const { internalListenerPort: http, internalHttpsListenerPort: https } = settings;
   const [live, liveSecure] = [outputs['InternalListenerArn'], outputs['InternalHttpsListenerArn']];
-  if (wanted.isInternalHttps && !liveSecure && live && parameters['InternalListenerPort'] === String(https)) refuse('INTERNAL_HTTPS_LISTENER_PORT', https, 'HTTP');
-  if (wanted.isInternalHttp && !live && liveSecure && parameters['InternalHttpsListenerPort'] === String(http)) refuse('INTERNAL_LISTENER_PORT', http, 'HTTPS');
+  const next = 'correct the settings, then: ecs-canary build-infra';
+  const stack = baseName(settings);
+  if (wanted.isInternalHttps && !liveSecure && live && parameters['InternalListenerPort'] === String(https)) {
+    throw usageError(`INTERNAL_HTTPS_LISTENER_PORT is "${https}": the internal HTTP listener of stack ${stack} has that port, and stays on it until the other listener is there.`, next);
+  }
+  const kept = parameters['InternalHttpsListenerPort'];
+  if (wanted.isInternalHttp && !live && liveSecure && (kept === String(http) || kept !== String(https))) {
+    throw usageError(
+      `The internal HTTPS listener of stack ${stack} stays on ${kept}, which running tasks have in their addresses: ` +
+        `set INTERNAL_HTTPS_LISTENER_PORT=${kept}, and another INTERNAL_LISTENER_PORT.`,
+      next,
+    );
+  }
+}
+
+/** Of one that somebody has imported in place of ours. */
+function refuseLongChain({ arn, authority }: ListenerCertificate): void {
+  const length = Buffer.byteLength(authority);
+  if (length <= LONGEST_PARAMETER) return;
+  throw usageError(
+    `The chain of certificate ${arn} is too long: it comes to ${length} bytes, and CloudFormation takes ${LONGEST_PARAMETER} at most.`,
+    'import the certificate again with nothing but the authority as its chain (aws acm import-certificate), then: ecs-canary build-infra',
+  );
 }
 
 type SecretsInUse = ReadonlyMap<string, readonly string[]>;

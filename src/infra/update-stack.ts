@@ -8,6 +8,8 @@ import type { InfraSession } from './session.ts';
 import { inWords } from './stack-changes.ts';
 
 interface Means {
+  /** What the update takes away beside what CloudFormation tells of. */
+  readonly exchange: string | undefined;
   readonly consent: Consent;
   /** Waits for the operation, and throws when it fails. */
   readonly follow: (operation: string) => Promise<void>;
@@ -18,7 +20,7 @@ interface Means {
  * @throws CanaryError what `consent` and `follow` throw; `change-set-failed`. No change set is left.
  */
 export async function updateStack(
-  request: StackRequest, session: InfraSession, wait: Wait, { consent, follow }: Means,
+  request: StackRequest, session: InfraSession, wait: Wait, { exchange, consent, follow }: Means,
 ): Promise<'updated' | 'unchanged' | 'overtaken'> {
   const operation = newOperation();
   try {
@@ -28,7 +30,7 @@ export async function updateStack(
       return 'unchanged';
     }
     try {
-      await consent([{ stack: request.name, changes: inWords(changes) }]);
+      await consent([{ stack: request.name, changes: inWords(changes), exchange }]);
       wait.signal.throwIfAborted();
       await session.aws.stacks.executeChangeSet(key, operation);
     } catch (error) {

@@ -1,9 +1,11 @@
 /** What gRPC services stand on, made and removed: beside what is there, and when a run is cut off. */
-import { readFile, stat } from 'node:fs/promises';
+import { readFile, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
+import { type ChangeAction, ChangeResourceRecordSetsCommand, CreateHostedZoneCommand, Route53Client } from '@aws-sdk/client-route-53';
 import { connectAws } from '../../src/aws/aws.ts';
 import { runProgram } from '../../src/cli/program.ts';
+import { UNCHANGED } from '../../src/errors.ts';
 import { buildInfra, planInfra } from '../../src/infra/build-infra.ts';
 import { describePlace } from '../../src/infra/describe-infra.ts';
 import { tellEnding } from '../../src/infra/own-certificate.ts';
@@ -11,7 +13,9 @@ import { observeInfra, ownCertificates } from '../../src/infra/observe-infra.ts'
 import { previewInfra } from '../../src/infra/preview-infra.ts';
 import { selfSigned } from '../../src/infra/self-signed.ts';
 import type { InfraSession } from '../../src/infra/session.ts';
+import { followStack } from '../../src/infra/stack-operation.ts';
 import type { ProgressEvent } from '../../src/progress/events.ts';
+import { freePort } from '../../src/sandbox/dataplane/free-port.ts';
 import { withFolder } from '../folder.ts';
 import { faultyEndpoint } from '../faulty-endpoint.ts';
 import { destroyAll, type Project, REGION, withProject } from './project.ts';
@@ -161,7 +165,7 @@ test('a certificate that ends within 60 days is told, with what to do, and is no
   }));
 
 test('--ca-file gets what a caller has to trust, and no key; --json has the internal endpoint', () =>
-  withProject(async ({ variables, ports, aws }) => {
+  withProject(async ({ variables, ports, aws, writes }) => {
     await withFolder({}, async (folder) => {
       const file = join(folder, 'ca.pem');
       const run = async (args: readonly string[], more: Record<string, string> = GRPC) => {
@@ -173,13 +177,111 @@ test('--ca-file gets what a caller has to trust, and no key; --json has the inte
         const code = await runProgram(['build-infra', ...args], { stdin: new PassThrough(), stdout, stderr, env }, '0');
         return { code, stdout: said.join(''), stderr: complained.join('') };
       };
+      const calls = async () => (await aws.stacks.all()).length + (await writes()).length;
+      for (const [place, why] of [[folder, 'is a folder'], [join(folder, 'none', 'ca.pem'), 'there is no ']] as const) {
+        expect(await run(['--self-signed', '--ca-file', place])).toMatchObject({ code: 2, stderr: expect.stringContaining(why) });
+      }
+      expect(await calls()).toBe(0);
       const first = await run(['--self-signed', '--ca-file', file, '--json']);
       expect({ ...first, stdout: JSON.parse(first.stdout) }).toMatchObject({ code: 0, stdout: { internalEndpoint: `https://127.0.0.1:${ports[1]}`, publicEndpoint: null } });
       const written = await readFile(file, 'utf8');
       expect(written.trim()).toBe((await aws.stacks.describe('fleet'))?.outputs['CertificateAuthority']);
       expect((await stat(file)).mode & 0o777).toBe(0o644 & ~process.umask());
-      expect(await run(['--ca-file', join(folder, 'none', 'ca.pem')])).toMatchObject({ code: 1, stderr: expect.stringContaining("--ca-file can't be written") });
+      await symlink(join(folder, 'none', 'ca.pem'), join(folder, 'nowhere.pem'));
+      const unwritten = await run(['--ca-file', join(folder, 'nowhere.pem')]);
+      expect(unwritten).toMatchObject({ code: 1, stderr: expect.stringContaining("--ca-file can't be written") });
+      expect(unwritten.stderr).toContain(UNCHANGED);
       const other = await run(['--ca-file', file], { PROJECT_NAME: 'boat', LISTENER_PORT: String(ports[0]) });
       expect(other).toMatchObject({ code: 1, stderr: expect.stringContaining('not one of --self-signed') });
+      expect(other.stderr).not.toContain(UNCHANGED);
+    });
+  }));
+
+test('another certificate for a listener that is there needs consent, which a look at the changes tells', () =>
+  withProject(async ({ session, aws, writes }) => {
+    const { session: own } = session(GRPC);
+    await buildInfra(switched(own));
+    const used = async () => (await aws.stacks.describe('fleet'))?.parameters['InternalCertificateArn'];
+    const before = await used();
+    const { certificate, privateKey, authority } = await selfSigned('fleet.internal', new Date());
+    const theirs = await aws.certificates.import({ certificate, privateKey, chain: authority, tags: { owner: 'somebody' } });
+    const { session: other } = session({ ...GRPC, CERTIFICATE_ARN: theirs });
+    const told = expect.stringMatching(new RegExp(`gets another certificate than ${before}: clients that run trust the authority of the one before.*released anew`));
+    expect((await previewInfra(other)).stacks).toEqual([expect.objectContaining({ stack: 'fleet', note: told })]);
+    expect(await planInfra(other)).toEqual([told]);
+    await expect(buildInfra(other)).rejects.toMatchObject({ exitCode: 2, message: told, next: 'ecs-canary build-infra --yes' });
+    const no = new Error('no');
+    await expect(buildInfra(other, () => Promise.reject(no))).rejects.toBe(no);
+    expect([await used(), (await writes()).at(-1)]).toEqual([before, 'cloudformation:DeleteChangeSet']);
+    const asked: unknown[] = [];
+    const agree = (updates: readonly unknown[]) => { asked.push(...updates); return Promise.resolve(); };
+    await buildInfra(other, agree);
+    expect([await used(), asked]).toEqual([theirs, [expect.objectContaining({ stack: 'fleet', exchange: told })]]);
+    // Back again: the one to come may still have to be made, and it is asked once.
+    await aws.certificates.remove(before ?? '');
+    asked.length = 0;
+    await buildInfra(switched(own), agree);
+    expect(asked).toHaveLength(1);
+    expect(await used()).not.toBe(theirs);
+  }));
+
+test('an internal listener that takes the certificate of the public one is told, before it is there', () =>
+  withProject(async ({ session, aws, ports }) => {
+    const { certificate, privateKey, authority } = await selfSigned('fleet.internal', new Date());
+    const CERTIFICATE_ARN = await aws.certificates.import({ certificate, privateKey, chain: authority, tags: { owner: 'somebody' } });
+    const both = { SERVICES: 'client,server', SERVICE_NAME: 'client', SERVER_PROTOCOL: 'grpc', CERTIFICATE_ARN, HTTPS_LISTENER_PORT: String(await freePort()) };
+    const warning = { type: 'warning', text: 'The internal listener takes CERTIFICATE_ARN: it has to be for the names *.fleet.internal; else: ecs-canary build-infra --self-signed' };
+    const told = async (run: (own: InfraSession) => Promise<unknown>, variables: Record<string, string> = both) => {
+      const { session: own, events } = session(variables);
+      await run(own);
+      return events.filter(({ type }) => type === 'warning');
+    };
+    expect(await told((own) => planInfra(switched(own)))).toEqual([]);
+    expect(await told(planInfra)).toEqual([warning]);
+    expect(await told(buildInfra, { ...both, SERVICES: 'client' })).toEqual([]);
+    expect(await told(buildInfra)).toEqual([warning]);
+    expect(await told(buildInfra)).toEqual([]);
+    // Nothing else can be meant by it.
+    expect(await told(planInfra, { ...GRPC, PROJECT_NAME: 'boat', CERTIFICATE_ARN, INTERNAL_LISTENER_PORT: String(ports[0]) })).toEqual([]);
+  }));
+
+test('stacks of others that use the zone are named before anything is destroyed, and their records are said to be in its way', () =>
+  withProject(async ({ session, aws, sandbox, writes }) => {
+    const { session: own } = session(GRPC);
+    await buildInfra(switched(own));
+    const zone = (await aws.stacks.describe('fleet'))?.outputs['InternalZoneId'] ?? '';
+    const template = ['Parameters:', '  Zone: { Type: String }', 'Resources:', '  Name:', '    Type: AWS::Route53::RecordSet',
+      "    Properties: { HostedZoneId: !Ref Zone, Name: theirs.fleet.internal, Type: A, TTL: '60', ResourceRecords: [192.0.2.1] }", ''].join('\n');
+    const theirs = { verb: 'made', usersAre: '', next: '', operation: 'theirs' } as const;
+    const stack = await aws.stacks.create({ name: 'annex', template, parameters: { Zone: zone }, tags: {}, protect: undefined }, theirs.operation);
+    await followStack({ ...theirs, stack }, own, own.wait());
+    const before = await writes();
+    await expect(destroyAll(own)).rejects.toMatchObject({ code: 'not-ours', message: expect.stringContaining('stack annex') });
+    expect(await writes()).toEqual(before);
+    await aws.stacks.delete(stack, 'gone');
+    await followStack({ ...theirs, stack, operation: 'gone', verb: 'deleted' }, own, own.wait());
+
+    const client = new Route53Client({ region: REGION, endpoint: sandbox.url });
+    const record = (Action: ChangeAction) => client.send(new ChangeResourceRecordSetsCommand({
+      HostedZoneId: zone,
+      ChangeBatch: { Changes: [{ Action, ResourceRecordSet: { Name: 'theirs.fleet.internal', Type: 'A', TTL: 60, ResourceRecords: [{ Value: '192.0.2.1' }] } }] },
+    }));
+    await record('CREATE');
+    await expect(destroyAll(own)).rejects.toMatchObject({ code: 'stack-failed', next: 'remove the records of others in zone fleet.internal, then: ecs-canary destroy-infra' });
+    await record('DELETE');
+    expect(await destroyAll(own)).toBe(true);
+    client.destroy();
+    expect(await aws.stacks.all()).toEqual([]);
+  }));
+
+test('a VPC that has a zone of that name already: what to do is said, since trying again helps nobody', () =>
+  withProject(async ({ session, sandbox }) => {
+    const VPC_ID = 'vpc-0a1b2c3d';
+    const client = new Route53Client({ region: REGION, endpoint: sandbox.url });
+    await client.send(new CreateHostedZoneCommand({ Name: 'fleet.internal', CallerReference: 'theirs', VPC: { VPCId: VPC_ID, VPCRegion: REGION } }));
+    client.destroy();
+    const { session: own } = session({ ...GRPC, VPC_ID, SUBNET_IDS: 'subnet-0a1b2c3d,subnet-4e5f6a7b' });
+    await expect(buildInfra(switched(own))).rejects.toMatchObject({
+      code: 'stack-failed', message: expect.stringContaining('InternalZone'), next: expect.stringMatching(/^choose another PROJECT_NAME, or remove that zone from the VPC/),
     });
   }));

@@ -68,6 +68,12 @@ describe('the certificate', () => {
     expect(chosen({ ...BOTH, CERTIFICATE_ARN: another }, { base: shared })).toEqual({ arn: another, authority: '' });
   });
 
+  test('with a chain that no parameter can hold is refused before anything is made', () => {
+    const withChain = (length: number) => () => baseRequest(settingsWith(GRPC), undefined, undefined, { ...OWN, authority: 'x'.repeat(length) });
+    expect(withChain(4_096)).not.toThrow();
+    expect(withChain(4_097)).toThrow(refusal(/^The chain of certificate arn:own is too long: it comes to 4097 bytes, and CloudFormation takes 4096 at most\.$/));
+  });
+
   test('is not made beside one that is given for that very listener', () => {
     expect(() => refuseSelfSigned(settingsWith({ ...GRPC, CERTIFICATE_ARN }))).toThrow(refusal(/--self-signed and CERTIFICATE_ARN/));
     expect(() => refuseSelfSigned(settingsWith({ ...BOTH, CERTIFICATE_ARN }))).not.toThrow();
@@ -128,7 +134,13 @@ describe('listeners and ports', () => {
     expect(() => parametersOf({ ...joined, INTERNAL_LISTENER_PORT: '8080', INTERNAL_HTTPS_LISTENER_PORT: '8443' }, http)).toThrow(refusal(/^INTERNAL_HTTPS_LISTENER_PORT is "8443": the internal HTTP listener/));
     expect(parametersOf({ ...joined, INTERNAL_HTTPS_LISTENER_PORT: '9443' }, http)).toMatchObject({ InternalListenerPort: '8443', InternalHttpsListenerPort: '9443' });
     const grpc = baseWith(settingsWith(GRPC), OWN);
-    expect(() => parametersOf({ ...joined, INTERNAL_HTTPS_LISTENER_PORT: '9443' }, grpc)).toThrow(refusal(/^INTERNAL_LISTENER_PORT is "8443": the internal HTTPS listener/));
+    // Not even one that is moved away from it, as whoever reads of two listeners with one port may do.
+    for (const INTERNAL_LISTENER_PORT of ['8443', '8080']) {
+      expect(() => parametersOf({ ...joined, INTERNAL_HTTPS_LISTENER_PORT: '9443', INTERNAL_LISTENER_PORT }, grpc)).toThrow(
+        refusal(/stays on 8443, which running tasks have in their addresses: set INTERNAL_HTTPS_LISTENER_PORT=8443, and another INTERNAL_LISTENER_PORT\.$/),
+      );
+    }
+    expect(parametersOf({ ...joined, INTERNAL_HTTPS_LISTENER_PORT: '8443', INTERNAL_LISTENER_PORT: '8080' }, grpc)).toMatchObject({ InternalListenerPort: '8080', InternalHttpsListenerPort: '8443' });
   });
 });
 

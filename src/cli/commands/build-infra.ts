@@ -1,8 +1,11 @@
 /** `build-infra`: makes or updates what the project stands on, and prints its endpoints. */
-import { writeFile } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { CanaryError, messageOf, UNCHANGED, usageError } from '../../errors.ts';
 import type { StackUpdate } from '../../infra/consent.ts';
 import type { Preview } from '../../infra/preview-infra.ts';
+import { UNTOUCHED } from '../../infra/session.ts';
+import { needsConsent } from '../../infra/stack-changes.ts';
 import { changeTable } from '../change-table.ts';
 import { type Command, isSet, option } from '../command.ts';
 import { confirm } from '../confirm.ts';
@@ -36,6 +39,8 @@ export const buildInfra: Command = {
       context.print(templates[wanted].trimEnd());
       return { template: templates[wanted] };
     }
+    const file = values['caFile'];
+    if (typeof file === 'string') await requirePlace(file);
     const session = { ...(await openProject(context)), selfSigned };
     announce(context, session.settings);
     const infra = await import('../../infra/build-infra.ts');
@@ -61,15 +66,21 @@ export const buildInfra: Command = {
       context.print('Internal endpoint:');
       internalEndpoints.forEach(context.print);
     }
-    const file = values['caFile'];
-    if (typeof file === 'string') await writeAuthority(file, authority);
+    if (typeof file === 'string') await writeAuthority(file, authority, changed ? UNTOUCHED : UNCHANGED);
     return { publicEndpoint: publicEndpoint ?? null, internalEndpoint: internalEndpoints.at(-1) ?? null, bastionEndpoint: bastionEndpoint ?? null };
   },
 };
 
+/** What can be known before anything is built. @throws CanaryError `usage` */
+async function requirePlace(file: string): Promise<void> {
+  const isFolder = (path: string) => stat(path).then((found) => found.isDirectory(), () => false);
+  const wrong = (await isFolder(file)) ? 'is a folder' : (await isFolder(dirname(file))) ? undefined : `is in no folder: there is no ${dirname(file)}`;
+  if (wrong !== undefined) throw usageError(`--ca-file is "${file}", which ${wrong}.`, 'name a file in a folder that is there, and run the same command again');
+}
+
 /** The certificate is no secret: whoever calls the internal endpoint has to read it. */
-async function writeAuthority(file: string, authority: string | undefined): Promise<void> {
-  const failed = (message: string, next: string) => new CanaryError({ code: 'no-ca-file', message: `The infrastructure is built, but ${message}`, usersAre: UNCHANGED, next });
+async function writeAuthority(file: string, authority: string | undefined, usersAre: string): Promise<void> {
+  const failed = (message: string, next: string) => new CanaryError({ code: 'no-ca-file', message: `The infrastructure is built, but ${message}`, usersAre, next });
   if (authority === undefined) {
     throw failed('there is nothing to write to --ca-file: its certificate is not one of --self-signed.', 'leave out --ca-file, or: ecs-canary build-infra --self-signed');
   }
@@ -93,8 +104,9 @@ function show(context: Context, { stacks, steps }: Preview): object {
 
 /** Asks for consent to updates that take something away. */
 async function agree(context: Context, updates: readonly StackUpdate[]): Promise<void> {
-  for (const { stack, changes } of updates) {
-    context.progress({ type: 'warning', text: [`The update of stack ${stack} replaces or removes resources:`, ...changeTable(changes)].join('\n') });
+  for (const { stack, changes, exchange } of updates) {
+    if (changes.some(needsConsent)) context.progress({ type: 'warning', text: [`The update of stack ${stack} replaces or removes resources:`, ...changeTable(changes)].join('\n') });
+    if (exchange !== undefined) context.progress({ type: 'warning', text: exchange });
   }
   await confirm(context, `Update ${updates.map(({ stack }) => stack).join(' and ')}?`);
 }
