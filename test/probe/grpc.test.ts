@@ -204,6 +204,7 @@ describe('wrong usage is told, and nobody is called:', () => {
     ['a service that is not there', ['--grpc', 'harbour.Quay/Hail'], /the service harbour\.Quay, which api\/quay\.proto has not: it has harbour\.v1\.Quay\./],
     ['a message for a service', ['--grpc', 'harbour.v1.Call/Hail'], /the service harbour\.v1\.Call, which/],
     ['a method that is not there', ['--grpc', 'harbour.v1.Quay/Sail'], /the method Sail, which harbour\.v1\.Quay has not: it has Hail, Watch, Load\./],
+    ['a name of nobody', ['--server-name', 'a b'], /--server-name is "a b": it should be a name/],
     ['no method', ['--grpc', 'harbour.v1.Quay'], /--grpc is "harbour\.v1\.Quay": it should be package\.Service\/Method/],
     ['a method that streams its answer', ['--grpc', 'harbour.v1.Quay/Watch'], /which streams/],
     ['a method that streams its request', ['--grpc', 'harbour.v1.Quay/Load'], /which streams/],

@@ -46,6 +46,7 @@ async function respondentOf(url: URL, values: Values): Promise<Respondent> {
   }
   if (file === undefined) throw usageError('--proto is missing: the .proto file that describes the method of --grpc.');
   if (url.href !== `${url.origin}/`) throw usageError(`--url is "${url.href}": with --grpc it should be a scheme, a host and a port.`);
+  if (serverName !== undefined && !/^[\w.-]+$/.test(serverName)) throw usageError(`--server-name is "${serverName}": it should be a name such as server.echo.internal.`);
   const [{ grpcMethod }, { grpcRespondent }] = await Promise.all([import('../../probe/grpc-method.ts'), import('../../probe/grpc.ts')]);
   return grpcRespondent({ url, method: grpcMethod({ name, file, data: data ?? '{}' }), serverName });
 }
