@@ -1,4 +1,5 @@
 /** How a stack as it is differs from what it is to be, found out here and not by CloudFormation. Pure: no call, no clock. */
+import { createHash } from 'node:crypto';
 import { structuredPatch } from 'diff';
 import type { StackRequest } from '../aws/cloudformation.ts';
 import type { KnownStack } from './observe-infra.ts';
@@ -28,7 +29,10 @@ function valuesThatDiffer(what: string, before: Values, after: Values): string[]
 
 function shown(value: string | undefined): string {
   if (value === undefined) return '(none)';
-  return value === '' ? '(empty)' : value;
+  if (value === '') return '(empty)';
+  const lines = value.trimEnd().split('\n');
+  // Such as a certificate: its text tells nobody anything, but two of them must be told apart.
+  return lines.length === 1 ? value : `${lines[0]}... (${lines.length} lines, SHA-256 ${createHash('sha256').update(value).digest('hex').slice(0, 12)})`;
 }
 
 /** Lines around a difference that are shown with it. */

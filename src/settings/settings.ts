@@ -147,6 +147,9 @@ function projectProblems(project: ProjectVariables, services: readonly ServiceSe
   }
   const makes = (expose: 'public' | 'internal', ...protocols: Protocol[]) =>
     !LISTENER_ARNS && services.some((service) => service.expose === expose && protocols.includes(service.protocol));
+  if (EC2_ZONES.includes(project.PROJECT_NAME) && makes('internal', 'grpc')) {
+    problems.push(`PROJECT_NAME is "${project.PROJECT_NAME}": with an internal service that speaks gRPC it should be another name, since EC2's own host names are in ${project.PROJECT_NAME}.internal.`);
+  }
   return [
     ...problems,
     ...lengthProblems({ SUBNET_IDS: SUBNET_IDS?.join(','), CERTIFICATE_ARN, KEY_PAIR }),
@@ -159,6 +162,9 @@ function projectProblems(project: ProjectVariables, services: readonly ServiceSe
     }),
   ];
 }
+
+/** Projects whose private zone would hide the host names of a VPC: https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html */
+const EC2_ZONES: readonly string[] = ['ec2', 'compute'];
 
 const GRPC_METHOD = /^\/[\w.]+\/\w+$/;
 

@@ -54,3 +54,13 @@ test('each place of the template is shown with what is around it, under its sect
   ]);
   expect(difference(stack(`${text}\n\n`, known), request(text))).toEqual([]);
 });
+
+test('a value of several lines, such as a certificate, stays on one, and two of them are told apart', () => {
+  const text = template('80');
+  const [one, other] = ['first', 'second'].map((middle) => `-----BEGIN CERTIFICATE-----\n${middle}\n-----END CERTIFICATE-----\n`);
+  const lines = difference(stack(text, { Port: '80', Key: one ?? '' }), request(text, { Key: other ?? '' }));
+  const shown = /^parameter Key: (-----BEGIN CERTIFICATE-----\.\.\. \(3 lines, SHA-256 [\da-f]{12}\)) -> (-----BEGIN CERTIFICATE-----\.\.\. \(3 lines, SHA-256 [\da-f]{12}\))$/;
+  expect(lines).toEqual([expect.stringMatching(shown)]);
+  const [, before, after] = shown.exec(lines[0] ?? '') ?? [];
+  expect(before).not.toBe(after);
+});

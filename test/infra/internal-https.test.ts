@@ -128,6 +128,13 @@ describe('listeners and ports', () => {
     expect(() => settingsWith({ ...BOTH, LISTENER_PORT: '8443' })).not.toThrow();
   });
 
+  test('a zone that has host names of EC2 is not made', () => {
+    for (const PROJECT_NAME of ['ec2', 'compute']) {
+      expect(() => settingsWith({ ...GRPC, PROJECT_NAME })).toThrow(refusal(new RegExp(`^PROJECT_NAME is "${PROJECT_NAME}": .* ${PROJECT_NAME}\\.internal\\.$`)));
+      expect(() => settingsWith({ PROJECT_NAME, EXPOSE: 'internal' })).not.toThrow();
+    }
+  });
+
   test('the port of a listener that is there is not given to a new one', () => {
     const http = stackOf(baseRequest(settingsWith({ EXPOSE: 'internal' }), undefined), { InternalListenerArn: 'http' });
     const joined = { SERVICES: 'server,quay', EXPOSE: 'internal', QUAY_PROTOCOL: 'grpc' };
