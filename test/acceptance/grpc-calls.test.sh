@@ -69,10 +69,11 @@ expect_grpc 'issue 7.3: a client stream of no message' 'o.empty.list.length === 
 expect_grpc 'issue 7.3: a bidirectional stream, word by word' 'o.talk.words.length === 20 && o.talk.words.every((w, i) => w === `word${i}`) && o.talk.status.trailers["quay-sent"] === "20"'
 expect_grpc 'issue 7.3: a stream stays with one task' 'o.talk.processes === 1 && o.connections === 1'
 
-# Deadlines and cancellation; the app writes down what it sees of them.
+# Deadlines and cancellation; the app writes down what it sees of them. Of the first one it is told a later deadline than the
+# client keeps, or both would give up at the same moment.
 : >"$WORK/events"
 grpc_json '
-  const out = { own: await channel.hail("boat", 20000, { timeout: 700 }) };
+  const out = { own: await channel.hail("boat", 20000, { timeout: 700, metadata: { "grpc-timeout": "20S" } }) };
   out.theirs = await channel.hail("boat", 20000, { timeout: 700, trusting: true });
   out.kept = await channel.hail("boat", 200, { timeout: 20000 });
   return out;'
