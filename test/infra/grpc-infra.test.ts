@@ -164,7 +164,7 @@ test('a certificate that ends within 60 days is told, with what to do, and is no
     expect(told(-1)).toEqual([{ type: 'warning', text: expect.stringContaining(`ended on ${day}`) }]);
   }));
 
-test('--ca-file gets what a caller has to trust, and no key; --json has the internal endpoint', () =>
+test('the program: --ca-file gets what a caller has to trust, and no key; --json has the internal endpoint; another certificate needs --yes', () =>
   withProject(async ({ variables, ports, aws, writes }) => {
     await withFolder({}, async (folder) => {
       const file = join(folder, 'ca.pem');
@@ -194,6 +194,12 @@ test('--ca-file gets what a caller has to trust, and no key; --json has the inte
       const other = await run(['--ca-file', file], { PROJECT_NAME: 'boat', LISTENER_PORT: String(ports[0]) });
       expect(other).toMatchObject({ code: 1, stderr: expect.stringContaining('not one of --self-signed') });
       expect(other.stderr).not.toContain(UNCHANGED);
+      const { certificate, privateKey, authority } = await selfSigned('fleet.internal', new Date());
+      const CERTIFICATE_ARN = await aws.certificates.import({ certificate, privateKey, chain: authority, tags: { owner: 'somebody' } });
+      const exchanged = await run([], { ...GRPC, CERTIFICATE_ARN });
+      expect(exchanged).toMatchObject({ code: 2, stderr: expect.stringMatching(/gets another certificate than[^]*must be released anew[^]*needs --yes/) });
+      expect(exchanged.stderr).not.toContain('replaces or removes resources');
+      expect(await run(['--yes'], { ...GRPC, CERTIFICATE_ARN })).toMatchObject({ code: 0, stderr: expect.stringContaining('must be released anew') });
     });
   }));
 
