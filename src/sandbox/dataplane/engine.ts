@@ -1,5 +1,6 @@
 /** Talks to a container engine through its own command line, which Docker and Podman have in common. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { tmpdir } from 'node:os';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
@@ -36,9 +37,10 @@ export const MOMENT = 60_000;
 
 /** The engine of that name, as `PATH` and the engine's own variables say. */
 export function openEngine(name: EngineName): Engine {
-  // In a group of their own: a Ctrl-C in the terminal is for the sandbox alone, which then ends its containers one by one.
+  // In a group of their own: a Ctrl-C in the terminal is for the sandbox alone, which then ends its containers one by one. And not
+  // in the user's folder, where Podman's monitor leaves a file for each container that takes too much memory.
   const open = (args: readonly string[], { input, env }: EngineCall = {}) => spawn(name, args, {
-    env: { ...process.env, ...env }, stdio: [input ? 'pipe' : 'ignore', 'pipe', 'pipe'], detached: true,
+    env: { ...process.env, ...env }, stdio: [input ? 'pipe' : 'ignore', 'pipe', 'pipe'], detached: true, cwd: tmpdir(),
   });
   return {
     start(args) {
