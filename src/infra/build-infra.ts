@@ -170,9 +170,6 @@ function tellStep(step: InfraStep, { progress }: InfraSession): void {
   progress({ type: 'waiting', text: text.charAt(0).toUpperCase() + text.slice(1) });
 }
 
-/** What Route 53 says of a VPC that has a zone of that name: whatever is typed again fails again. */
-const TAKEN_ZONE = /ConflictingDomainExists|already been associated with the hosted zone/;
-
 type Outcome = 'changed' | 'unchanged' | 'overtaken';
 
 async function apply(step: Exclude<InfraStep, { do: 'import-certificate' }>, session: InfraSession, wait: Wait, consent: Consent): Promise<Outcome> {
@@ -185,8 +182,7 @@ async function apply(step: Exclude<InfraStep, { do: 'import-certificate' }>, ses
     const failure = await failureOf(operation, session, session.wait());
     if (!failure) return;
     const { status, message } = failure;
-    const next = TAKEN_ZONE.test(message) ? 'choose another PROJECT_NAME, or remove that zone from the VPC, then: ecs-canary build-infra' : nextFor(failure, session.settings);
-    throw new CanaryError({ code: 'stack-failed', message, usersAre: usersAfter(status), next });
+    throw new CanaryError({ code: 'stack-failed', message, usersAre: usersAfter(status), next: nextFor(failure, session.settings, message) });
   };
   switch (step.do) {
     case 'make-linked-roles':

@@ -19,11 +19,18 @@ const SOUND: ReadonlySet<string> = new Set([
   'CREATE_COMPLETE', 'UPDATE_COMPLETE', 'UPDATE_ROLLBACK_COMPLETE', 'IMPORT_COMPLETE', 'IMPORT_ROLLBACK_COMPLETE',
 ]);
 
-/** What to type so that the stack gets to be as the settings say: where `build-infra` can't help, a person has to, and what that costs is theirs to judge. */
-export function nextFor(stack: Pick<Stack, 'name' | 'status'>, settings: Settings): string {
+/**
+ * What to type so that the stack gets to be as the settings say: where `build-infra` can't help, a person has to, and what that costs is theirs to judge.
+ * @param failure what CloudFormation says went wrong, where something did.
+ */
+export function nextFor(stack: Pick<Stack, 'name' | 'status'>, settings: Settings, failure = ''): string {
+  if (TAKEN_ZONE.test(failure)) return 'choose another PROJECT_NAME, or remove that zone from the VPC, then: ecs-canary build-infra';
   if (isSound(stack.status) || isNeverMade(stack.status)) return 'ecs-canary build-infra';
   return `${wayOut(stack, settings)}, then: ecs-canary build-infra`;
 }
+
+/** What Route 53 says of a VPC that has a zone of that name: whatever is typed again fails again. */
+const TAKEN_ZONE = /ConflictingDomainExists|already been associated with the hosted zone/;
 
 /** State of users when our operation on a stack has failed and left it like this. */
 export function usersAfter(status: string): string {

@@ -1,7 +1,8 @@
 /** Keeps each region's state in `<dir>/<region>.json`, and the account's in `<dir>/global.json`, so that a sandbox carries on where it stopped. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { isRegionName } from './region-name.ts';
+import { writeWhole } from './whole-file.ts';
 import { emptyGlobal, emptyWorld, type GlobalState, type WorldState } from './world/state.ts';
 
 export interface StateFile<State> {
@@ -44,7 +45,8 @@ function openFile<State extends object>(file: string, empty: State): StateFile<S
     timer = undefined;
     const text = serialize(state);
     if (text !== written) {
-      writeAtomically(file, text);
+      // Nobody else may read it: it holds private keys of certificates.
+      writeWhole(file, text, { mode: 0o600 });
       written = text;
     }
   };
@@ -90,17 +92,4 @@ function deserialize(text: string): unknown {
     const isDate = typeof value === 'object' && value !== null && '$date' in value && typeof value.$date === 'string';
     return isDate ? new Date(String(value.$date)) : value;
   });
-}
-
-/**
- * Makes the folder again when somebody removed it: what runs must not end for that. Nobody else may read the file, which holds private
- * keys of certificates.
- */
-function writeAtomically(file: string, text: string): void {
-  mkdirSync(dirname(file), { recursive: true });
-  const temporary = `${file}.tmp`;
-  // One that a killed sandbox left keeps its mode otherwise.
-  rmSync(temporary, { force: true });
-  writeFileSync(temporary, text, { mode: 0o600 });
-  renameSync(temporary, file);
 }

@@ -70,11 +70,11 @@ export function relayCall(client: ServerHttp2Stream, { request, head, broken, st
     }
   });
   call.on('trailers', (headers: IncomingHttpHeaders, _flags: number, rawHeaders: string[]) => {
-    trailers = http2Headers(endToEndHeaders(linesOf(headers, rawHeaders)));
+    const last = http2Headers(endToEndHeaders(linesOf(headers, rawHeaders)));
     // A call that is cut may seem to end, too, but without trailers.
     call.on('end', () => {
       isWhole = true;
-      endWith(trailers);
+      endWith(last);
     });
   });
   call.on('error', () => undefined);

@@ -4,12 +4,12 @@
  * says which VPC the task is in by its own name. It is written for old versions of Node, too, which images may bring.
  */
 'use strict';
-const dns = require('node:dns');
-const { readFileSync } = require('node:fs');
-const { syncBuiltinESMExports } = require('node:module');
-const { isIP } = require('node:net');
-const path = require('node:path');
-const { promisify } = require('node:util');
+const dns = require('dns');
+const { readFileSync } = require('fs');
+const { syncBuiltinESMExports } = require('module');
+const { isIP } = require('net');
+const path = require('path');
+const { promisify } = require('util');
 
 const vpc = path.basename(__filename, '.cjs');
 /** Of aliases and CNAMEs that lead to each other. */

@@ -2,9 +2,10 @@
  * Makes the names of private hosted zones resolve in tasks: processes load a program before their own code, which reads what the zones
  * hold at every look-up; containers are told the names when they are made.
  */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LOAD_BALANCER_ZONE } from '../world/elbv2-state.ts';
+import { writeWhole } from '../whole-file.ts';
 import type { Route53State, StoredZone } from '../world/route53-state.ts';
 import type { ContainerOrder } from './runner.ts';
 
@@ -43,12 +44,4 @@ function readable({ name, vpcs, records }: StoredZone) {
     vpcs: vpcs.map(({ VPCId }) => VPCId),
     records: records.map(({ name: of, type, values, alias }) => ({ name: of, type, values, alias: alias?.DNSName })),
   };
-}
-
-/** Readers find the old text or the new one. */
-function writeWhole(file: string, text: string | Uint8Array): void {
-  mkdirSync(join(file, '..'), { recursive: true });
-  const temporary = `${file}.tmp`;
-  writeFileSync(temporary, text);
-  renameSync(temporary, file);
 }
