@@ -1,4 +1,5 @@
 /** gRPC calls on one channel, while the built program moves them to another version and back. */
+import { status } from '@grpc/grpc-js';
 import { cli } from '../cli/spawn.ts';
 import { blueAndGreenQuays, caller, endAll } from '../sandbox/grpc-lab.ts';
 import { type Lab, openLab } from '../sandbox/load-balancing.ts';
@@ -28,7 +29,7 @@ test('there and back: of more than 20,000 calls none fails, and each share is in
   const client = caller(lab);
   load = startCalls(async () => {
     const { code, details, answers: [answer] } = await client.hail();
-    if (code === 0 && answer !== undefined) return answer;
+    if (code === status.OK && answer !== undefined) return answer;
     throw new Error(`${code} ${details}`);
   }, AT_ONCE);
   for (const [percent, count] of PHASES) {

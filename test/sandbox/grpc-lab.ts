@@ -121,7 +121,7 @@ function berths(name: string, seen: Seen) {
 
 /** How a call ended, with what came before. */
 export interface Outcome {
-  readonly code: number;
+  readonly code: StatusObject['code'];
   readonly details: string;
   readonly answers: string[];
   readonly headers: Record<string, unknown>;

@@ -1,5 +1,5 @@
 /** gRPC through the load balancer: every kind of call, weights, draining, what is cut and when. */
-import { Metadata } from '@grpc/grpc-js';
+import { Metadata, status } from '@grpc/grpc-js';
 import { once } from 'node:events';
 import http2 from 'node:http2';
 import https from 'node:https';
@@ -8,13 +8,7 @@ import { blueAndGreenQuays, caller, type Caller, connection, endAll, type Outcom
 import { endPeers, serve } from './http2-frames.ts';
 import { ask, eventually, forward, groupOf, HEALTHY, type Lab, openLab, says, until } from './load-balancing.ts';
 
-const OK = 0;
-const CANCELLED = 1;
-const DEADLINE_EXCEEDED = 4;
-const NOT_FOUND = 5;
-const UNIMPLEMENTED = 12;
-const INTERNAL = 13;
-const UNAVAILABLE = 14;
+const { OK, CANCELLED, DEADLINE_EXCEEDED, NOT_FOUND, UNIMPLEMENTED, INTERNAL, UNAVAILABLE } = status;
 
 let lab: Lab;
 let client: Caller;

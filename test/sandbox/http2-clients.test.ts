@@ -1,4 +1,5 @@
 /** What clients may do to the load balancer by HTTP/2, meant or not: each request ends, others go on, and nothing stays behind. */
+import { status } from '@grpc/grpc-js';
 import net from 'node:net';
 import { caller, type Caller, connection, endAll } from './grpc-lab.ts';
 import {
@@ -8,7 +9,7 @@ import {
 import { eventually, forward, HEALTHY, type Lab, openLab, until } from './load-balancing.ts';
 import { answerWell, counting, resetsOf, strange } from './strange-targets.ts';
 
-const OK = 0;
+const { OK } = status;
 const REFUSED_STREAM = 7;
 const CANCEL = 8;
 

@@ -1,4 +1,5 @@
 /** What gRPC targets may do to the load balancer, meant or not: each call ends, others go on, and nothing stays behind. */
+import { status } from '@grpc/grpc-js';
 import http2 from 'node:http2';
 import net from 'node:net';
 import { caller, type Caller, endAll } from './grpc-lab.ts';
@@ -9,8 +10,7 @@ import {
 import { type Lab, openLab, until } from './load-balancing.ts';
 import { answering, answerWell, head, resetsOf, strange } from './strange-targets.ts';
 
-const OK = 0;
-const UNAVAILABLE = 14;
+const { OK, UNAVAILABLE } = status;
 const NO_ERROR = 0;
 const REFUSED_STREAM = 7;
 const CANCEL = 8;

@@ -2,22 +2,17 @@
 import { ACM } from '@aws-sdk/client-acm';
 import { CloudWatch } from '@aws-sdk/client-cloudwatch';
 import { ECRClient } from '@aws-sdk/client-ecr';
-import type { Service } from '@aws-sdk/client-ecs';
-import { Metadata } from '@grpc/grpc-js';
-import type { VersionFault, VersionOrder } from '../../src/sandbox/faults/version-order.ts';
+import { Metadata, status } from '@grpc/grpc-js';
 import { freePort } from '../../src/sandbox/dataplane/free-port.ts';
 import { CERTIFICATE } from './certificates.ts';
-import { CLUSTER, type EcsLab, messages, openEcsLab, REGION } from './ecs-lab.ts';
+import { type EcsLab, messages, openEcsLab, REGION } from './ecs-lab.ts';
+import { clear, hits, isCompleted, order } from './fault-lab.ts';
 import { caller, type Caller, endAll } from './grpc-lab.ts';
 import { eventually, forward, until } from './load-balancing.ts';
 import { pushFiles } from './push.ts';
 import { clientOf } from './running.ts';
 
-const OK = 0;
-const UNKNOWN = 2;
-const DEADLINE_EXCEEDED = 4;
-const INTERNAL = 13;
-const UNAVAILABLE = 14;
+const { OK, UNKNOWN, DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE } = status;
 
 /** Answers each message with its version; its trailers tell what arrived. */
 const SERVER = `
@@ -41,16 +36,9 @@ beforeAll(async () => {
 });
 afterEach(async () => {
   endAll();
-  lab.sandbox.faults.clear();
-  const { serviceArns = [] } = await lab.ecs.listServices({ cluster: CLUSTER });
-  for (const service of serviceArns) await lab.ecs.deleteService({ cluster: CLUSTER, service, force: true });
+  await clear(lab);
 });
 afterAll(() => lab.end());
-
-const order = (image: string, fault: VersionFault, when: Omit<VersionOrder, 'image' | 'fault'> = {}) =>
-  lab.sandbox.faults.order({ image, fault, ...when });
-const hits = () => lab.sandbox.faults.list().map((fault) => fault.hits);
-const isCompleted = ({ deployments = [] }: Service) => deployments.length === 1 && deployments[0]?.rolloutState === 'COMPLETED';
 
 interface Version {
   readonly name: string;
@@ -94,7 +82,7 @@ async function deploy(tag: string): Promise<Version> {
 }
 
 test('never becomes healthy: its checks have the status UNAVAILABLE', async () => {
-  await order('grpc-sick', 'unhealthy');
+  await order(lab, 'grpc-sick', 'unhealthy');
   const { name, health } = await deploy('grpc-sick');
   const failed = { State: 'unhealthy', Reason: 'Target.ResponseCodeMismatch', Description: 'Health checks failed with these codes: [14]' };
   await eventually(health, { health: expect.arrayContaining([failed]) });
@@ -105,13 +93,13 @@ test('never becomes healthy: its checks have the status UNAVAILABLE', async () =
 test('answers with errors: a status of gRPC, which CloudWatch counts as HTTP 200; its health checks pass', async () => {
   const { name, client, health, loadBalancer } = await deploy('grpc-errors');
   await lab.until(name, isCompleted);
-  await order('grpc-errors', { answer: 503, rate: 0.5 });
+  await order(lab, 'grpc-errors', { answer: 503, rate: 0.5 });
   const outcomes = await Promise.all(Array.from({ length: 200 }, () => client.hail()));
   const bad = outcomes.filter(({ code }) => code === UNAVAILABLE);
   expect(outcomes.filter(({ code, answers }) => code === OK && answers[0] === 'grpc-errors')).toHaveLength(200 - bad.length);
   // Of 200 by chance: 5 standard deviations.
   expect(Math.abs(bad.length - 100)).toBeLessThan(36);
-  expect(hits()).toEqual([bad.length]);
+  expect(hits(lab)).toEqual([bad.length]);
   expect(bad[0]?.details).toBe('503, as ordered from the sandbox');
   expect(await health()).toEqual({ health: [{ State: 'healthy' }] });
   expect(await counts(loadBalancer, ['HTTPCode_Target_2XX_Count', 'HTTPCode_Target_5XX_Count'], 200)).toEqual([200, 0]);
@@ -121,7 +109,7 @@ test.each([[500, UNKNOWN], [400, INTERNAL], [200, UNKNOWN]])('ordered to answer 
   const tag = `grpc-${status}`;
   const { name, client } = await deploy(tag);
   await lab.until(name, isCompleted);
-  await order(tag, { answer: status });
+  await order(lab, tag, { answer: status });
   expect(await client.hail()).toMatchObject({ code, answers: [] });
 });
 
@@ -131,7 +119,7 @@ test('is slow, and is itself again when that is cleared; what runs meanwhile goe
   const before = client.talk();
   before.send('one');
   await until(() => before.answers.length === 1);
-  await order('grpc-slow', { slowMs: 400 });
+  await order(lab, 'grpc-slow', { slowMs: 400 });
   const started = performance.now();
   expect(await client.hail()).toMatchObject({ code: OK, answers: ['grpc-slow'], headers: { 'x-head': 'high' } });
   expect(performance.now() - started).toBeGreaterThan(395);
@@ -151,7 +139,7 @@ test('is slow, and is itself again when that is cleared; what runs meanwhile goe
 test('passes calls on as they are while something is ordered for others', async () => {
   const { name, client } = await deploy('grpc-through');
   await lab.until(name, isCompleted);
-  await order('grpc-through', 'unhealthy', { afterRequests: 1_000 });
+  await order(lab, 'grpc-through', 'unhealthy', { afterRequests: 1_000 });
   const metadata = new Metadata();
   metadata.set('x-boat', 'north');
   expect(await client.hail('boat', {}, metadata)).toMatchObject({
@@ -169,7 +157,7 @@ test('passes calls on as they are while something is ordered for others', async 
 test('crashes with its nth call, which is lost with the others that run: UNAVAILABLE', async () => {
   const { name, client } = await deploy('grpc-crash');
   await lab.until(name, isCompleted);
-  await order('grpc-crash', 'crash', { afterRequests: 3 });
+  await order(lab, 'grpc-crash', 'crash', { afterRequests: 3 });
   const talk = client.talk();
   talk.send('one');
   await until(() => talk.answers.length === 1);
@@ -188,9 +176,9 @@ test('ordering and clearing lose no call of a constant load', async () => {
     return [...codes];
   })();
   for (let n = 0; n < 10; n += 1) {
-    await order('grpc-load', { slowMs: 1, rate: 0.5 });
-    await until(() => (hits()[0] ?? 0) > 0);
-    expect(hits()[0]).toBeGreaterThan(0);
+    await order(lab, 'grpc-load', { slowMs: 1, rate: 0.5 });
+    await until(() => (hits(lab)[0] ?? 0) > 0);
+    expect(hits(lab)[0]).toBeGreaterThan(0);
     lab.sandbox.faults.clear();
   }
   over.abort();

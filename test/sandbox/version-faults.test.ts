@@ -1,9 +1,9 @@
 /** Faults of a version: its tasks really crash, really fail their health checks, really answer badly; others do not. */
 import { CloudWatch } from '@aws-sdk/client-cloudwatch';
 import { ECRClient } from '@aws-sdk/client-ecr';
-import type { Service, Task } from '@aws-sdk/client-ecs';
-import type { VersionFault, VersionOrder } from '../../src/sandbox/faults/version-order.ts';
-import { type Balanced, CLUSTER, type EcsLab, messages, openEcsLab, REGION } from './ecs-lab.ts';
+import type { Task } from '@aws-sdk/client-ecs';
+import { type Balanced, type EcsLab, messages, openEcsLab, REGION } from './ecs-lab.ts';
+import { clear, hits, isCompleted, order } from './fault-lab.ts';
 import { ask, eventually, tally } from './load-balancing.ts';
 import { pushFiles } from './push.ts';
 import { clientOf } from './running.ts';
@@ -26,17 +26,8 @@ beforeAll(async () => {
   ecr = new ECRClient(clientOf(lab.sandbox, REGION));
   cloudWatch = new CloudWatch(clientOf(lab.sandbox, REGION));
 });
-afterEach(async () => {
-  lab.sandbox.faults.clear();
-  const { serviceArns = [] } = await lab.ecs.listServices({ cluster: CLUSTER });
-  for (const service of serviceArns) await lab.ecs.deleteService({ cluster: CLUSTER, service, force: true });
-});
+afterEach(() => clear(lab));
 afterAll(() => lab.end());
-
-const order = (image: string, fault: VersionFault, when: Omit<VersionOrder, 'image' | 'fault'> = {}) =>
-  lab.sandbox.faults.order({ image, fault, ...when });
-const hits = () => lab.sandbox.faults.list().map((fault) => fault.hits);
-const isCompleted = ({ deployments = [] }: Service) => deployments.length === 1 && deployments[0]?.rolloutState === 'COMPLETED';
 
 interface Version extends Balanced {
   readonly name: string;
@@ -73,10 +64,10 @@ async function healthOf({ targets }: Balanced): Promise<object> {
 
 describe('crash', () => {
   test('at the start, ordered before the version is there: exit code 1, again and again', async () => {
-    await order('crash-1', 'crash');
+    await order(lab, 'crash-1', 'crash');
     const { name } = await deploy('crash-1');
     expect((await exitCodes(name, 2)).slice(0, 2)).toEqual([1, 1]);
-    expect(lab.sandbox.faults.list()).toMatchObject([{ image: 'crash-1', seen: hits()[0] }]);
+    expect(lab.sandbox.faults.list()).toMatchObject([{ image: 'crash-1', seen: hits(lab)[0] }]);
     lab.sandbox.faults.clear();
     await lab.until(name, isCompleted);
   });
@@ -84,13 +75,13 @@ describe('crash', () => {
   test('while it runs: killed, exit code 137; what replaces it ends with 1; another version goes on', async () => {
     const [bad, good] = await Promise.all([deploy('crash-2'), deploy('good-2')]);
     for (const { name } of [bad, good]) await lab.until(name, isCompleted);
-    await order(bad.digest, 'crash');
+    await order(lab, bad.digest, 'crash');
     expect((await exitCodes(bad.name, 2)).slice(0, 2)).toEqual([137, 1]);
     expect(await stopped(good.name)).toEqual([]);
   });
 
   test('after a while, counted from the start of each task', async () => {
-    await order('demo/server:crash-3', 'crash', { afterMs: 40_000 });
+    await order(lab, 'demo/server:crash-3', 'crash', { afterMs: 40_000 });
     const { name } = await deploy('crash-3');
     expect((await exitCodes(name, 2)).slice(0, 2)).toEqual([137, 137]);
     // AWS's seconds, of which the clock of the answers makes 40 at a time.
@@ -102,18 +93,18 @@ describe('crash', () => {
   test('with the nth request, which is lost: 502', async () => {
     const { name, url } = await deploy('crash-4');
     await lab.until(name, isCompleted);
-    await order('crash-4', 'crash', { afterRequests: 3 });
+    await order(lab, 'crash-4', 'crash', { afterRequests: 3 });
     const statuses = [];
     for (let n = 0; n < 3; n += 1) statuses.push((await ask(url)).status);
     expect(statuses).toEqual([200, 200, 502]);
     expect((await exitCodes(name, 1))[0]).toBe(137);
-    expect(hits()).toEqual([1]);
+    expect(hits(lab)).toEqual([1]);
   });
 });
 
 describe('unhealthy', () => {
   test('from the start: it never gets healthy, because it answers its health checks with 503, and ECS replaces it', async () => {
-    await order('sick-1', 'unhealthy');
+    await order(lab, 'sick-1', 'unhealthy');
     const sick = await deploy('sick-1');
     await eventually(() => healthOf(sick), {
       health: expect.arrayContaining([{ State: 'unhealthy', Reason: 'Target.ResponseCodeMismatch', Description: 'Health checks failed with these codes: [503]' }]),
@@ -126,11 +117,11 @@ describe('unhealthy', () => {
   test('under traffic: healthy until the nth request', async () => {
     const sick = await deploy('sick-2');
     await lab.until(sick.name, isCompleted);
-    await order('sick-2', 'unhealthy', { afterRequests: 4 });
+    await order(lab, 'sick-2', 'unhealthy', { afterRequests: 4 });
     for (let n = 0; n < 3; n += 1) expect((await ask(sick.url)).status).toBe(200);
-    expect([await healthOf(sick), hits()]).toEqual([{ health: [{ State: 'healthy' }] }, [0]]);
+    expect([await healthOf(sick), hits(lab)]).toEqual([{ health: [{ State: 'healthy' }] }, [0]]);
     expect((await ask(sick.url)).status).toBe(200);
-    await eventually(async () => ({ failed: (hits()[0] ?? 0) >= 2 }), { failed: true });
+    await eventually(async () => ({ failed: (hits(lab)[0] ?? 0) >= 2 }), { failed: true });
     await lab.until(sick.name, (now) => messages(now).some((message) => message.includes('is unhealthy')));
   });
 });
@@ -139,12 +130,12 @@ describe('answers', () => {
   test('with a status at a rate; its health checks pass, and CloudWatch counts what the balancer saw', async () => {
     const { name, url, targets, targetGroupArn } = await deploy('errors');
     await lab.until(name, isCompleted);
-    await order('errors', { answer: 503, rate: 0.3 });
+    await order(lab, 'errors', { answer: 503, rate: 0.3 });
     const seen = await tally(url, 300);
     expect(Object.keys(seen).toSorted()).toEqual(['503', 'errors']);
     // Of 300 by chance: 5 standard deviations.
     expect(Math.abs((seen['503'] ?? 0) - 90)).toBeLessThan(40);
-    expect(hits()).toEqual([seen['503']]);
+    expect(hits(lab)).toEqual([seen['503']]);
     expect((await targets()).map(({ TargetHealth }) => TargetHealth?.State)).toEqual(['healthy']);
     expect(await targetErrors(targetGroupArn, 300)).toBe(seen['503']);
   });
@@ -152,8 +143,8 @@ describe('answers', () => {
   test('late at a rate, and several orders at once; the rest is passed on as it is', async () => {
     const { name, url } = await deploy('slow');
     await lab.until(name, isCompleted);
-    await order('slow', { slowMs: 300 });
-    await order('slow', { answer: 500 }, { afterRequests: 2 });
+    await order(lab, 'slow', { slowMs: 300 });
+    await order(lab, 'slow', { answer: 500 }, { afterRequests: 2 });
     const started = performance.now();
     const first = await ask(`${url}/some/path?q=1`, { method: 'POST', body: 'text' });
     expect(performance.now() - started).toBeGreaterThan(295);
@@ -175,9 +166,9 @@ describe('answers', () => {
       return seen;
     })();
     for (let n = 0; n < 20; n += 1) {
-      await order('load', { slowMs: 1, rate: 0.5 });
+      await order(lab, 'load', { slowMs: 1, rate: 0.5 });
       const { hits: before } = lab.sandbox.faults.list()[0] ?? { hits: 0 };
-      await eventually(async () => ({ used: (hits()[0] ?? 0) > before }), { used: true });
+      await eventually(async () => ({ used: (hits(lab)[0] ?? 0) > before }), { used: true });
       lab.sandbox.faults.clear();
     }
     over.abort();
